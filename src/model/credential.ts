@@ -1,0 +1,8 @@
+/** An access key: whose requests it signs. `root` is made at the first start. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Twelve digits. */
+  readonly account: string;
+  readonly name: string;
+}

@@ -1,0 +1,92 @@
+/** Cache nodes and the node groups (shards) that they form. */
+import type { Engine, Scope } from './resource.ts';
+
+/**
+ * How to find a process again after Limber was gone. A pid alone lies: it is reused. Boot id, pid and start
+ * time together name one process of one boot of one machine.
+ */
+export interface NodeHandle {
+  readonly bootId: string;
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: clock ticks since boot. */
+  readonly startTime: number;
+}
+
+export type NodeRole = 'primary' | 'replica';
+
+/**
+ * What the node should be doing.
+ * `running`: a process serves. `stopped`: none may run (`limber down --caches`), the data stay.
+ * `deleted`: the tombstone: its process, addresses and directory are to be destroyed, and nothing else is.
+ */
+export type NodeIntent = 'running' | 'stopped' | 'deleted';
+
+/** One engine process, or the place where one will run. */
+export interface CacheNode extends Scope {
+  /** 16 hex digits; names the node's directory, process and addresses. Primary key. */
+  readonly incarnation: string;
+  /** Starts at 1, +1 with each write. */
+  readonly version: number;
+  /** Incarnation of the replication group, or of the cache cluster outside of any group. */
+  readonly cacheIncarnation: string;
+  readonly cacheClusterId: string;
+  /** `0001` for Valkey/Redis; `0001`… within a Memcached cluster. */
+  readonly cacheNodeId: string;
+  readonly replicationGroupId: string | null;
+  readonly nodeGroupId: string | null;
+  readonly engine: Engine;
+  /** Full version of the engine that runs it, e.g. `8.1.1`. */
+  readonly engineVersion: string;
+  readonly availabilityZone: string;
+  /** The machine that runs it. */
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  /** The API's status word of the member or node. */
+  readonly status: string;
+  readonly intent: NodeIntent;
+  /** Last confirmed by the engine; null before the first confirmation and for Memcached. */
+  readonly role: NodeRole | null;
+  readonly handle: NodeHandle | null;
+  readonly createdAt: number;
+}
+
+/**
+ * One shard of a replication group (cluster mode disabled: the only one, `0001`).
+ * `targetPrimary` is written before a promotion, `currentPrimary` after the engine confirmed it: while they
+ * differ, a promotion is under way, and whoever resumes it knows which.
+ */
+export interface NodeGroup {
+  readonly cacheIncarnation: string;
+  readonly nodeGroupId: string;
+  readonly version: number;
+  /** Slot ranges, `0-5461,6000-6010`; empty with cluster mode disabled. */
+  readonly slots: string;
+  /** Node incarnations. */
+  readonly currentPrimary: string | null;
+  readonly targetPrimary: string | null;
+  /**
+   * True once every member of the shard has been confirmed to hold the primary's data. Until then only the
+   * recorded primary may lead, because a replica in its first sync holds nothing yet.
+   */
+  readonly synced: boolean;
+}
+
+/** What an address is bound for. A node endpoint is the node's own address and is bound as long as it runs. */
+export type EndpointPurpose = 'node' | 'primary' | 'reader' | 'configuration';
+
+/** An address by which clients reach a cache. Host **and** port are stored: nothing derives a port. */
+export interface Endpoint {
+  /** Primary key with the port: one owner at a time. */
+  readonly address: string;
+  readonly port: number;
+  readonly cacheIncarnation: string;
+  readonly purpose: EndpointPurpose;
+  readonly nodeGroupId: string | null;
+  /** For purpose `node`: whose address this is. */
+  readonly nodeIncarnation: string | null;
+  /** The label that DNS answers, without the zone's suffix: `orders.ab12cd.clustercfg.use1`. */
+  readonly dnsName: string;
+  /** Which node binds it at present (node incarnation), as last applied; null when none. */
+  readonly holder: string | null;
+}

@@ -1,0 +1,136 @@
+/**
+ * The durable state of Limber. Implementations: `sqlite/` (embedded default). The contract is asynchronous
+ * because a shared database will need it.
+ *
+ * Reads see the last commit. Writes are lists of changes that `commit` applies all or none; a change may state
+ * what must still be true, and then the whole list is refused with `StaleWrite` when it is not. There are no
+ * transactions that stay open across awaits: nobody can hold the writer.
+ *
+ * Ids and times are passed in, never made here.
+ */
+import type { AccessKey } from '../model/credential.ts';
+import type { CacheEvent, EventSourceType } from '../model/event.ts';
+import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Resource, ResourceKey, ResourceKind, Scope } from '../model/resource.ts';
+
+/** One page of a list that is ordered by id. */
+export interface Page {
+  /** Only rows with a greater id; null from the start. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** An address at rest: released, and not to be given out again before `restUntil` (ms since 1970). */
+export interface RestingAddress {
+  readonly address: string;
+  readonly restUntil: number;
+}
+
+export interface EventFilter extends Scope {
+  readonly sourceType?: EventSourceType;
+  readonly sourceId?: string;
+  /** Inclusive, milliseconds since 1970. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Events have a number of their own, because many share a millisecond. */
+export interface NumberedEvent extends CacheEvent {
+  readonly number: number;
+}
+
+export type Change =
+  /** Writes the row with `version`; refused unless the stored row has `version - 1` (1: unless none exists). */
+  | { readonly put: 'resource'; readonly row: Resource }
+  /** Refused unless the stored row has this version. */
+  | { readonly remove: 'resource'; readonly key: ResourceKey; readonly version: number }
+  | { readonly put: 'node'; readonly row: CacheNode }
+  | { readonly remove: 'node'; readonly incarnation: string }
+  | { readonly put: 'node-group'; readonly row: NodeGroup }
+  | { readonly remove: 'node-group'; readonly cacheIncarnation: string; readonly nodeGroupId: string }
+  /** Refused when the address and port belong to another cache. */
+  | { readonly put: 'endpoint'; readonly row: Endpoint }
+  /** Gives the address back; it rests until `restUntil`. */
+  | {
+      readonly remove: 'endpoint';
+      readonly address: string;
+      readonly port: number;
+      readonly restUntil: number;
+    }
+  | { readonly put: 'operation'; readonly row: Operation }
+  | { readonly add: 'event'; readonly row: CacheEvent }
+  | { readonly put: 'secret'; readonly owner: string; readonly name: string; readonly value: string }
+  | { readonly remove: 'secrets'; readonly owner: string }
+  | { readonly put: 'access-key'; readonly row: AccessKey }
+  | { readonly put: 'setting'; readonly name: string; readonly value: string };
+
+/** A stated precondition did not hold any more: read again and decide anew. Nothing was written. */
+export class StaleWrite extends Error {
+  readonly what: string;
+  constructor(what: string) {
+    super(`the stored ${what} has changed since it was read`);
+    this.name = 'StaleWrite';
+    this.what = what;
+  }
+}
+
+/** The store cannot be read or written (full disk, corrupt file): promote nobody, say so. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
+/** Another Limber holds the data directory. */
+export class StoreLocked extends Error {
+  override readonly name = 'StoreLocked';
+}
+
+export interface Store {
+  commit(changes: readonly Change[]): Promise<void>;
+
+  /** Null when there is none. */
+  resource<K extends ResourceKind>(key: ResourceKey<K>): Promise<Resource<K> | null>;
+  resourceByIncarnation<K extends ResourceKind>(kind: K, incarnation: string): Promise<Resource<K> | null>;
+  /** Ordered by id. */
+  resources<K extends ResourceKind>(
+    scope: Scope & { readonly kind: K; readonly outsideReplicationGroups?: boolean },
+    page: Page,
+  ): Promise<Resource<K>[]>;
+  countResources(scope: Scope & { readonly kind: ResourceKind }): Promise<number>;
+  /** Resources of any kind that refer to this one, ordered by kind and id; the first `limit`. */
+  referrers(key: ResourceKey, limit: number): Promise<Resource[]>;
+
+  node(incarnation: string): Promise<CacheNode | null>;
+  /** All nodes of these caches, ordered by cluster id and node id. */
+  nodesOf(cacheIncarnations: readonly string[]): Promise<CacheNode[]>;
+  /** Every node of this host in order of incarnation; for re-adoption at start, page by page. */
+  nodesOnHost(host: string, page: Page): Promise<CacheNode[]>;
+  countNodes(scope: Scope): Promise<number>;
+  /** Ordered by node group id. */
+  nodeGroupsOf(cacheIncarnations: readonly string[]): Promise<NodeGroup[]>;
+  endpointsOf(cacheIncarnations: readonly string[]): Promise<Endpoint[]>;
+  /** Addresses in use or at rest: what an allocator must not give out. */
+  takenAddresses(now: number): Promise<Set<string>>;
+  /** For DNS: the endpoints with this name (several for a reader endpoint). */
+  endpointsByName(dnsName: string): Promise<Endpoint[]>;
+
+  operation(id: string): Promise<Operation | null>;
+  /** Queued or running, ordered by id. */
+  openOperations(): Promise<Operation[]>;
+  /** The newest ended ones of a lock, newest first. */
+  endedOperations(lock: string, limit: number): Promise<Operation[]>;
+
+  /** Newest first; `before` is the number of the last event of the page before. */
+  events(
+    filter: EventFilter,
+    page: { readonly before: number | null; readonly limit: number },
+  ): Promise<NumberedEvent[]>;
+  /** Deletes events older than this (ms since 1970) and operations that ended before it; returns how many. */
+  forgetBefore(time: number): Promise<number>;
+
+  secret(owner: string, name: string): Promise<string | null>;
+  accessKey(accessKeyId: string): Promise<AccessKey | null>;
+  accessKeys(): Promise<AccessKey[]>;
+  setting(name: string): Promise<string | null>;
+  close(): Promise<void>;
+}
