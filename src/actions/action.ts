@@ -1,0 +1,64 @@
+/**
+ * What every action gets. An action reads, checks, records intent and shapes the answer: it sees the store and
+ * the queue of operations, so that an API call cannot touch a process.
+ */
+
+import type { Engine, Scope } from '../model/resource.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Ids } from '../platform/ids.ts';
+import { type Change, StaleWrite, type Store } from '../store/contract.ts';
+
+/** The identity and the time of one request; region from the credential scope, account from the access key. */
+export interface ActionContext extends Scope {
+  readonly requestId: string;
+  readonly accessKeyId: string;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/** Wakes the workers after an operation row was committed. Waking is free and may be repeated. */
+export interface OperationQueue {
+  wake(): void;
+}
+
+/** A version that this machine can run: installed, or one that the engine store can fetch. */
+export interface RunnableVersion {
+  readonly engine: Engine;
+  /** Full: `8.1.1`, `1.6.38`. */
+  readonly version: string;
+  readonly installed: boolean;
+}
+
+export interface ActionDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly queue: OperationQueue;
+  /** Sorted by engine, then newest first. */
+  readonly runnableVersions: () => Promise<readonly RunnableVersion[]>;
+  /** DNS suffix of endpoint names (`cache.example.com`), or null: then endpoints are shown as addresses. */
+  readonly dnsZone: string | null;
+  /** How long a Describe of one id that is still changing is held, milliseconds; 0 = never. */
+  readonly describeHoldMs: number;
+}
+
+export type Action<Input, Output> = (input: Input, context: ActionContext) => Promise<Output>;
+
+/**
+ * Commits what `plan` returns; when a row changed under it, plans anew from fresh rows. So two requests that race
+ * for one id end as one success and one AlreadyExists, which the second plan finds.
+ */
+export async function commitPlanned<T>(
+  store: Store,
+  plan: () => Promise<{ readonly changes: readonly Change[]; readonly result: T }>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { changes, result } = await plan();
+    try {
+      await store.commit(changes);
+      return result;
+    } catch (error) {
+      if (!(error instanceof StaleWrite) || attempt >= 10) throw error;
+    }
+  }
+}
