@@ -1,0 +1,61 @@
+/**
+ * Availability zones: three per region, and how nodes are spread over them. On one machine a zone is a pool of
+ * addresses; what is placed here is what a fault of a zone takes down together.
+ */
+import { ServiceError } from './service-errors.ts';
+
+/** `us-east-1a`, `us-east-1b`, `us-east-1c`. */
+export function zonesOf(region: string): readonly string[] {
+  return ['a', 'b', 'c'].map((letter) => region + letter);
+}
+
+/** The zone, lower-case; throws `InvalidParameterValue` for one of another region or none at all. */
+export function parseZone(value: string, region: string): string {
+  const zone = value.toLowerCase();
+  if (!zonesOf(region).includes(zone))
+    throw new ServiceError(
+      'InvalidParameterValue',
+      `${value.length > 80 ? `${value.slice(0, 80)}…` : value} is not a valid availability zone. ` +
+        `The zones of ${region} are ${zonesOf(region).join(', ')}.`,
+    );
+  return zone;
+}
+
+/**
+ * Zones of one node group, primary first: neighbours in the list of zones, starting one further for each node
+ * group, so that primaries are spread over the zones as well as the copies of each.
+ * @param groupIndex position of the node group, from 0
+ * @param nodes primary and replicas together
+ */
+export function spreadNodeGroup(region: string, groupIndex: number, nodes: number): readonly string[] {
+  const zones = zonesOf(region);
+  return Array.from({ length: nodes }, (_, index) => zones[(groupIndex + index) % zones.length] as string);
+}
+
+/** Memcached: all nodes in one zone (`single-az`), or in all zones in turn (`cross-az`). */
+export function placeMemcachedNodes(
+  region: string,
+  mode: 'single-az' | 'cross-az',
+  nodes: number,
+): readonly string[] {
+  return mode === 'cross-az' ? spreadNodeGroup(region, 0, nodes) : Array(nodes).fill(zonesOf(region)[0]);
+}
+
+/** Zones for nodes that join others: each goes where there are fewest, the first zone of them when several are. */
+export function zonesForJoining(
+  region: string,
+  existing: readonly string[],
+  count: number,
+): readonly string[] {
+  const zones = zonesOf(region);
+  const placed = [...existing];
+  const population = (zone: string) => placed.filter((other) => other === zone).length;
+  const added = Array.from({ length: count }, () => {
+    const zone = zones.reduce((best, candidate) =>
+      population(candidate) < population(best) ? candidate : best,
+    );
+    placed.push(zone);
+    return zone;
+  });
+  return added;
+}
