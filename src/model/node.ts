@@ -16,10 +16,11 @@ export type NodeRole = 'primary' | 'replica';
 
 /**
  * What the node should be doing.
- * `running`: a process serves. `stopped`: none may run (`limber down --caches`), the data stay.
+ * `running`: a process serves. `restarting`: the present process is to end in good order, a new one to follow.
+ * `stopped`: none may run (`limber down --caches`), the data stay.
  * `deleted`: the tombstone: its process, addresses and directory are to be destroyed, and nothing else is.
  */
-export type NodeIntent = 'running' | 'stopped' | 'deleted';
+export type NodeIntent = 'running' | 'restarting' | 'stopped' | 'deleted';
 
 /** One engine process, or the place where one will run. */
 export interface CacheNode extends Scope {
@@ -48,6 +49,12 @@ export interface CacheNode extends Scope {
   /** Last confirmed by the engine; null before the first confirmation and for Memcached. */
   readonly role: NodeRole | null;
   readonly handle: NodeHandle | null;
+  /**
+   * True once this very process has been confirmed to hold its primary's data (WAIT or equal offsets: `link up`
+   * is not enough). False again with each start and each full resynchronisation. A replica that is not synced
+   * is never promoted.
+   */
+  readonly synced: boolean;
   readonly createdAt: number;
 }
 
@@ -65,11 +72,6 @@ export interface NodeGroup {
   /** Node incarnations. */
   readonly currentPrimary: string | null;
   readonly targetPrimary: string | null;
-  /**
-   * True once every member of the shard has been confirmed to hold the primary's data. Until then only the
-   * recorded primary may lead, because a replica in its first sync holds nothing yet.
-   */
-  readonly synced: boolean;
 }
 
 /** What an address is bound for. A node endpoint is the node's own address and is bound as long as it runs. */
