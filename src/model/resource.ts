@@ -134,6 +134,8 @@ export interface CacheObserved {
   readonly cacheNodeIdsToReboot: readonly string[];
   /** The last sentence of an operation on this resource, for people. */
   readonly sentence: string | null;
+  /** Cluster mode: slots are assigned and every node knows all others. True without cluster mode. */
+  readonly isFormed: boolean;
   /** Memcached: the version of the node list that the configuration endpoint serves. */
   readonly configurationVersion: number;
 }
@@ -143,6 +145,7 @@ export const nothingObserved: CacheObserved = {
   parameterApplyStatus: 'in-sync',
   cacheNodeIdsToReboot: [],
   sentence: null,
+  isFormed: false,
   configurationVersion: 0,
 };
 

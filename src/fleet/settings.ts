@@ -1,0 +1,24 @@
+/** Limits that an operator may change, with their defaults. Milliseconds unless the name says otherwise. */
+export interface Settings {
+  /** Between two PINGs to a node. */
+  readonly pingIntervalMs: number;
+  /** A node that is stopped, or makes no progress, for this long counts as hung. */
+  readonly hangAfterMs: number;
+  /** A node that does not answer for this long though it makes progress is reported as busy. */
+  readonly busyAfterMs: number;
+  /** How long a start may take until the engine answers; loading a large data set is not part of it. */
+  readonly startDeadlineMs: number;
+  /** A released address is not given out again before this. */
+  readonly addressRestMs: number;
+  /** How long a Describe of one resource that is changing is held; 0 = never. */
+  readonly describeHoldMs: number;
+}
+
+export const defaultSettings: Settings = {
+  pingIntervalMs: 250,
+  hangAfterMs: 500,
+  busyAfterMs: 5_000,
+  startDeadlineMs: 15_000,
+  addressRestMs: 10 * 60_000,
+  describeHoldMs: 5_000,
+};

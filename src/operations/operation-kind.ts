@@ -1,0 +1,57 @@
+/**
+ * How long work is written: a row plus a pure `decide`. It may be killed between any two lines and must resume:
+ * `observe` reads the facts again, `decide` chooses from them, acts may be repeated.
+ *
+ * ```
+ * queued ──> running: observe → decide ─┬─ go      record a new step (and changes with it), decide again
+ *               ^                       ├─ act     do something repeatable, then observe again
+ *               └───────────────────────┼─ wait    not yet; look again later
+ *                                       ├─ finish  ──> finished
+ *                                       └─ fail    ──> failed
+ * ```
+ */
+import type { Change } from '../store/contract.ts';
+
+export type Decision<State, Act> =
+  | {
+      readonly kind: 'go';
+      readonly state: State;
+      readonly sentence: string;
+      readonly changes: readonly Change[];
+    }
+  | { readonly kind: 'act'; readonly act: Act; readonly sentence: string; readonly deadlineMs: number }
+  | { readonly kind: 'wait'; readonly sentence: string; readonly retryAfterMs: number }
+  | { readonly kind: 'finish'; readonly sentence: string; readonly changes: readonly Change[] }
+  | { readonly kind: 'fail'; readonly sentence: string; readonly changes: readonly Change[] };
+
+export const go = <State>(state: State, sentence: string, changes: readonly Change[] = []) =>
+  ({ kind: 'go', state, sentence, changes }) as const;
+export const act = <Act>(what: Act, sentence: string, deadlineMs: number) =>
+  ({ kind: 'act', act: what, sentence, deadlineMs }) as const;
+export const wait = (sentence: string, retryAfterMs: number) =>
+  ({ kind: 'wait', sentence, retryAfterMs }) as const;
+export const finish = (sentence: string, changes: readonly Change[] = []) =>
+  ({ kind: 'finish', sentence, changes }) as const;
+export const fail = (sentence: string, changes: readonly Change[] = []) =>
+  ({ kind: 'fail', sentence, changes }) as const;
+
+/** What the runner knows about the tries of the present step. */
+export interface Tries {
+  /** Failed attempts of acts since the last `go`. */
+  readonly attempts: number;
+  readonly lastError: Error | null;
+}
+
+export interface OperationKind<Input, State, Seen, Act> {
+  readonly name: string;
+  first(input: Input): State;
+  observe(input: Input, state: State): Promise<Seen>;
+  /** Pure: every row of its table has a unit test that needs no process. */
+  decide(input: Input, state: State, seen: Seen, tries: Tries): Decision<State, Act>;
+  /** Repeatable. The signal aborts at the act's deadline. */
+  perform(act: Act, input: Input, signal: AbortSignal): Promise<void>;
+}
+
+/** The runner treats all kinds alike; each kind's own types are checked where it is written. */
+// biome-ignore lint/suspicious/noExplicitAny: existential type of a heterogeneous list
+export type AnyOperationKind = OperationKind<any, any, any, any>;

@@ -1,0 +1,64 @@
+/** What the reconciler of one shard sees in one pass: rows and facts, read once and not changed. */
+import type { CacheNode, NodeGroup } from '../../model/node.ts';
+
+/**
+ * What the health monitor thinks of a node's process. Only `dead` and `hung` may lead to a failover.
+ * `absent`: it was never started. `dead`: no such process, or a zombie. `hung`: stopped or without progress for
+ * longer than the limit. `unresponsive`: it does not answer, and why is not known yet or is harmless (busy, paused by
+ * a client, loading, out of connections). `answering`: it has just answered.
+ */
+export type Verdict = 'absent' | 'dead' | 'hung' | 'unresponsive' | 'answering';
+
+/** From INFO replication of a process that answers. */
+export interface EngineFacts {
+  readonly role: 'primary' | 'replica';
+  readonly replicationId: string;
+  /** The history before the last promotion; 40 zeros when there was none. */
+  readonly replicationId2: string;
+  readonly offset: number;
+  /** `address:port` of the primary it follows; null for a primary. */
+  readonly follows: string | null;
+  readonly isLinkUp: boolean;
+  readonly isSyncing: boolean;
+  readonly isLoading: boolean;
+}
+
+export interface Member {
+  readonly node: CacheNode;
+  readonly verdict: Verdict;
+  /** Null unless `answering`. */
+  readonly engine: EngineFacts | null;
+  /** A start failed a moment ago, and the next one waits for the back-off. */
+  readonly isBackingOff: boolean;
+}
+
+export interface ShardView {
+  readonly shard: NodeGroup;
+  readonly clusterMode: 'enabled' | 'disabled';
+  readonly automaticFailover: boolean;
+  /** Cluster mode: the nodes do not know each other yet, so nobody can be told to follow. */
+  readonly isForming: boolean;
+  /** In order of position (`-001` first); tombstones and stopped nodes are left out. */
+  readonly members: readonly Member[];
+}
+
+export const endpointOf = (node: Pick<CacheNode, 'address' | 'port'>): string =>
+  `${node.address}:${node.port}`;
+
+/** True for a replica whose data may be led with: its present process was seen to hold all of the primary's. */
+export function isCandidate(member: Member): boolean {
+  return (
+    member.verdict === 'answering' &&
+    member.node.synced &&
+    member.engine !== null &&
+    !member.engine.isSyncing &&
+    !member.engine.isLoading
+  );
+}
+
+/** The candidate that has most of the primary's writes; the lowest position of equals. Null when there is none. */
+export function mostCaughtUp(members: readonly Member[]): Member | null {
+  const candidates = members.filter(isCandidate);
+  const best = Math.max(...candidates.map((member) => member.engine!.offset));
+  return candidates.find((member) => member.engine!.offset === best) ?? null;
+}
