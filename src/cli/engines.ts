@@ -1,0 +1,153 @@
+import { parseArgs } from 'node:util';
+import { defaultEngines } from '../catalog/engine-packages.ts';
+import {
+  type EngineRequest,
+  type EngineStore,
+  EngineUnavailable,
+  engineNames,
+  type ResolvedEngine,
+} from '../engine-store/contract.ts';
+import { createEngineStore } from '../engine-store/engine-store.ts';
+import { installReporter } from './install-reporter.ts';
+
+const usage = `Usage: limber engines                              list engines: at hand, fetched by default, available
+       limber engines install ENGINE@VERSION...    fetch engines: valkey@8.1 redis@7.0 memcached@1.6.38
+       limber engines install --defaults           fetch those that set-up fetches
+
+Engines are fetched as Debian packages with this machine's own apt, without root, into ~/.limber/engines
+(LIMBER_ENGINES). Your own server: LIMBER_ENGINE_PATH_VALKEY, …_REDIS, …_MEMCACHED.`;
+
+/** `limber engines`. Progress goes to stderr, results to stdout; `--json` is for set-up. Exit code 1: not to be had. */
+export async function run(argv: string[]): Promise<number> {
+  const options = {
+    defaults: { type: 'boolean' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean' },
+  } as const;
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>;
+  try {
+    parsed = parseArgs({ args: argv, options, allowPositionals: true });
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  const { values, positionals } = parsed;
+  const [action, ...names] = positionals;
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const store = createEngineStore();
+  try {
+    if (action === undefined && !values.defaults) return await list(store, values.json ?? false);
+    if (action !== 'install') return fail(`there is no "limber engines ${action ?? '--defaults'}"`);
+    const requests = [...(values.defaults ? defaultEngines : []), ...names.map(readName)];
+    const wrong = names.find((name) => readName(name) === null);
+    if (wrong !== undefined) return fail(`${JSON.stringify(wrong)} is not ENGINE@VERSION`);
+    if (requests.length === 0) return fail('name at least one engine');
+    return await install(
+      store,
+      requests.filter((one) => one !== null),
+      values.json ?? false,
+    );
+  } catch (error) {
+    if (!(error instanceof EngineUnavailable)) throw error;
+    console.error(`limber: ${error.message}`);
+    return 1;
+  }
+}
+
+function fail(message: string): number {
+  console.error(`limber: ${message}\n\n${usage}`);
+  return 2;
+}
+
+function readName(name: string): EngineRequest | null {
+  const [, engine, version] = /^([a-z]+)(?:@(.+))?$/.exec(name) ?? [];
+  const known = engineNames.find((one) => one === engine);
+  return known ? { engine: known, version: version ?? 'newest' } : null;
+}
+
+async function list(store: EngineStore, asJson: boolean): Promise<number> {
+  const installed = await store.installed();
+  if (asJson) {
+    const engines = installed.map(({ engine, version, source, directory }) => ({
+      engine,
+      version,
+      source,
+      directory,
+    }));
+    console.log(
+      JSON.stringify({ directory: store.directory, installed: engines, available: store.available() }),
+    );
+    return 0;
+  }
+  console.log(`At hand (fetched ones in ${store.directory}):`);
+  for (const { engine, version, source, directory } of installed) {
+    console.log(`  ${`${engine}@${version}`.padEnd(18)} ${source.padEnd(8)} ${directory}`);
+  }
+  if (installed.length === 0) console.log('  none');
+  const names = defaultEngines.map(({ engine, version }) => `${engine}@${version}`);
+  console.log(`\nFetched by set-up: ${names.join(', ')}`);
+  console.log('\nCan be fetched (limber engines install ENGINE@VERSION):');
+  for (const { engine, version, suites } of store.available()) {
+    const isHere = installed.some((one) => one.engine === engine && one.version === version);
+    console.log(`  ${`${engine}@${version}`.padEnd(18)} Debian ${suites[0]}${isHere ? ' (at hand)' : ''}`);
+  }
+  return 0;
+}
+
+async function install(
+  store: EngineStore,
+  requests: readonly EngineRequest[],
+  asJson: boolean,
+): Promise<number> {
+  const controller = new AbortController();
+  const onProgress = installReporter(process.stderr);
+  const stop = (signal: NodeJS.Signals) => controller.abort(new Stopped(signal));
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    // All of them are waited for, so that one that cannot be had does not take the others with it.
+    const results = await Promise.allSettled(
+      requests.map((request) => store.resolve(request, { signal: controller.signal, onProgress })),
+    );
+    return summarize(results, asJson);
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+class Stopped extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`stopped by ${signal}`);
+    this.exitCode = signal === 'SIGINT' ? 130 : 143;
+  }
+}
+
+function summarize(results: readonly PromiseSettledResult<ResolvedEngine>[], asJson: boolean): number {
+  const done = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (asJson) {
+    const engines = done.map(({ engine: { engine, version, source, directory }, note }) => ({
+      engine,
+      version,
+      source,
+      directory,
+      note,
+    }));
+    console.log(JSON.stringify({ engines }));
+  } else {
+    for (const { engine, note } of done) {
+      console.log(`${engine.engine}@${engine.version} (${engine.source}: ${engine.directory})`);
+      if (note) console.error(`  ${note}`);
+    }
+  }
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  const stopped = failures.find((error) => error instanceof Stopped);
+  if (stopped) return stopped.exitCode;
+  for (const error of failures) {
+    if (!(error instanceof EngineUnavailable)) throw error;
+  }
+  for (const message of new Set(failures.map((error) => error.message))) console.error(`limber: ${message}`);
+  return failures.length === 0 ? 0 : 1;
+}

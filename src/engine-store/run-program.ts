@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+
+export interface ProgramResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  /** Both streams in the order in which they came: what to quote in an error. */
+  readonly output: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** The program is killed after this long. Default: no limit. */
+  readonly timeoutMs?: number;
+}
+
+/** The program does not exist or may not be executed (`cause` has the system's error). */
+export class ProgramMissing extends Error {
+  override readonly name = 'ProgramMissing';
+}
+
+/**
+ * Runs a program to its end with English messages and no input. Any exit code is a result; a missing program throws
+ * `ProgramMissing`, an aborted signal its reason, and both only once the program is gone.
+ */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<ProgramResult> {
+  options.signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
+    });
+    let stdout = '';
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    // SIGTERM, not SIGKILL: apt-get ends its download methods, which would otherwise go on for a while.
+    const abort = () => child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', abort);
+    child.on('error', (cause) => {
+      options.signal?.removeEventListener('abort', abort);
+      reject(new ProgramMissing(`cannot run ${command}`, { cause }));
+    });
+    child.on('close', (code) => {
+      options.signal?.removeEventListener('abort', abort);
+      if (options.signal?.aborted) reject(options.signal.reason);
+      else resolve({ code, stdout, output });
+    });
+  });
+}
