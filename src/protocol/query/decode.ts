@@ -11,6 +11,7 @@
  * The SDK's schemas hold no patterns and no lengths; those rules stand with the actions.
  */
 import type { NormalizedSchema } from '@smithy/core/schema';
+import type { FormParams } from '../form.ts';
 import {
   type ActionInput,
   type ActionName,
@@ -19,7 +20,6 @@ import {
   listTag,
   requiredMembers,
 } from './actions.ts';
-import type { FormParams } from './form.ts';
 import { enumValues } from './input-enums.ts';
 import { invalid, type ParamNode, paramTree, shorten } from './param-tree.ts';
 import { parseBoolean, parseInteger, parseTimestamp } from './scalars.ts';

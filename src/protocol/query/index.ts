@@ -9,4 +9,3 @@ export {
 } from './actions.ts';
 export { decodeInput } from './decode.ts';
 export { encodeError, encodeOutput } from './encode.ts';
-export { decodeUtf8, type FormParams, parseForm } from './form.ts';

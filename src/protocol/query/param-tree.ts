@@ -3,7 +3,7 @@
  * an index in a name; Maps keep names such as `__proto__` harmless.
  */
 import { ServiceError } from '../../model/service-errors.ts';
-import type { FormParams } from './form.ts';
+import type { FormParams } from '../form.ts';
 
 export interface ParamNode {
   /** As the client wrote it, for error messages. */

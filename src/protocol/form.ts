@@ -2,7 +2,7 @@
  * `application/x-www-form-urlencoded`, read strictly: what cannot be decoded without guessing is refused, because
  * the signature and the action must see the same values.
  */
-import { ServiceError } from '../../model/service-errors.ts';
+import { ServiceError } from '../model/service-errors.ts';
 
 /** Name and value in the order given; names may repeat. */
 export type FormParams = readonly (readonly [name: string, value: string])[];

@@ -1,0 +1,31 @@
+/** One request while it is answered. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FrontDoorLimits, FrontDoorOptions } from './contract.ts';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** When the request arrived. */
+  readonly now: Date;
+  /** Aborted when the client has gone or the server is about to close. */
+  readonly abort: AbortController;
+}
+
+/** The options with every limit filled in. */
+export interface FrontDoorSettings extends FrontDoorOptions {
+  readonly limits: FrontDoorLimits;
+}
+
+export function createExchange(
+  settings: FrontDoorSettings,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Exchange {
+  const requestId = settings.newRequestId();
+  const abort = new AbortController();
+  response.setHeader('x-amzn-RequestId', requestId);
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.once('close', () => abort.abort());
+  return { request, response, requestId, now: new Date(settings.clock.now()), abort };
+}
