@@ -1,7 +1,7 @@
 /** Everything that operations and reconcilers act with. Made once, in `server.ts`. */
 import type { AddressPool } from '../endpoints/addresses.ts';
-import type { EngineFingerprint } from '../engines/valkey/fingerprint.ts';
 import type { EngineStore, InstalledEngine } from '../engine-store/contract.ts';
+import type { EngineFingerprint } from '../engines/valkey/fingerprint.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';

@@ -27,8 +27,13 @@ export interface ProcessState {
    * frees its memory or waits for its parent. `gone`: no such process.
    */
   readonly kind: 'running' | 'stopped' | 'zombie' | 'gone';
-  /** User and system time so far, milliseconds; 0 unless it lives. */
+  /**
+   * Processor time so far, milliseconds, as fine as the kernel tells it (nanoseconds in /proc/PID/schedstat, all
+   * threads' leader): two equal readings half a second apart mean that the process did nothing at all.
+   */
   readonly cpuMs: number;
+  /** State D: in uninterruptible sleep, which is a disk or a file system that does not answer. */
+  readonly isWaitingForDisk: boolean;
   /** Resident memory, bytes; 0 unless it lives. */
   readonly rssBytes: number;
 }

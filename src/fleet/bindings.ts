@@ -1,0 +1,102 @@
+/**
+ * Which node binds which moving endpoint, and making it so. The engines serve the endpoints themselves
+ * (`CONFIG SET bind`), so clients pay no proxy; an endpoint moves in about a millisecond.
+ */
+
+import { cutConnections, readBindings, setBindings } from '../engines/valkey/bindings.ts';
+import type { EngineConnection } from '../engines/valkey/client.ts';
+import type { CacheNode, Endpoint } from '../model/node.ts';
+import type { Fleet } from './fleet.ts';
+
+/** A node as far as endpoints care. */
+export interface Holder {
+  readonly node: CacheNode;
+  /** It answers, and may serve clients. */
+  readonly isServing: boolean;
+  /** Confirmed by the engine. */
+  readonly isPrimary: boolean;
+}
+
+/**
+ * Endpoint address → incarnation of the node that is to bind it; an endpoint that nobody may bind now is left out.
+ * The primary endpoint goes to the confirmed primary alone. The reader endpoint stays where it is while that node is
+ * a serving, synced replica, else goes to the first such replica, else to the primary. The configuration endpoint
+ * stays with a serving node, else goes to the first.
+ */
+export function wantedBindings(
+  endpoints: readonly Endpoint[],
+  holders: readonly Holder[],
+): ReadonlyMap<string, string> {
+  const wanted = new Map<string, string>();
+  const serving = holders.filter((holder) => holder.isServing);
+  const primary = serving.find((holder) => holder.isPrimary);
+  const replicas = serving.filter((holder) => !holder.isPrimary && holder.node.synced);
+  const keep = (among: readonly Holder[], endpoint: Endpoint) =>
+    among.find((holder) => holder.node.incarnation === endpoint.holder) ?? among[0];
+  for (const endpoint of endpoints) {
+    const chosen =
+      endpoint.purpose === 'primary'
+        ? primary
+        : endpoint.purpose === 'reader'
+          ? (keep(replicas, endpoint) ?? primary)
+          : endpoint.purpose === 'configuration'
+            ? keep(serving, endpoint)
+            : undefined;
+    if (chosen) wanted.set(endpoint.address, chosen.node.incarnation);
+  }
+  return wanted;
+}
+
+/** What each living process is known to bind beside its own address; absent: ask the engine. */
+export class BindingMemory {
+  readonly #bound = new Map<string, ReadonlySet<string>>();
+
+  /** The process ended: a new one binds its own address only. */
+  forget(incarnation: string): void {
+    this.#bound.delete(incarnation);
+  }
+
+  async of(node: CacheNode, connection: EngineConnection): Promise<ReadonlySet<string>> {
+    const known = this.#bound.get(node.incarnation);
+    if (known) return known;
+    const addresses = await readBindings(connection);
+    const bound = new Set(addresses.filter((address) => address !== node.address));
+    this.#bound.set(node.incarnation, bound);
+    return bound;
+  }
+
+  /** Binds exactly these beside its own; a no-op when it does. Throws when an address is held by another process. */
+  async apply(node: CacheNode, connection: EngineConnection, extra: readonly string[]): Promise<void> {
+    const bound = await this.of(node, connection);
+    if (bound.size === extra.length && extra.every((address) => bound.has(address))) return;
+    this.#bound.delete(node.incarnation);
+    await setBindings(connection, [node.address, ...extra]);
+    this.#bound.set(node.incarnation, new Set(extra));
+    for (const address of bound)
+      if (!extra.includes(address)) await cutConnections(connection, address, node.port);
+  }
+}
+
+/**
+ * Makes the serving nodes bind what is wanted: first those that give an address up, then those that take one. An
+ * address whose old holder cannot be asked is taken when the kernel lets it (its process is dead).
+ */
+export async function applyBindings(
+  fleet: Pick<Fleet, 'connections' | 'log'>,
+  memory: BindingMemory,
+  holders: readonly Holder[],
+  wanted: ReadonlyMap<string, string>,
+): Promise<void> {
+  const serving = holders.filter((holder) => holder.isServing).map((holder) => holder.node);
+  const wantedOf = (node: CacheNode) =>
+    [...wanted].filter(([, incarnation]) => incarnation === node.incarnation).map(([address]) => address);
+  const open = await Promise.all(
+    serving.map(async (node) => ({ node, connection: await fleet.connections.of(node) })),
+  );
+  for (const { node, connection } of open) {
+    const bound = await memory.of(node, connection);
+    const kept = [...bound].filter((address) => wantedOf(node).includes(address));
+    await memory.apply(node, connection, kept);
+  }
+  for (const { node, connection } of open) await memory.apply(node, connection, wantedOf(node));
+}

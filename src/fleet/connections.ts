@@ -1,0 +1,86 @@
+/**
+ * One control connection per Valkey/Redis node, opened when first needed and shared by all who talk to the node.
+ * Its death is the fastest sign that a node is gone; it is a sign, never a proof.
+ */
+import { limberUser } from '../engines/valkey/access-control.ts';
+import { connectEngine, type EngineConnection } from '../engines/valkey/client.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { Store } from '../store/contract.ts';
+
+export type NodeAddress = Pick<CacheNode, 'incarnation' | 'cacheIncarnation' | 'address' | 'port'>;
+
+export interface Connections {
+  /** An open connection, logged in as Limber. Throws what `connectEngine` throws. */
+  of(node: NodeAddress): Promise<EngineConnection>;
+  /** Closes the node's connection and forgets it, e.g. before its process is ended on purpose. */
+  drop(incarnation: string): void;
+  /** Called with the node's incarnation when a connection ends that nobody dropped. */
+  onLost(listener: (incarnation: string) => void): void;
+  close(): void;
+}
+
+/** Names of secrets in the store; their owner is the cache's incarnation. */
+export const secretNames = { limber: 'engine-limber', replication: 'engine-replication' } as const;
+
+/** A node on loopback accepts within a millisecond or two; a stopped one never answers. */
+const connectDeadlineMs = 1_000;
+const callDeadlineMs = 2_000;
+
+export function createConnections(store: Store): Connections {
+  const open = new Map<string, Promise<EngineConnection>>();
+  const secrets = new Map<string, string>();
+  const listeners: ((incarnation: string) => void)[] = [];
+
+  async function secretOf(cacheIncarnation: string): Promise<string> {
+    const known = secrets.get(cacheIncarnation);
+    if (known) return known;
+    const secret = await store.secret(cacheIncarnation, secretNames.limber);
+    if (!secret) throw new Error(`no engine secret is stored for cache ${cacheIncarnation}`);
+    secrets.set(cacheIncarnation, secret);
+    return secret;
+  }
+
+  async function connect(node: NodeAddress): Promise<EngineConnection> {
+    const connection = await connectEngine({
+      address: node.address,
+      port: node.port,
+      username: limberUser,
+      password: await secretOf(node.cacheIncarnation),
+      connectDeadlineMs,
+      callDeadlineMs,
+      name: 'limber-control',
+    });
+    connection.onClose(() => {
+      open.delete(node.incarnation);
+      for (const listener of listeners) listener(node.incarnation);
+    });
+    return connection;
+  }
+
+  return {
+    async of(node) {
+      const existing = open.get(node.incarnation);
+      if (existing) return existing;
+      const opening = connect(node);
+      open.set(node.incarnation, opening);
+      opening.catch(() => {
+        if (open.get(node.incarnation) === opening) open.delete(node.incarnation);
+      });
+      return opening;
+    },
+    drop(incarnation) {
+      const existing = open.get(incarnation);
+      open.delete(incarnation);
+      existing?.then(
+        (connection) => connection.close(),
+        () => {},
+      );
+    },
+    onLost(listener) {
+      listeners.push(listener);
+    },
+    close() {
+      for (const incarnation of [...open.keys()]) this.drop(incarnation);
+    },
+  };
+}

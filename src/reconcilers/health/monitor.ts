@@ -1,0 +1,211 @@
+/**
+ * Watches every node: one PING at a time, and /proc. A closed connection or a missed PING only triggers a closer
+ * look, because a client may cut our connection (CLIENT KILL) or delay our PING (CLIENT PAUSE, a long script); what
+ * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
+ */
+import type { CacheNode, NodeHandle } from '../../model/node.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { NodeRuntime } from '../../runtime/contract.ts';
+import type { Verdict } from '../shard/view.ts';
+import {
+  answered,
+  diagnose,
+  forgive,
+  type Limits,
+  looked,
+  newTrack,
+  silent,
+  type Track,
+} from './diagnosis.ts';
+
+/** Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. */
+export type Ping = (node: CacheNode) => Promise<void>;
+
+export interface HealthMonitor {
+  /** Starts watching the process of this handle; with a new handle, anew. */
+  watch(node: CacheNode): void;
+  forget(incarnation: string): void;
+  /** The node's connection has just ended: look at once. */
+  lost(incarnation: string): void;
+  /** From a fresh look at /proc. `absent` for a node without a handle. */
+  verdict(node: CacheNode): Verdict;
+  onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
+  close(): void;
+}
+
+export interface MonitorOptions {
+  readonly runtime: NodeRuntime;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Limits;
+  readonly ping: Ping;
+}
+
+interface Watched {
+  node: CacheNode;
+  handle: NodeHandle;
+  track: Track;
+  lastVerdict: Verdict;
+  isPinging: boolean;
+  isLooking: boolean;
+  dueAt: number;
+  timer: NodeJS.Timeout;
+  stopListening: () => void;
+}
+
+/** A node of this size takes the kernel long to free; its death shows in /proc before its sockets close. */
+const largeBytes = 256 * 2 ** 20;
+const largeIntervalMs = 10;
+/** A tick that comes this late says that the observer slept, not the observed. */
+const lateMs = 200;
+/** After a lost connection /proc is looked at every millisecond for this long. */
+const closeLookMs = 100;
+
+export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
+  const { runtime, clock, limits, log } = options;
+  const watched = new Map<string, Watched>();
+  const listeners: ((node: CacheNode, verdict: Verdict) => void)[] = [];
+  const large = new Set<Watched>();
+  let largeTimer: NodeJS.Timeout | null = null;
+
+  /** Looks at /proc, and tells the listeners when the verdict is another than before. */
+  function look(entry: Watched): Verdict {
+    const now = clock.monotonic();
+    const state = runtime.inspect(entry.handle);
+    entry.track = looked(entry.track, state, now);
+    const verdict = diagnose(entry.track, state, now, limits);
+    watchSize(entry, state.rssBytes);
+    if (verdict !== entry.lastVerdict) {
+      log.info(`${entry.node.cacheClusterId} is ${verdict}`, {
+        node: entry.node.incarnation,
+        was: entry.lastVerdict,
+      });
+      entry.lastVerdict = verdict;
+      for (const listener of listeners) listener(entry.node, verdict);
+    }
+    return verdict;
+  }
+
+  function watchSize(entry: Watched, rssBytes: number): void {
+    if (rssBytes < largeBytes) large.delete(entry);
+    else large.add(entry);
+    if (large.size > 0 && !largeTimer) {
+      largeTimer = setInterval(() => {
+        for (const one of large) if (runtime.inspect(one.handle).kind === 'zombie') look(one);
+      }, largeIntervalMs);
+      largeTimer.unref();
+    }
+    if (large.size === 0 && largeTimer) {
+      clearInterval(largeTimer);
+      largeTimer = null;
+    }
+  }
+
+  function ping(entry: Watched): void {
+    entry.isPinging = true;
+    entry.track = silent(entry.track, clock.monotonic());
+    options.ping(entry.node).then(
+      () => {
+        entry.isPinging = false;
+        if (watched.get(entry.node.incarnation) !== entry) return;
+        entry.track = answered(entry.track, clock.monotonic());
+        if (entry.lastVerdict !== 'answering') look(entry);
+      },
+      () => {
+        entry.isPinging = false;
+      },
+    );
+  }
+
+  function tick(entry: Watched): void {
+    const now = clock.monotonic();
+    if (now - entry.dueAt > lateMs) entry.track = forgive(entry.track, now);
+    const isTroubled = entry.lastVerdict !== 'answering';
+    if (!entry.isPinging) ping(entry);
+    else look(entry);
+    if (isTroubled) look(entry);
+    schedule(entry, isTroubled ? limits.pingIntervalMs / 5 : limits.pingIntervalMs);
+  }
+
+  function schedule(entry: Watched, ms: number): void {
+    entry.dueAt = clock.monotonic() + ms;
+    entry.timer = setTimeout(() => tick(entry), ms);
+    entry.timer.unref();
+  }
+
+  /** Looks every millisecond until the process is seen dead or the close look is over. */
+  async function lookClosely(entry: Watched): Promise<void> {
+    if (entry.isLooking) return;
+    entry.isLooking = true;
+    const end = clock.monotonic() + closeLookMs;
+    while (watched.get(entry.node.incarnation) === entry && clock.monotonic() < end) {
+      if (look(entry) === 'dead') break;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    entry.isLooking = false;
+  }
+
+  function stop(entry: Watched): void {
+    clearTimeout(entry.timer);
+    entry.stopListening();
+    large.delete(entry);
+    watched.delete(entry.node.incarnation);
+  }
+
+  return {
+    watch(node) {
+      const existing = watched.get(node.incarnation);
+      if (existing && isSame(existing.handle, node.handle)) {
+        existing.node = node;
+        return;
+      }
+      if (existing) stop(existing);
+      if (!node.handle) return;
+      const entry: Watched = {
+        node,
+        handle: node.handle,
+        track: newTrack(clock.monotonic()),
+        lastVerdict: 'unresponsive',
+        isPinging: false,
+        isLooking: false,
+        dueAt: 0,
+        timer: setTimeout(() => {}, 0),
+        stopListening: () => {},
+      };
+      watched.set(node.incarnation, entry);
+      entry.stopListening = runtime.onExit(node.handle, () => void lookClosely(entry));
+      ping(entry);
+      // Spread over the interval, so that many nodes do not wake the process together.
+      schedule(entry, limits.pingIntervalMs * (0.5 + (watched.size % 16) / 16));
+    },
+    forget(incarnation) {
+      const entry = watched.get(incarnation);
+      if (entry) stop(entry);
+    },
+    lost(incarnation) {
+      const entry = watched.get(incarnation);
+      if (!entry) return;
+      entry.track = silent(entry.track, clock.monotonic());
+      void lookClosely(entry);
+    },
+    verdict(node) {
+      if (!node.handle) return 'absent';
+      const entry = watched.get(node.incarnation);
+      if (entry && isSame(entry.handle, node.handle)) return look(entry);
+      const state = runtime.inspect(node.handle);
+      return diagnose(newTrack(clock.monotonic()), state, clock.monotonic(), limits);
+    },
+    onChange(listener) {
+      listeners.push(listener);
+    },
+    close() {
+      for (const entry of [...watched.values()]) stop(entry);
+      if (largeTimer) clearInterval(largeTimer);
+    },
+  };
+}
+
+function isSame(a: NodeHandle, b: NodeHandle | null): boolean {
+  return b !== null && a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
+}
