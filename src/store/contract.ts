@@ -41,29 +41,46 @@ export interface NumberedEvent extends CacheEvent {
 }
 
 export type Change =
-  /** Writes the row with `version`; refused unless the stored row has `version - 1` (1: unless none exists). */
+  /**
+   * Writes the row with `version`; refused unless the stored row has `version - 1` and the same incarnation
+   * (1: unless none exists).
+   */
   | { readonly put: 'resource'; readonly row: Resource }
-  /** Refused unless the stored row has this version. */
-  | { readonly remove: 'resource'; readonly key: ResourceKey; readonly version: number }
+  /** Refused unless the stored row has this version (and incarnation, for who does not trust the id alone). */
+  | {
+      readonly remove: 'resource';
+      readonly key: ResourceKey;
+      readonly version: number;
+      readonly incarnation?: string;
+    }
   | { readonly put: 'node'; readonly row: CacheNode }
   | { readonly remove: 'node'; readonly incarnation: string }
   | { readonly put: 'node-group'; readonly row: NodeGroup }
   | { readonly remove: 'node-group'; readonly cacheIncarnation: string; readonly nodeGroupId: string }
   /** Refused when the address and port belong to another cache. */
   | { readonly put: 'endpoint'; readonly row: Endpoint }
-  /** Gives the address back; it rests until `restUntil`. */
+  /**
+   * Gives the address back; it rests until `restUntil`. May be repeated. With `cacheIncarnation` nothing happens
+   * unless that cache has it: a repeated deletion then never takes the address from its next owner.
+   */
   | {
       readonly remove: 'endpoint';
       readonly address: string;
       readonly port: number;
       readonly restUntil: number;
+      readonly cacheIncarnation?: string;
     }
   | { readonly put: 'operation'; readonly row: Operation }
   | { readonly add: 'event'; readonly row: CacheEvent }
   | { readonly put: 'secret'; readonly owner: string; readonly name: string; readonly value: string }
   | { readonly remove: 'secrets'; readonly owner: string }
   | { readonly put: 'access-key'; readonly row: AccessKey }
-  | { readonly put: 'setting'; readonly name: string; readonly value: string };
+  | { readonly put: 'setting'; readonly name: string; readonly value: string }
+  /**
+   * Writes nothing. Refused unless the resource exists (a new cache names a group that somebody may delete
+   * meanwhile), or unless nothing refers to it (that deletion). Judged where it stands in the list.
+   */
+  | { readonly require: 'resource' | 'no-referrers'; readonly key: ResourceKey };
 
 /** A stated precondition did not hold any more: read again and decide anew. Nothing was written. */
 export class StaleWrite extends Error {
@@ -86,7 +103,18 @@ export class StoreLocked extends Error {
 }
 
 export interface Store {
+  /**
+   * The state is older than what was last seen in this data directory (a copy was put back, or the state was
+   * deleted): what runs and is unknown to it must not be touched. Stays true, also over restarts, until
+   * `acceptOlderCopy`.
+   */
+  readonly olderCopy: boolean;
+  /** A write found no room since the store was opened, and there is none yet. Some writes may still succeed. */
+  readonly diskFull: boolean;
+
   commit(changes: readonly Change[]): Promise<void>;
+  /** Whoever dealt with `olderCopy` is done. */
+  acceptOlderCopy(): Promise<void>;
 
   /** Null when there is none. */
   resource<K extends ResourceKind>(key: ResourceKey<K>): Promise<Resource<K> | null>;
@@ -125,7 +153,10 @@ export interface Store {
     filter: EventFilter,
     page: { readonly before: number | null; readonly limit: number },
   ): Promise<NumberedEvent[]>;
-  /** Deletes events older than this (ms since 1970) and operations that ended before it; returns how many. */
+  /**
+   * Deletes events older than this (ms since 1970) and operations that ended before it; returns how many. Some
+   * thousand at a time: call again until it returns 0.
+   */
   forgetBefore(time: number): Promise<number>;
 
   secret(owner: string, name: string): Promise<string | null>;

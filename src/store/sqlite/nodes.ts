@@ -1,0 +1,112 @@
+/** Cache nodes and node groups. */
+import type { CacheNode, NodeGroup } from '../../model/node.ts';
+import type { Scope } from '../../model/resource.ts';
+import { type Page, StaleWrite } from '../contract.ts';
+import type { Database, Value } from './database.ts';
+import { decode, putVersion, selected, type Table } from './table.ts';
+
+const nodes: Table<CacheNode> = {
+  name: 'node',
+  columns: {
+    incarnation: 'plain',
+    version: 'plain',
+    account: 'plain',
+    region: 'plain',
+    cacheIncarnation: 'plain',
+    cacheClusterId: 'plain',
+    cacheNodeId: 'plain',
+    replicationGroupId: 'plain',
+    nodeGroupId: 'plain',
+    engine: 'plain',
+    engineVersion: 'plain',
+    availabilityZone: 'plain',
+    host: 'plain',
+    address: 'plain',
+    port: 'plain',
+    status: 'plain',
+    intent: 'plain',
+    role: 'plain',
+    synced: 'boolean',
+    handle: 'json',
+    createdAt: 'plain',
+  },
+  key: ['incarnation'],
+};
+const nodeGroups: Table<NodeGroup> = {
+  name: 'node_group',
+  columns: {
+    cacheIncarnation: 'plain',
+    nodeGroupId: 'plain',
+    version: 'plain',
+    slots: 'plain',
+    currentPrimary: 'plain',
+    targetPrimary: 'plain',
+  },
+  key: ['cacheIncarnation', 'nodeGroupId'],
+};
+const selectNode = `SELECT ${selected(nodes)} FROM node`;
+/** One parameter for a list of any length, so that one prepared statement serves all. */
+export const ofTheseCaches = 'cache_incarnation IN (SELECT value FROM json_each(?))';
+
+export function putNode(database: Database, row: CacheNode): void {
+  if (!putVersion(database, nodes, row)) throw new StaleWrite(`node ${row.incarnation}`);
+}
+
+export function removeNode(database: Database, incarnation: string): void {
+  database.run('DELETE FROM node WHERE incarnation = ?', incarnation);
+}
+
+export function putNodeGroup(database: Database, row: NodeGroup): void {
+  if (putVersion(database, nodeGroups, row)) return;
+  throw new StaleWrite(`node group ${row.nodeGroupId} of ${row.cacheIncarnation}`);
+}
+
+export function removeNodeGroup(
+  database: Database,
+  { cacheIncarnation, nodeGroupId }: { cacheIncarnation: string; nodeGroupId: string },
+): void {
+  database.run(
+    'DELETE FROM node_group WHERE cache_incarnation = ? AND node_group_id = ?',
+    cacheIncarnation,
+    nodeGroupId,
+  );
+}
+
+export function readNode(database: Database, incarnation: string): CacheNode | null {
+  const row = database.get<Record<string, Value>>(`${selectNode} WHERE incarnation = ?`, incarnation);
+  return row === undefined ? null : decode(nodes, row);
+}
+
+export function readNodesOf(database: Database, cacheIncarnations: readonly string[]): CacheNode[] {
+  const rows = database.all<Record<string, Value>>(
+    `${selectNode} WHERE ${ofTheseCaches} ORDER BY cache_cluster_id, cache_node_id, incarnation`,
+    JSON.stringify(cacheIncarnations),
+  );
+  return rows.map((row) => decode(nodes, row));
+}
+
+export function readNodesOnHost(database: Database, host: string, page: Page): CacheNode[] {
+  const rows = database.all<Record<string, Value>>(
+    `${selectNode} WHERE host = ? AND incarnation > ? ORDER BY incarnation LIMIT ?`,
+    host,
+    page.after ?? '',
+    page.limit,
+  );
+  return rows.map((row) => decode(nodes, row));
+}
+
+export function countNodes(database: Database, scope: Scope): number {
+  return database.get<{ count: number }>(
+    'SELECT count(*) AS count FROM node WHERE account = ? AND region = ?',
+    scope.account,
+    scope.region,
+  )!.count;
+}
+
+export function readNodeGroupsOf(database: Database, cacheIncarnations: readonly string[]): NodeGroup[] {
+  const rows = database.all<Record<string, Value>>(
+    `SELECT ${selected(nodeGroups)} FROM node_group WHERE ${ofTheseCaches} ORDER BY node_group_id, cache_incarnation`,
+    JSON.stringify(cacheIncarnations),
+  );
+  return rows.map((row) => decode(nodeGroups, row));
+}

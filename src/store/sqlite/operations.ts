@@ -1,0 +1,62 @@
+/** Operation rows. */
+import type { Operation } from '../../model/operation.ts';
+import { StaleWrite } from '../contract.ts';
+import type { Database, Value } from './database.ts';
+import { decode, putVersion, selected, type Table } from './table.ts';
+
+const table: Table<Operation> = {
+  name: 'operation',
+  columns: {
+    id: 'plain',
+    version: 'plain',
+    account: 'plain',
+    region: 'plain',
+    kind: 'plain',
+    lock: 'plain',
+    input: 'json',
+    state: 'json',
+    status: 'plain',
+    attempts: 'plain',
+    sentence: 'plain',
+    createdAt: 'plain',
+    updatedAt: 'plain',
+  },
+  key: ['id'],
+};
+const select = `SELECT ${selected(table)} FROM operation`;
+// Letter by letter the conditions of the partial indexes, or SQLite does not use them.
+const open = "status IN ('queued', 'running')";
+const ended = "status IN ('finished', 'failed')";
+
+export function putOperation(database: Database, row: Operation): void {
+  if (!putVersion(database, table, row)) throw new StaleWrite(`operation ${row.id}`);
+}
+
+export function readOperation(database: Database, id: string): Operation | null {
+  const row = database.get<Record<string, Value>>(`${select} WHERE id = ?`, id);
+  return row === undefined ? null : decode(table, row);
+}
+
+export function readOpenOperations(database: Database): Operation[] {
+  const rows = database.all<Record<string, Value>>(`${select} WHERE ${open} ORDER BY id`);
+  return rows.map((row) => decode(table, row));
+}
+
+export function readEndedOperations(database: Database, lock: string, limit: number): Operation[] {
+  const rows = database.all<Record<string, Value>>(
+    `${select} WHERE lock = ? AND ${ended} ORDER BY id DESC LIMIT ?`,
+    lock,
+    limit,
+  );
+  return rows.map((row) => decode(table, row));
+}
+
+/** Deletes up to `limit` operations that ended before `time`; returns how many. */
+export function forgetOperations(database: Database, time: number, limit: number): number {
+  return database.run(
+    `DELETE FROM operation WHERE id IN
+      (SELECT id FROM operation WHERE ${ended} AND updated_at < ? ORDER BY updated_at LIMIT ?)`,
+    time,
+    limit,
+  );
+}
