@@ -24,8 +24,11 @@ export function createExchange(
 ): Exchange {
   const requestId = settings.newRequestId();
   const abort = new AbortController();
+  const now = new Date(settings.clock.now());
   response.setHeader('x-amzn-RequestId', requestId);
   response.setHeader('X-Content-Type-Options', 'nosniff');
+  // By the clock that signatures are judged by: SDKs correct their own by it.
+  response.setHeader('Date', now.toUTCString());
   response.once('close', () => abort.abort());
-  return { request, response, requestId, now: new Date(settings.clock.now()), abort };
+  return { request, response, requestId, now, abort };
 }
