@@ -91,7 +91,12 @@ export function isDamage(error: unknown): boolean {
  */
 export function asStoreError(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
-  if (code === undefined || !(error instanceof Error)) return error;
+  if (!(error instanceof Error)) return error;
+  if ('syscall' in error)
+    return new StoreUnavailable(`state file ${path}: ${error.message}: check its disk and permissions`, {
+      cause: error,
+    });
+  if (code === undefined) return error;
   if ((code & 0xff) === primary.constraint || (code & 0xff) === primary.error) return error;
   const advice = isOutOfRoom(error)
     ? 'make room on its disk; nothing of this change was written'

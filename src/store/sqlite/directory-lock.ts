@@ -24,7 +24,8 @@ export function lockDirectory(paths: StatePaths, clock: Clock): DirectoryLock {
   try {
     makePrivate(paths.lock);
     connection = connect(paths.lock, { readOnly: false, timeoutMs: 0 });
-    connection.execute('BEGIN EXCLUSIVE');
+    // An ordinary journal would be a file, and opening a store must not need room on the disk.
+    connection.execute('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     connection?.close();
     if (((sqliteCode(error) ?? 0) & 0xff) === busy) throw new StoreLocked(lockedBy(paths), { cause: error });

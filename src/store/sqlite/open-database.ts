@@ -49,7 +49,7 @@ function inspect(path: string, newestSchema: number): void {
     database = connect(path, { readOnly: true, timeoutMs: foreignWriterTimeoutMs });
     checkSchema(database, path, newestSchema);
     const { quick_check } = database.get<{ quick_check: string }>('PRAGMA quick_check(1)')!;
-    if (quick_check !== 'ok') throw damaged(path, quick_check);
+    if (quick_check !== 'ok') throw damaged(path, quick_check.replaceAll('\n', ' '));
   } catch (error) {
     if (isDamage(error)) throw damaged(path, (error as Error).message, error);
     throw error;
