@@ -1,0 +1,71 @@
+/** Files that are whole or absent: written beside, then renamed. */
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export interface WriteOptions {
+  /** Default 0600: what Limber writes may hold secrets. */
+  readonly mode?: number;
+  /**
+   * Also survives a power cut (fsync of file and directory). Default true; false for what is written anew
+   * before each use.
+   */
+  readonly durable?: boolean;
+}
+
+let counter = 0;
+
+/** Readers see the old content or the new one. Throws what the file system says; the old content stays then. */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  { mode = 0o600, durable = true }: WriteOptions = {},
+): Promise<void> {
+  counter += 1;
+  const temporary = `${path}.${process.pid}-${counter}.tmp`;
+  try {
+    await writeNew(temporary, content, mode, durable);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  if (durable) await syncDirectory(dirname(path));
+}
+
+/** The parsed content, unchecked; null when there is no such file. Throws when it is not JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not the parser's own words: they quote the content, which may be secret.
+    throw new Error(`${path} is not valid JSON (${text.length} characters); move it away or restore it`);
+  }
+}
+
+async function writeNew(path: string, content: string | Uint8Array, mode: number, durable: boolean) {
+  await rm(path, { force: true }); // left by a dead process that had our number
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.chmod(mode); // whatever the umask is
+    await file.writeFile(content);
+    if (durable) await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(join(path, '.'), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
