@@ -12,7 +12,7 @@ import type { NodeHandle } from '../model/node.ts';
 
 /** What to run for one node. */
 export interface NodeSpec {
-  /** Names the directory, and marks the process (`LIMBER_NODE` in its environment). */
+  /** Names the directory, and marks the process (`LIMBER_NODE` in its environment, output into its directory). */
   readonly incarnation: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -24,12 +24,12 @@ export interface NodeSpec {
 export interface ProcessState {
   /**
    * `running`: it exists and is not stopped. `stopped`: SIGSTOP or a debugger holds it. `zombie`: it is dead and
-   * frees its memory or waits for its parent. `gone`: no such process.
+   * frees its memory or waits for its parent; its sockets may stay open until it has. `gone`: no such process.
    */
   readonly kind: 'running' | 'stopped' | 'zombie' | 'gone';
   /**
-   * Processor time so far, milliseconds, as fine as the kernel tells it (nanoseconds in /proc/PID/schedstat, all
-   * threads' leader): two equal readings half a second apart mean that the process did nothing at all.
+   * Processor time of the first thread so far, milliseconds, as fine as the kernel tells it (nanoseconds in
+   * /proc/PID/schedstat); 0 unless it lives. Two equal readings half a second apart mean that the process did nothing at all.
    */
   readonly cpuMs: number;
   /** State D: in uninterruptible sleep, which is a disk or a file system that does not answer. */
@@ -42,9 +42,34 @@ export interface ProcessState {
 export class SpawnFailed extends Error {
   override readonly name = 'SpawnFailed';
   readonly lastWords: string;
-  constructor(message: string, lastWords: string, options?: ErrorOptions) {
+  /**
+   * Empty: no process is left. Else processes of this node that `start` found and did not start itself, or that
+   * could not be seen to end: they were left alone, and the caller decides (reattach, or fence and start again).
+   */
+  readonly survivors: readonly NodeHandle[];
+  constructor(
+    message: string,
+    lastWords: string,
+    options?: ErrorOptions & { readonly survivors?: readonly NodeHandle[] },
+  ) {
     super(message, options);
     this.lastWords = lastWords;
+    this.survivors = options?.survivors ?? [];
+  }
+}
+
+/** The node's directory cannot be made: no room, no right, a file in its place. */
+export class DirectoryUnusable extends Error {
+  override readonly name = 'DirectoryUnusable';
+}
+
+/** A directory was to be destroyed while a process of its node lives: fence or stop it first. */
+export class NodeStillAlive extends Error {
+  override readonly name = 'NodeStillAlive';
+  readonly survivors: readonly NodeHandle[];
+  constructor(message: string, survivors: readonly NodeHandle[]) {
+    super(message);
+    this.survivors = survivors;
   }
 }
 
@@ -59,26 +84,50 @@ export interface StartOptions {
 export interface NodeRuntime {
   /** `<data>/nodes/<incarnation>`; engines put their data into its folder `data`. */
   directoryOf(incarnation: string): string;
-  /** Makes the directory (0700). May be repeated. Throws when there is no room. */
+  /** Makes the directory (0700) and its folder `data`. May be repeated. Throws `DirectoryUnusable`. */
   prepare(incarnation: string): Promise<void>;
-  /** Writes the files, spawns detached in a session of its own, waits for readiness. Throws `SpawnFailed`; no process is left then. */
+  /**
+   * Writes the files, spawns detached in a session of its own, waits for readiness. Throws `SpawnFailed`; no
+   * process that it started is left then. The directory must be prepared: one that vanished is not made anew.
+   *
+   * Never runs two processes for one incarnation: a live process of it that is found (Limber died between the
+   * spawn and `onSpawned`) is adopted as it is: no file is written, `onSpawned` gets its handle, and it has to
+   * become ready too. To start with new files, stop or fence the old process first.
+   */
   start(spec: NodeSpec, options: StartOptions): Promise<NodeHandle>;
-  /** Synchronous and cheap (one read of /proc): failover decides by it. */
+  /**
+   * Synchronous and cheap (two reads of /proc, 10 µs): failover decides by it. Throws `ProcUnreadable` when /proc
+   * cannot be read: that is no proof of death.
+   */
   inspect(handle: NodeHandle): ProcessState;
-  /** Calls back once when a process that this Limber started or reattached to ends. Returns an unsubscribe. */
+  /**
+   * Calls back once when the process ends, also when it already has. At once for a small process that this Limber
+   * started; within 250 ms for others, because Node has no pidfd: the death of the control connection is the
+   * fast path. Returns an unsubscribe.
+   */
   onExit(handle: NodeHandle, listener: () => void): () => void;
-  /** SIGTERM, and SIGKILL after `graceMs`; resolves when the exit was observed. */
+  /**
+   * SIGTERM, and SIGKILL after `graceMs`; resolves when the exit was observed and its sockets and files are
+   * closed. Rejects when that is not seen within 30 s of the SIGKILL. May be repeated.
+   */
   stop(handle: NodeHandle, options: { graceMs: number }): Promise<void>;
   /**
-   * SIGKILL, and waits until the process is seen dead (a zombie counts: it takes no more commands).
+   * SIGKILL to the process and what it forked, and waits until every thread of it is seen dead (a zombie counts,
+   * and so does one that still frees its memory: it takes no more commands, but its sockets may be open yet).
    * `unknown` when that could not be seen in time: then nobody may be promoted.
    */
   fence(handle: NodeHandle, options: { deadlineMs: number }): Promise<'fenced' | 'unknown'>;
-  /** Deletes the node's directory. Only for tombstones, only when its process is gone. May be repeated. */
+  /**
+   * Deletes the node's directory. Only for tombstones. Throws `NodeStillAlive` while its process lives; what a
+   * dead one has forked (a background save) is killed. May be repeated.
+   */
   destroy(incarnation: string): Promise<void>;
-  /** The last lines of the engine's log and output. */
+  /** The last lines of `engine.log` and `output.log` in the node's directory, at most 4 KiB, without secrets; may be empty. */
   lastWords(incarnation: string, lines: number): Promise<string>;
-  /** Every live process on this machine that carries `LIMBER_NODE` of this data directory. */
+  /**
+   * Every live process on this machine that was started for a node of this data directory, whoever recorded it;
+   * not what these have forked. More than one per incarnation must not be, and is for the caller to judge.
+   */
   findProcesses(): Promise<Map<string, NodeHandle[]>>;
   /** Directories under `nodes/` by incarnation. */
   findDirectories(): Promise<string[]>;

@@ -1,0 +1,70 @@
+/** What an engine said last: for events and errors, so at most 4 KiB, printable, and without secrets. */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const logNames = ['engine.log', 'output.log'] as const;
+const bytesMax = 4096;
+
+/** Bytes that each log had at some time. */
+export type LogSizes = Readonly<Record<(typeof logNames)[number], number>>;
+
+const noSizes: LogSizes = { 'engine.log': 0, 'output.log': 0 };
+
+export async function logSizes(directory: string): Promise<LogSizes> {
+  const sizes = { ...noSizes };
+  for (const name of logNames)
+    sizes[name] = await withFile(join(directory, name), 0, async (file) => (await file.stat()).size);
+  return sizes;
+}
+
+/** The last lines of both logs, output behind log; only what came after `since`. Empty when there is nothing. */
+export async function readLastWords(
+  directory: string,
+  lines: number,
+  since: LogSizes = noSizes,
+): Promise<string> {
+  const tails: string[] = [];
+  for (const name of logNames) tails.push(await tail(join(directory, name), since[name]));
+  const words = tails.flatMap((text) =>
+    cleaned(text)
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-lines),
+  );
+  const text = words.slice(-lines).join('\n');
+  return text.length <= bytesMax ? text : `…${text.slice(1 - bytesMax)}`;
+}
+
+async function tail(path: string, since: number): Promise<string> {
+  return withFile(path, '', async (file) => {
+    const { size } = await file.stat();
+    const from = Math.max(size - bytesMax, since > size ? 0 : since);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytesMax), 0, bytesMax, from);
+    return buffer.toString('utf8', 0, bytesRead);
+  });
+}
+
+type OpenFile = Awaited<ReturnType<typeof open>>;
+
+async function withFile<T>(path: string, otherwise: T, read: (file: OpenFile) => Promise<T>): Promise<T> {
+  const file = await open(path, 'r').catch(() => null);
+  if (!file) return otherwise;
+  try {
+    return await read(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Engines quote the line of the config file that they reject, and it may be the one with a password. */
+function cleaned(text: string): string {
+  return text
+    .replace(
+      /\b(masterauth|primaryauth|requirepass|tls-(?:client-)?key-file-pass)\b(["']?\s+).*/gi,
+      '$1$2[hidden]',
+    )
+    .replace(/([\s"'])[><#!][^\s"']{8,}/g, '$1[hidden]') // passwords and their hashes in access rules
+    .replace(/[0-9a-f]{64,}/gi, '[hidden]')
+    .replace(/\t/g, ' ')
+    .replace(/[^\P{C}\n]/gu, '');
+}
