@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ServiceError } from '../model/service-errors.ts';
 import { answerAdmin } from './admin-api.ts';
 import { answerParseError, endJson, endXmlError } from './answer.ts';
@@ -29,6 +29,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const settings: FrontDoorSettings = { ...options, limits: { ...defaultLimits, ...options.limits } };
   const server = createBoundedServer(settings.limits);
   const running = new Set<Exchange>();
+  const sockets = new Set<Socket>();
   let closed: Promise<void> | undefined;
 
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -46,6 +47,10 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       })
       .finally(() => running.delete(exchange));
   };
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('request', onRequest);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A body that says it is too large is refused before it is sent.
@@ -56,7 +61,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   return {
     listen: (host, port) => listen(server, host, port),
     close: () => {
-      closed ??= close(server, running, settings.limits.closeGraceMs);
+      closed ??= close(server, sockets, running, settings.limits.closeGraceMs);
       return closed;
     },
   };
@@ -131,12 +136,23 @@ async function listen(server: Server, host: string, port: number): Promise<{ hos
 }
 
 /** Idle connections end at once, running requests when they are answered or the time is up. */
-async function close(server: Server, running: ReadonlySet<Exchange>, graceMs: number): Promise<void> {
+async function close(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  running: ReadonlySet<Exchange>,
+  graceMs: number,
+): Promise<void> {
   if (!server.listening) return;
   const ended = once(server, 'close');
   server.close();
-  for (const { response } of running) {
+  const busy = new Set<Socket>();
+  for (const { request, response } of running) {
+    busy.add(request.socket);
     if (!response.headersSent) response.setHeader('Connection', 'close');
+  }
+  // Node's own notion of idle leaves out connections that have not sent a whole request yet.
+  for (const socket of sockets) {
+    if (!busy.has(socket)) socket.destroySoon();
   }
   const abort = setTimeout(() => {
     for (const exchange of running) exchange.abort.abort();

@@ -123,6 +123,7 @@ describe('a signature in the Authorization header', () => {
   for (const [title, options] of [
     ['of a form post', {}],
     ['without a hash header', { applyChecksum: false }],
+    ['without the content type, as the SDK for PHP signs', { unsignableHeaders: new Set(['content-type']) }],
     ['of an empty body', { body: '' }],
     [
       'with a query, in any order',
