@@ -1,0 +1,98 @@
+/**
+ * The users of every engine, from its first start: `default` for clients, one for Limber, one for replication.
+ * See docs/access-control.md.
+ */
+import { createHash } from 'node:crypto';
+import { allowedToClients, deniedToClients } from './command-table.ts';
+import type { EngineCommand, EngineFingerprint } from './fingerprint.ts';
+
+/** No user of a cache may be called so. */
+export const limberUser = 'limber';
+export const replicationUser = 'limber-replication';
+export const reservedUserNames: readonly string[] = ['default', limberUser, replicationUser];
+
+/** Random, at least 32 bytes as hex; the same for all nodes of a cache, since every node may come to lead. */
+export interface EngineSecrets {
+  readonly limber: string;
+  readonly replication: string;
+}
+
+/** Names as ACL rules write them (`cluster|meet`), sorted; only what this engine has, so that it accepts the rules. */
+export function deniedCommands(fingerprint: EngineFingerprint): string[] {
+  return fingerprint.commands
+    .filter((command) => isDenied(command))
+    .map((command) => command.name)
+    .sort();
+}
+
+/** Commands of `@admin` or `@dangerous` in neither list of the table: denied, and somebody should review them. */
+export function unreviewedCommands(fingerprint: EngineFingerprint): string[] {
+  return fingerprint.commands
+    .filter((command) => isPowerful(command) && !isReviewed(command))
+    .map((command) => command.name);
+}
+
+/** What a client's user may do, after its flags, passwords, keys and channels. For `default` and for RBAC's users (after the access string, so that nothing gives back what is denied). */
+export function clientDenials(fingerprint: EngineFingerprint): string[] {
+  const denied = deniedCommands(fingerprint);
+  // `-config` covers `config|get`: shorter lines, and subcommands of later patches are covered too.
+  return denied.filter((name) => !denied.includes(containerOf(name) ?? '')).map((name) => `-${name}`);
+}
+
+/** ACL rules of the user `default` until AUTH or RBAC is asked for: everybody, everything but what is denied. */
+export function clientRules(fingerprint: EngineFingerprint): string[] {
+  return ['reset', 'on', 'nopass', '~*', '&*', '+@all', ...clientDenials(fingerprint)];
+}
+
+export function limberRules(secrets: EngineSecrets): string[] {
+  return ['reset', 'on', passwordHash(secrets.limber), '~*', '&*', '+@all'];
+}
+
+/** Just what a replica sends, and what Valkey 9 sends to move a slot (it needs the keys too). */
+export function replicationRules(secrets: EngineSecrets, fingerprint: EngineFingerprint): string[] {
+  const wanted = ['ping', 'psync', 'sync', 'replconf', 'cluster|syncslots'];
+  const names = new Set(fingerprint.commands.map((command) => command.name));
+  const allowed = wanted.filter((name) => names.has(name));
+  const keys = names.has('cluster|syncslots') ? ['~*'] : [];
+  return ['reset', 'on', passwordHash(secrets.replication), ...keys, ...allowed.map((name) => `+${name}`)];
+}
+
+/** User name → ACL rules, for `user` lines of the config file (`ACL SETUSER` takes the same). */
+export function engineUsers(
+  fingerprint: EngineFingerprint,
+  secrets: EngineSecrets,
+): Readonly<Record<string, readonly string[]>> {
+  return {
+    default: clientRules(fingerprint),
+    [limberUser]: limberRules(secrets),
+    [replicationUser]: replicationRules(secrets, fingerprint),
+  };
+}
+
+function passwordHash(secret: string): string {
+  if (secret.length < 32) throw new Error('an engine secret needs at least 32 characters');
+  return `#${createHash('sha256').update(secret).digest('hex')}`;
+}
+
+function isPowerful(command: EngineCommand): boolean {
+  return command.categories.includes('@admin') || command.categories.includes('@dangerous');
+}
+
+function isDenied(command: EngineCommand): boolean {
+  if (isListed(deniedToClients, command.name)) return true;
+  return isPowerful(command) && !allowedToClients.includes(command.name);
+}
+
+function isReviewed(command: EngineCommand): boolean {
+  return isListed(deniedToClients, command.name) || allowedToClients.includes(command.name);
+}
+
+function isListed(table: Readonly<Record<string, string>>, name: string): boolean {
+  const container = containerOf(name);
+  return Object.hasOwn(table, name) || (container !== undefined && Object.hasOwn(table, container));
+}
+
+function containerOf(name: string): string | undefined {
+  const [container, subcommand] = name.split('|');
+  return subcommand === undefined ? undefined : container;
+}

@@ -1,0 +1,129 @@
+/**
+ * The config file of one node, rendered anew before each start and never rewritten by the engine (CONFIG REWRITE
+ * would write endpoints into it, and a node does not start while another process holds one of its addresses).
+ */
+import type { Durability } from '../../model/resource.ts';
+import { type EngineSecrets, engineUsers, replicationUser } from './access-control.ts';
+import { belongsToLimber, type Directive, primaryCredentialNames, renderDirective } from './directives.ts';
+import type { EngineFingerprint } from './fingerprint.ts';
+import { clusterTimingWhileForming, firstSyncBefore, steadyClusterTiming, steadySync } from './timing.ts';
+
+export interface NodeAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ConfigSpec {
+  readonly fingerprint: EngineFingerprint;
+  /** The node's own address only. Endpoints are bound at run time, once the role is verified. */
+  readonly address: string;
+  readonly port: number;
+  /** Absolute path of the node's directory: data go into `data/`, the log into `engine.log`. */
+  readonly directory: string;
+  readonly secrets: EngineSecrets;
+  readonly durability: Durability;
+  readonly mode: StandaloneMode | ClusterMode;
+  /** The group is new and empty: settings of `quickFirstSync` from the start. Default false. */
+  readonly isFirstSync?: boolean;
+  /** Valkey tells it to clients that prefer a near replica. */
+  readonly availabilityZone?: string;
+  /** Directives of the parameter group, with `maxmemory` and the like, in order. Those that Limber sets itself are left out. */
+  readonly parameters: readonly Directive[];
+}
+
+export interface StandaloneMode {
+  readonly kind: 'standalone';
+  /**
+   * Whose replica the node is from its first moment. Every member that may have lost data must have it while
+   * another copy lives (DESIGN rule 4): an empty primary wipes its replicas within a second.
+   */
+  readonly replicaOf?: NodeAddress;
+}
+
+/** Roles of a cluster are in its nodes.conf; the engine refuses `replicaof` here. */
+export interface ClusterMode {
+  readonly kind: 'cluster';
+  readonly busPort: number;
+  /** The cluster is being formed: gossip at once, see topology.ts. Default false. */
+  readonly isForming?: boolean;
+}
+
+/** Text for a file of mode 0600: it holds the replication secret in plain, which the engine needs to log in at its primary. */
+export function renderConfig(spec: ConfigSpec): string {
+  const ours = ourDirectives(spec);
+  const names = new Set(ours.map(([name]) => name));
+  const parameters = spec.parameters.filter(([name]) => !names.has(name) && !belongsToLimber(name));
+  const users = Object.entries(engineUsers(spec.fingerprint, spec.secrets)).map(
+    ([name, rules]) => `user ${[name, ...rules].join(' ')}`,
+  );
+  return `${[...parameters.map(renderDirective), ...ours.map(renderDirective), ...users].join('\n')}\n`;
+}
+
+function ourDirectives(spec: ConfigSpec): Directive[] {
+  const credentials = primaryCredentialNames(spec.fingerprint.server);
+  const directives: Directive[] = [
+    ['bind', spec.address],
+    ['port', String(spec.port)],
+    // Or replication and bus links come from 127.0.0.1, and peers learn that as the node's address.
+    ['bind-source-addr', spec.address],
+    // Redis 7.0 refuses replication from a bound source address otherwise.
+    ['protected-mode', 'no'],
+    ['daemonize', 'no'],
+    ['supervised', 'no'],
+    // The title would be written over the environment, which names the node in /proc/PID/environ.
+    ['set-proc-title', 'no'],
+    ['dir', `${spec.directory}/data`],
+    ['logfile', `${spec.directory}/engine.log`],
+    ['enable-debug-command', 'no'],
+    ['enable-module-command', 'no'],
+    ['enable-protected-configs', 'no'],
+    ['shutdown-on-sigterm', 'default'],
+    // A stopping primary waits so long for its replicas to catch up, seconds. A replica that hangs never does.
+    ['shutdown-timeout', '2'],
+    ['save', ''],
+    ...durabilityDirectives(spec.durability),
+    ...(spec.isFirstSync ? firstSyncBefore : steadySync),
+    [credentials.user, replicationUser],
+    [credentials.password, spec.secrets.replication],
+    ...modeDirectives(spec),
+  ];
+  if (spec.availabilityZone !== undefined && spec.fingerprint.server === 'valkey')
+    directives.push(['availability-zone', spec.availabilityZone]);
+  return directives;
+}
+
+function modeDirectives({ mode, address }: ConfigSpec): Directive[] {
+  if (mode.kind === 'standalone') {
+    const { replicaOf } = mode;
+    return replicaOf ? [['replicaof', `${replicaOf.address} ${replicaOf.port}`]] : [];
+  }
+  return [
+    ['cluster-enabled', 'yes'],
+    ['cluster-config-file', 'nodes.conf'],
+    ['cluster-port', String(mode.busPort)],
+    ['cluster-announce-ip', address],
+    ['cluster-allow-replica-migration', 'no'],
+    ...(mode.isForming ? clusterTimingWhileForming : steadyClusterTiming),
+  ];
+}
+
+/** `sync`: a write is on disk before it is acknowledged. `async`: within a second. `disabled`: memory only. */
+function durabilityDirectives(durability: Durability): Directive[] {
+  switch (durability) {
+    case 'sync':
+      return [
+        ['appendonly', 'yes'],
+        ['appendfsync', 'always'],
+        ['no-appendfsync-on-rewrite', 'no'],
+      ];
+    case 'async':
+      return [
+        ['appendonly', 'yes'],
+        ['appendfsync', 'everysec'],
+      ];
+    case 'disabled':
+      return [['appendonly', 'no']];
+    default:
+      return durability satisfies never;
+  }
+}

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import {
+  deniedCommands,
+  replicationUser,
+  unreviewedCommands,
+} from '../../src/engines/valkey/access-control.ts';
+import { EngineReplyError } from '../../src/engines/valkey/engine-errors.ts';
+import { engines, fingerprintOf, secrets, withBench } from './valkey-support.ts';
+
+for (const engine of engines) {
+  describe(`access control of ${engine.name}`, () => {
+    it('has every powerful command of the engine reviewed', async () => {
+      assert.deepEqual(unreviewedCommands(await fingerprintOf(engine)), []);
+    });
+
+    it('survives a round trip through JSON', async () => {
+      const fingerprint = await fingerprintOf(engine);
+      assert.deepEqual(JSON.parse(JSON.stringify(fingerprint)), fingerprint);
+      assert.match(fingerprint.version, /^\d+\.\d+\.\d+$/);
+      assert.ok(fingerprint.commands.some((command) => command.name === 'config|set'));
+      assert.ok(fingerprint.directives.includes('maxmemory'));
+    });
+
+    it('answers NOPERM to clients for each restricted command', async () => {
+      const denied = deniedCommands(await fingerprintOf(engine));
+      for (const name of [
+        'acl|setuser',
+        'config|set',
+        'debug',
+        'shutdown',
+        'replicaof',
+        'failover',
+        'replconf',
+      ])
+        assert.ok(denied.includes(name), name);
+      await withBench(engine, async (bench) => {
+        const client = await (await bench.start()).client();
+        // Enough arguments for any of them, or the engine complains about their number first.
+        const fingerprint = await fingerprintOf(engine);
+        const containers = new Set(
+          fingerprint.commands
+            .map(({ name }) => name.split('|'))
+            .filter((p) => p[1])
+            .map((p) => p[0]),
+        );
+        for (const name of denied) {
+          if (containers.has(name)) continue;
+          const codes = await Promise.all([0, 1, 2, 3, 4, 5].map((count) => replyCode(client, name, count)));
+          // The engine refuses these two before it looks at rights: enable-debug-command and enable-module-command.
+          const refused = name === 'debug' || name.startsWith('module') ? ['NOPERM', 'ERR'] : ['NOPERM'];
+          assert.ok(
+            codes.some((code) => refused.includes(code)),
+            `: `,
+          );
+          assert.ok(!codes.includes('ok'), name);
+        }
+      });
+    });
+
+    it('refuses them inside of MULTI and of scripts too', async () => {
+      await withBench(engine, async (bench) => {
+        const client = await (await bench.start()).client();
+        await assert.rejects(
+          client.call('EVAL', "return redis.call('CLUSTER', 'RESET')", 0),
+          EngineReplyError,
+        );
+        await client.call('MULTI');
+        await assert.rejects(client.call('CONFIG', 'GET', 'masterauth'), { code: 'NOPERM' });
+        await assert.rejects(client.call('EXEC'), { code: 'EXECABORT' });
+      });
+    });
+
+    it('lets clients do all the rest, in every database', async () => {
+      await withBench(engine, async (bench) => {
+        const client = await (await bench.start()).client();
+        const commands = [
+          ['SELECT', 1],
+          ['SET', 'a', '1'],
+          ['INFO'],
+          ['KEYS', '*'],
+          ['ACL', 'WHOAMI'],
+          ['ACL', 'CAT'],
+          ['CLIENT', 'LIST'],
+          ['SLOWLOG', 'GET'],
+          ['ROLE'],
+          ['FUNCTION', 'LIST'],
+          ['SCRIPT', 'LOAD', 'return 1'],
+          ['PUBLISH', 'c', 'm'],
+          ['WAIT', 0, 10],
+          ['MEMORY', 'USAGE', 'a'],
+          ['LATENCY', 'LATEST'],
+          ['COMMAND', 'COUNT'],
+          ['FLUSHALL'],
+        ] as const;
+        for (const [command, ...args] of commands) await client.call(command, ...args);
+      });
+    });
+
+    it('lets Limber do everything', async () => {
+      await withBench(engine, async (bench) => {
+        const { connection } = await bench.start();
+        assert.equal(await connection.call('ACL', 'WHOAMI'), 'limber');
+        await connection.call('CONFIG', 'GET', 'bind');
+        await connection.call('ACL', 'LIST');
+        await connection.call('BGSAVE');
+      });
+    });
+
+    it('lets the replication user replicate and nothing else', async () => {
+      await withBench(engine, async (bench) => {
+        const node = await bench.start();
+        const client = await node.client({ username: replicationUser, password: secrets.replication });
+        assert.equal(await client.call('PING'), 'PONG');
+        for (const [command, ...args] of [
+          ['GET', 'a'],
+          ['CONFIG', 'GET', 'bind'],
+          ['INFO'],
+          ['CLUSTER', 'INFO'],
+        ] as const)
+          await assert.rejects(client.call(command, ...args), { code: 'NOPERM' });
+      });
+    });
+
+    it('does not let clients log in as Limber or see its secrets', async () => {
+      await withBench(engine, async (bench) => {
+        const node = await bench.start();
+        await assert.rejects(node.client({ username: 'limber', password: 'guess' }), { code: 'WRONGPASS' });
+        await assert.rejects(node.client({ username: 'limber', password: '' }), { code: 'WRONGPASS' });
+        const client = await node.client();
+        for (const subcommand of ['LIST', 'USERS', 'LOG'])
+          await assert.rejects(client.call('ACL', subcommand), { code: 'NOPERM' });
+        assert.ok(!node.log().includes(secrets.limber));
+        // Its name stands in its environment, which the engine must not overwrite with a title.
+        assert.match(readFileSync(`/proc/${node.process.pid}/environ`, 'utf8'), /LIMBER_NODE=test/);
+        assert.ok(!readFileSync(`/proc/${node.process.pid}/cmdline`, 'utf8').includes(secrets.replication));
+      });
+    });
+  });
+}
+
+async function replyCode(
+  client: { call(command: string, ...args: string[]): Promise<unknown> },
+  name: string,
+  count: number,
+) {
+  const [command, ...subcommand] = name.split('|');
+  try {
+    await client.call(command!, ...subcommand, ...Array.from({ length: count }, () => '1'));
+    return 'ok';
+  } catch (error) {
+    return error instanceof EngineReplyError ? error.code : String(error);
+  }
+}
