@@ -13,7 +13,7 @@ export type PortProbe =
   /** It is not taken, and yet cannot be bound: not an address of this machine, a port below 1024, … */
   | { readonly unusable: string };
 
-/** About 0.2 ms, also side by side; some milliseconds more when it is taken, to find out by whom. */
+/** About 0.2 ms, also side by side (measured with 100); some milliseconds more when it is taken, to find out by whom. */
 export async function probeAddress(address: string, port: number): Promise<PortProbe> {
   const code = await bindOnce(address, port);
   if (code === null) return 'free';

@@ -89,6 +89,21 @@ describe('nodes of a Limber that was killed', () => {
     assert.deepEqual((await runtime.findProcesses()).get(incarnation), [handle]);
   });
 
+  it('are adopted as well when Limber died before it could record them', async () => {
+    const { runtime, dataDirectory } = bench;
+    const node = { incarnation: newIncarnation(), address: randomAddress() };
+    const limber = startLimber(dataDirectory, [node], { LIMBER_FAULT_POINT: 'node-spawned-not-recorded' });
+    const [, signal] = await once(limber, 'exit');
+    assert.equal(signal, 'SIGKILL');
+    const [orphan] = (await runtime.findProcesses()).get(node.incarnation) ?? [];
+    const handle = await runtime.start(fakeEngine(node.incarnation, 'listen', node.address), {
+      ...readyAtOnce,
+      isReady: answersAt(node.address),
+      deadlineMs: 10_000,
+    });
+    assert.deepEqual(handle, orphan);
+  });
+
   it('that run twice are refused, and named', async () => {
     const { runtime, dataDirectory } = bench;
     const { incarnation } = nodes[0]!;
@@ -176,9 +191,14 @@ describe('the mark of a node', () => {
   });
 });
 
-function startLimber(dataDirectory: string, nodes: { incarnation: string; address: string }[]): ChildProcess {
+function startLimber(
+  dataDirectory: string,
+  nodes: { incarnation: string; address: string }[],
+  env: Record<string, string> = {},
+): ChildProcess {
   const places = nodes.map(({ incarnation, address }) => `${incarnation}@${address}`);
   return spawn(process.execPath, [join(import.meta.dirname, 'start-nodes.ts'), dataDirectory, ...places], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   });
 }
