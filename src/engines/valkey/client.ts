@@ -6,9 +6,11 @@
  * 0.31 ms against 0.16 ms; memory 31 KiB against 8 KiB each; the process's death reaches `onClose` after 2.7 ms
  * against 3.0 ms (no difference); loading the library costs 64 ms once. That is cheap enough for one connection per node.
  */
-import { connect as connectSocket } from 'node:net';
 import { Redis } from 'iovalkey';
 import { EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
+import { readGreeting } from './port.ts';
+
+export { waitForPort } from './port.ts';
 
 export type Argument = string | number;
 export type Command = readonly [name: string, ...args: Argument[]];
@@ -67,13 +69,16 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
   redis.on('error', (error: Error) => {
     lastError = error;
   });
+  let hasReached = false;
+  redis.once('connect', () => {
+    hasReached = true;
+  });
   const connection = wrap(redis, options, where);
   const opened = new Promise<void>((resolve, reject) => {
     redis.once('end', () =>
       reject(new EngineUnreachable(`cannot connect to ${where}`, { cause: lastError })),
     );
-    // The log-in leaves in the same tick as the connection opens: an engine that is full answers without being
-    // asked, and the parser drops replies nobody waits for.
+    // The log-in leaves in the same tick as the connection opens.
     redis.once('ready', () => logIn(connection, options).then(resolve, reject));
   });
   redis.connect().catch(() => {}); // 'end' tells
@@ -82,8 +87,14 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
     return connection;
   } catch (error) {
     connection.close();
-    throw error;
+    throw (hasReached && error instanceof EngineUnreachable && (await refusal(options))) || error;
   }
+}
+
+/** Why an engine hung up that had accepted the connection: it is full, or null. */
+async function refusal({ address, port }: ConnectOptions): Promise<EngineReplyError | null> {
+  const greeting = await readGreeting(address, port, 100);
+  return greeting?.startsWith('-') ? new EngineReplyError('connect', greeting.slice(1)) : null;
 }
 
 async function logIn(connection: EngineConnection, options: ConnectOptions): Promise<void> {
@@ -177,32 +188,4 @@ async function withDeadline<T>(work: Promise<T>, deadlineMs: number, what: strin
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Resolves when something accepts TCP connections there, which the engine does a moment before it answers. Rejects with the signal's reason. */
-export async function waitForPort(address: string, port: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    signal.throwIfAborted();
-    if (await accepts(address, port, signal)) return;
-    // 2 ms: an engine starts within 10 ms, and a refused attempt on loopback costs 0.1 ms.
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-function accepts(address: string, port: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket({ host: address, port });
-    const abort = () => socket.destroy();
-    signal.addEventListener('abort', abort, { once: true });
-    let isAccepted = false;
-    socket.once('connect', () => {
-      isAccepted = true;
-      socket.destroy();
-    });
-    socket.on('error', () => {});
-    socket.once('close', () => {
-      signal.removeEventListener('abort', abort);
-      resolve(isAccepted);
-    });
-  });
 }

@@ -31,9 +31,13 @@ export function parameterDirectives(
   return buffers === null ? directives : [...directives, ['client-output-buffer-limit', buffers]];
 }
 
-/** `tls-dynamic` (the address with TLS off, the name with it on) is ElastiCache's own word. */
+/** Values that are ElastiCache's own. */
 function engineValue(name: string, value: string): string {
-  return name === 'cluster-preferred-endpoint-type' && value === 'tls-dynamic' ? 'ip' : value;
+  // The address with TLS off, the name with it on.
+  if (name === 'cluster-preferred-endpoint-type' && value === 'tls-dynamic') return 'ip';
+  // "No more than database 0" is 1 for Valkey 9.
+  if (name === 'cluster-databases' && value === '0') return '1';
+  return value;
 }
 
 /** ElastiCache has a parameter for each of the nine numbers; the engine one directive with all. Null when none is given. */
