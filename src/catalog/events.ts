@@ -1,0 +1,220 @@
+/**
+ * Events: what happened to a resource, in AWS's own words where it has some (data/events.json; a test compares them).
+ * Events of ours have ids that begin with `Limber:`. Each function gives what is said; whose event it is, and when,
+ * the caller adds.
+ */
+import type { EventSourceType } from '../model/event.ts';
+
+export interface EventText {
+  readonly eventId: string;
+  readonly sourceType: EventSourceType;
+  readonly message: string;
+}
+
+/** Events that a cache cluster and a replication group both have. */
+export type CacheSource = 'cache-cluster' | 'replication-group';
+
+// Creation and deletion
+
+export const clusterCreated = (): EventText =>
+  ofCluster('ElastiCache:CacheClusterProvisioningComplete', 'Cache cluster created');
+
+/** AWS documents only a network reason; ours is whatever it was, the engine's last words among it. */
+export const clusterCreationFailed = (reason: string): EventText =>
+  ofCluster('ElastiCache:CacheClusterProvisioningFailed', `Failed to create the cache cluster. ${reason}`);
+
+export const clusterDeleted = (): EventText =>
+  ofCluster('ElastiCache:DeleteCacheClusterComplete', 'Cache cluster deleted');
+
+export const replicationGroupCreated = (id: string): EventText =>
+  ofGroup('ElastiCache:CreateReplicationGroupComplete', `Replication group ${id} created`);
+
+/** Not in AWS's public list. */
+export const replicationGroupCreationFailed = (id: string, reason: string): EventText =>
+  ofGroup(
+    'ElastiCache:CreateReplicationGroupFailed',
+    `Failed to create the replication group ${id}. ${reason}`,
+  );
+
+export const replicationGroupDeleted = (id: string): EventText =>
+  ofGroup('ElastiCache:DeleteReplicationGroupComplete', `Replication group ${id} deleted`);
+
+// Nodes
+
+export const cacheNodeAdded = (cacheNodeId: string, zone: string): EventText =>
+  ofCluster(
+    'ElastiCache:AddCacheNodeComplete',
+    `Added cache node ${cacheNodeId} in availability zone ${zone}`,
+  );
+
+/** At the start of a change of the number of nodes; documented without an id. */
+export const nodeCountChanging = (from: number, to: number): EventText =>
+  ofCluster(
+    'Limber:NodeCountChanging',
+    to > from ? 'Increasing number of requested nodes' : 'Decreasing number of requested nodes',
+  );
+
+export const nodeCountChanged = (from: number, to: number): EventText =>
+  ofCluster('ElastiCache:AddCacheNodeComplete', `Finished modifying number of nodes from ${from} to ${to}`);
+
+/** AWS documents only one reason: `insufficient free IP addresses`. */
+export const nodeCountChangeFailed = (from: number, to: number, reason: string): EventText =>
+  ofCluster(
+    'ElastiCache:AddCacheNodeFailed',
+    `Failed to modify number of nodes from ${from} to ${to} due to ${reason}`,
+  );
+
+export const cacheNodesRemoved = (cacheNodeIds: readonly string[]): EventText =>
+  ofCluster('ElastiCache:RemoveCacheNodeComplete', `Removed cache nodes ${list(cacheNodeIds)}`);
+
+export const cacheNodeShutdown = (cacheNodeId: string): EventText =>
+  ofCluster('ElastiCache:CacheNodesRebooted', `Cache node ${cacheNodeId} shutdown`);
+
+export const cacheNodeRestarted = (cacheNodeId: string): EventText =>
+  ofCluster('ElastiCache:CacheNodesRebooted', `Cache node ${cacheNodeId} restarted`);
+
+export const recoveringNodes = (cacheNodeIds: readonly string[]): EventText =>
+  ofCluster('ElastiCache:CacheNodeReplaceStarted', `Recovering cache nodes ${list(cacheNodeIds)}`);
+
+export const nodesRecovered = (cacheNodeIds: readonly string[]): EventText =>
+  ofCluster(
+    'ElastiCache:CacheNodeReplaceComplete',
+    `Finished recovery for cache nodes ${list(cacheNodeIds)}`,
+  );
+
+export const replicaCountIncreasing = (nodeGroupId: string, from: number, to: number): EventText =>
+  ofGroup(
+    'ElastiCache:ReplicationGroupIncreaseReplicaCountStarted', // the text is ours
+    `Increasing the replicas of node group ${nodeGroupId} from ${from} to ${to}`,
+  );
+
+export const replicaCountIncreased = (nodeGroupId: string, to: number): EventText =>
+  ofGroup(
+    'ElastiCache:ReplicationGroupIncreaseReplicaCountFinished', // the text is ours
+    `Node group ${nodeGroupId} has ${to} replicas`,
+  );
+
+// Failover
+
+export const testFailoverCalled = (nodeGroupId: string): EventText =>
+  ofGroup('ElastiCache:TestFailover', `Test Failover API called for node group ${nodeGroupId}`);
+
+/** Said of the cluster first, then of its group. */
+export const failoverCompleted = (sourceType: CacheSource, from: string, to: string): EventText =>
+  of(
+    sourceType,
+    'ElastiCache:FailoverComplete',
+    `Failover from primary node ${from} to replica node ${to} completed`,
+  );
+
+// Changes
+
+export const nodeTypeChanged = (sourceType: CacheSource, nodeType: string): EventText =>
+  of(
+    sourceType,
+    scalingId(sourceType, 'Complete'),
+    `Succeeded applying modification to cache node type to ${nodeType}.`,
+  );
+
+export const nodeTypeChangeFailed = (sourceType: CacheSource, nodeType: string): EventText =>
+  of(
+    sourceType,
+    scalingId(sourceType, 'Failed'),
+    `Failed applying modification to cache node type to ${nodeType}.`,
+  );
+
+export const parameterUpdated = (name: string, value: string): EventText =>
+  ofCluster('ElastiCache:CacheClusterParametersChanged', `Updated parameter ${name} to ${value}`);
+
+export const parameterGroupApplied = (parameterGroupName: string): EventText =>
+  ofCluster(
+    'ElastiCache:CacheClusterParametersChanged',
+    `Updated to use a CacheParameterGroup ${parameterGroupName}`,
+  );
+
+export const securityGroupsApplied = (): EventText =>
+  ofCluster('ElastiCache:CacheClusterSecurityGroupModified', 'Applied change to security group');
+
+// Snapshots
+
+export const snapshotSucceeded = (snapshotName: string, cacheClusterId: string): EventText =>
+  ofCluster(
+    'ElastiCache:SnapshotComplete',
+    `Snapshot succeeded for snapshot with ID '${snapshotName}' of cache cluster with ID '${cacheClusterId}'`,
+  );
+
+export const snapshotFailed = (snapshotName: string, cacheClusterId: string): EventText =>
+  ofCluster(
+    'ElastiCache:SnapshotFailed',
+    `Snapshot failed for snapshot with ID '${snapshotName}' of cache cluster with ID '${cacheClusterId}'`,
+  );
+
+export const serviceUpdateAvailable = (cacheNodeId: string): EventText =>
+  ofCluster(
+    'ElastiCache:ServiceUpdateAvailableForNode',
+    `Service update is available for cache node ${cacheNodeId}.`,
+  );
+
+// Ours: what a self-hosted service has to say beyond AWS's list
+
+/** `note` is the sentence that the catalogue or the engine store gave (DESIGN rule 7). */
+export const engineSubstituted = (sourceType: CacheSource, note: string): EventText =>
+  of(sourceType, 'Limber:EngineSubstituted', note);
+
+/** The nodes may use more than there is; allowed, since few caches are ever full. Bytes. */
+export const memoryBeyondMachine = (sourceType: CacheSource, limit: number, machine: number): EventText =>
+  of(
+    sourceType,
+    'Limber:MemoryBeyondMachine',
+    `Each node may use ${gibibytes(limit)} of data, and this machine has ${gibibytes(machine)} of memory`,
+  );
+
+export const parameterNotApplied = (sourceType: CacheSource, name: string, reason: string): EventText =>
+  of(sourceType, 'Limber:ParameterNotApplied', `The parameter ${name} is kept but not applied: ${reason}`);
+
+export const nodeDied = (cacheClusterId: string, cacheNodeId: string, how: string): EventText =>
+  ofCluster('Limber:NodeDied', `Cache node ${cacheNodeId} of ${cacheClusterId} died: ${how}`);
+
+/** Every copy was gone and nothing had been persisted (DESIGN rule 4). */
+export const rebuiltEmpty = (nodeGroupId: string): EventText =>
+  ofGroup(
+    'Limber:RebuiltEmpty',
+    `All nodes of node group ${nodeGroupId} were lost; it was rebuilt empty under the same names`,
+  );
+
+/** Bad or stale files were moved, never deleted. */
+export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
+  ofCluster(
+    'Limber:FilesSetAside',
+    `The files of ${cacheClusterId} were set aside in ${directory}: ${reason}`,
+  );
+
+/** Found but not in the records: reported, never killed or wiped (DESIGN rule 8). */
+export const unknownNodeFound = (what: string): EventText =>
+  ofCluster('Limber:UnknownNodeFound', `Found ${what}, which no record names; it was left alone`);
+
+function of(sourceType: EventSourceType, eventId: string, message: string): EventText {
+  return { eventId, sourceType, message };
+}
+
+function ofCluster(eventId: string, message: string): EventText {
+  return of('cache-cluster', eventId, message);
+}
+
+function ofGroup(eventId: string, message: string): EventText {
+  return of('replication-group', eventId, message);
+}
+
+function scalingId(sourceType: CacheSource, end: 'Complete' | 'Failed'): string {
+  return sourceType === 'cache-cluster'
+    ? `ElastiCache:CacheClusterScaling${end}`
+    : `ElastiCache:ReplicationGroupScaling${end}`;
+}
+
+function list(ids: readonly string[]): string {
+  return ids.join(', ');
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
