@@ -56,13 +56,15 @@ export interface ReplicationGroupDesired extends CacheSettings {
   readonly atRestEncryption: boolean;
   readonly kmsKeyId: string | null;
   readonly snapshottingClusterId: string | null;
-  readonly durability: Durability;
+  readonly durability: RequestedDurability;
   /** What DescribeReplicationGroups shows as PendingModifiedValues and the next window applies. */
   readonly pending: PendingReplicationGroupValues;
 }
 
 /** `sync`: every acknowledged write survives the loss of any one node's process (see ARCHITECTURE). */
 export type Durability = 'sync' | 'async' | 'disabled';
+/** What was asked for; `default` leaves the choice to the service. */
+export type RequestedDurability = Durability | 'default';
 
 export interface PendingReplicationGroupValues {
   readonly cacheNodeType?: string;

@@ -6,6 +6,7 @@ import type { Operation, OperationStatus } from '../model/operation.ts';
 import type { Clock } from '../platform/clock.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
+import { retryDelayMs } from '../platform/retry.ts';
 import { type Change, StaleWrite, type Store } from '../store/contract.ts';
 import type { AnyOperationKind, Tries } from './operation-kind.ts';
 
@@ -26,10 +27,6 @@ export interface RunnerOptions {
   /** Operations under way at one time. Judgement: enough to hide latencies, few enough for two cores. */
   readonly parallelMax?: number;
 }
-
-/** Back-off between failed attempts of one step: 50 ms doubling to 5 s. */
-export const retryDelayMs = (attempts: number): number =>
-  Math.min(5_000, 50 * 2 ** Math.max(0, attempts - 1));
 
 export function createRunner(options: RunnerOptions): Runner {
   const { store, clock, log } = options;

@@ -2,7 +2,7 @@
  * Named gaps where a crash matters. Tests set `LIMBER_FAULT_POINT=<name>` and Limber dies there as if by
  * SIGKILL: no handler runs, nothing is flushed. Without the variable a point costs one comparison.
  */
-const armed = process.env['LIMBER_FAULT_POINT'];
+const armed = process.env.LIMBER_FAULT_POINT;
 
 export function faultPoint(name: string): void {
   if (armed === undefined || armed !== name) return;

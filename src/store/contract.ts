@@ -130,10 +130,11 @@ export interface Store {
 
   node(incarnation: string): Promise<CacheNode | null>;
   /** All nodes of these caches, ordered by cluster id and node id. */
-  nodesOf(cacheIncarnations: readonly string[]): Promise<CacheNode[]>;
+  nodesOf(cacheIncarnations: readonly string[], nodeGroupId?: string): Promise<CacheNode[]>;
   /** Every node of this host in order of incarnation; for re-adoption at start, page by page. */
   nodesOnHost(host: string, page: Page): Promise<CacheNode[]>;
   countNodes(scope: Scope): Promise<number>;
+  nodeGroup(cacheIncarnation: string, nodeGroupId: string): Promise<NodeGroup | null>;
   /** Ordered by node group id. */
   nodeGroupsOf(cacheIncarnations: readonly string[]): Promise<NodeGroup[]>;
   endpointsOf(cacheIncarnations: readonly string[]): Promise<Endpoint[]>;

@@ -77,10 +77,17 @@ export function readNode(database: Database, incarnation: string): CacheNode | n
   return row === undefined ? null : decode(nodes, row);
 }
 
-export function readNodesOf(database: Database, cacheIncarnations: readonly string[]): CacheNode[] {
+/** Of one shard only, when a node group is named. */
+export function readNodesOf(
+  database: Database,
+  cacheIncarnations: readonly string[],
+  nodeGroupId?: string,
+): CacheNode[] {
+  const ofShard = nodeGroupId === undefined ? '' : ' AND node_group_id = ?';
   const rows = database.all<Record<string, Value>>(
-    `${selectNode} WHERE ${ofTheseCaches} ORDER BY cache_cluster_id, cache_node_id, incarnation`,
+    `${selectNode} WHERE ${ofTheseCaches}${ofShard} ORDER BY cache_cluster_id, cache_node_id, incarnation`,
     JSON.stringify(cacheIncarnations),
+    ...(nodeGroupId === undefined ? [] : [nodeGroupId]),
   );
   return rows.map((row) => decode(nodes, row));
 }
@@ -101,6 +108,19 @@ export function countNodes(database: Database, scope: Scope): number {
     scope.account,
     scope.region,
   )!.count;
+}
+
+export function readNodeGroup(
+  database: Database,
+  cacheIncarnation: string,
+  nodeGroupId: string,
+): NodeGroup | null {
+  const row = database.get<Record<string, Value>>(
+    `SELECT ${selected(nodeGroups)} FROM node_group WHERE cache_incarnation = ? AND node_group_id = ?`,
+    cacheIncarnation,
+    nodeGroupId,
+  );
+  return row === undefined ? null : decode(nodeGroups, row);
 }
 
 export function readNodeGroupsOf(database: Database, cacheIncarnations: readonly string[]): NodeGroup[] {

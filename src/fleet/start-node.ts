@@ -1,0 +1,72 @@
+/** Starts one node's process and records it. May be repeated: a process that is already there is adopted. */
+import { answersAt } from '../engines/memcached/readiness.ts';
+import { readInfo } from '../engines/valkey/info.ts';
+import type { CacheNode, NodeHandle } from '../model/node.ts';
+import type { Cache } from '../model/resource.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import { StaleWrite } from '../store/contract.ts';
+import type { Fleet } from './fleet.ts';
+import { nodeSpec } from './launch.ts';
+
+/** Throws `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`. */
+export async function startNode(
+  fleet: Fleet,
+  cache: Cache,
+  node: CacheNode,
+  follow: CacheNode | null,
+): Promise<void> {
+  const spec = await nodeSpec(fleet, cache, node, follow);
+  fleet.connections.drop(node.incarnation);
+  await fleet.runtime.prepare(node.incarnation);
+  faultPoint('start-node:prepared');
+  let handle: NodeHandle | null = null;
+  await fleet.runtime.start(spec, {
+    deadlineMs: fleet.settings.startDeadlineMs,
+    onSpawned: async (spawned) => {
+      handle = spawned;
+      await recordProcess(fleet, node.incarnation, spawned);
+    },
+    isReady: () => answers(fleet, node, handle),
+  });
+}
+
+/** A new process holds nothing that was confirmed, and has no role yet. A restart that was asked for has happened. */
+export async function recordProcess(fleet: Fleet, incarnation: string, handle: NodeHandle): Promise<void> {
+  await updateNode(fleet, incarnation, (node) => ({
+    ...node,
+    handle,
+    synced: false,
+    role: null,
+    intent: node.intent === 'restarting' ? 'running' : node.intent,
+  }));
+}
+
+/** Writes a changed node row, from a fresh one each time somebody was faster. Null when the node is gone. */
+export async function updateNode(
+  fleet: Pick<Fleet, 'store'>,
+  incarnation: string,
+  change: (node: CacheNode) => CacheNode,
+): Promise<CacheNode | null> {
+  for (;;) {
+    const node = await fleet.store.node(incarnation);
+    if (!node) return null;
+    const changed = change(node);
+    if (changed === node) return node;
+    const row = { ...changed, version: node.version + 1 };
+    try {
+      await fleet.store.commit([{ put: 'node', row }]);
+      return row;
+    } catch (error) {
+      if (!(error instanceof StaleWrite)) throw error;
+    }
+  }
+}
+
+/** The process that was just started answers at its address, and not somebody else. */
+async function answers(fleet: Fleet, node: CacheNode, handle: NodeHandle | null): Promise<boolean> {
+  if (!handle) return false;
+  const { address, port } = node;
+  if (node.engine === 'memcached') return answersAt({ address, port, deadlineMs: 500 }, handle.pid);
+  const connection = await fleet.connections.of(node);
+  return (await readInfo(connection)).pid === handle.pid;
+}

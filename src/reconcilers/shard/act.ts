@@ -1,0 +1,207 @@
+/** Does what `decide` chose. Every act may be repeated: it checks by its effect whether it is done already. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
+import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../fleet/parameters.ts';
+import { startNode, updateNode } from '../../fleet/start-node.ts';
+import type { CacheNode } from '../../model/node.ts';
+import type { Cache } from '../../model/resource.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import { retryDelayMs } from '../../platform/retry.ts';
+import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
+import type { ShardContext } from './context.ts';
+import type { ShardAct } from './decide.ts';
+import type { ShardFacts } from './observe.ts';
+import { tellCache, tellMember, updateNodeGroup } from './record.ts';
+import { switchOver } from './switch-over.ts';
+
+/** Long enough for a full synchronisation's last moments; the pass after looks again. */
+const confirmDeadlineMs = 1_000;
+const fenceDeadlineMs = 5_000;
+
+export async function performAct(context: ShardContext, facts: ShardFacts, act: ShardAct): Promise<void> {
+  const node = (incarnation: string): CacheNode => {
+    const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
+    if (!member) throw new Error(`node ${incarnation} is no member of this shard`);
+    return member.node;
+  };
+  switch (act.kind) {
+    case 'start':
+      return start(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
+    case 'end':
+      return end(context, node(act.node));
+    case 'fence':
+      return fence(context, facts.cache, node(act.node));
+    case 'intend':
+      return intend(context, facts, act.node, act.reason);
+    case 'promote':
+      return promoteNode(context, facts, node(act.node));
+    case 'switchover':
+      return handOver(context, facts, node(act.from), node(act.to));
+    case 'confirm-primary':
+      return confirmPrimary(context, facts, node(act.node));
+    case 'follow':
+      return follow(context, facts, node(act.node), node(act.primary));
+    case 'confirm-synced':
+      return confirm(context, node(act.node), node(act.primary));
+    case 'restore-lead':
+      return restoreLead(context, facts.cache, node(act.from), node(act.to));
+    default:
+      return act satisfies never;
+  }
+}
+
+async function start(
+  context: ShardContext,
+  facts: ShardFacts,
+  node: CacheNode,
+  follow: CacheNode | null,
+): Promise<void> {
+  const { fleet, startFailures, bindings, monitor } = context;
+  bindings.forget(node.incarnation);
+  try {
+    await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
+    startFailures.delete(node.incarnation);
+  } catch (error) {
+    const attempts = (startFailures.get(node.incarnation)?.attempts ?? 0) + 1;
+    const notBefore = fleet.clock.monotonic() + retryDelayMs(attempts);
+    startFailures.set(node.incarnation, { attempts, notBefore, error: error as Error });
+    throw error;
+  }
+  const started = await fleet.store.node(node.incarnation);
+  if (started) monitor.watch(started);
+}
+
+async function end(context: ShardContext, node: CacheNode): Promise<void> {
+  if (!node.handle) return;
+  context.fleet.connections.drop(node.incarnation);
+  await context.fleet.runtime.stop(node.handle, { graceMs: 5_000 });
+  await context.fleet.store.commit([
+    tellMember(context, node, {
+      eventId: 'ElastiCache:CacheNodesRebooted',
+      message: `Cache node ${node.cacheNodeId} shutdown`,
+    }),
+  ]);
+}
+
+async function fence(context: ShardContext, cache: Cache, node: CacheNode): Promise<void> {
+  if (!node.handle) return;
+  const outcome = await context.fleet.runtime.fence(node.handle, { deadlineMs: fenceDeadlineMs });
+  faultPoint('fence:done');
+  if (outcome === 'unknown')
+    throw new Error(
+      `${node.cacheClusterId} (process ${node.handle.pid}) was killed and its exit was not seen`,
+    );
+  await context.fleet.store.commit([
+    tellCache(context, cache, {
+      eventId: 'limber:fenced',
+      message: `Cache node ${node.cacheClusterId} made no progress and was stopped`,
+    }),
+  ]);
+}
+
+async function intend(
+  context: ShardContext,
+  facts: ShardFacts,
+  incarnation: string,
+  reason: 'failover' | 'switchover' | 'found',
+): Promise<void> {
+  await updateNodeGroup(context.fleet.store, facts.view.shard, (shard) => ({
+    ...shard,
+    targetPrimary: incarnation,
+    // Nobody led before: there is nothing to hand over.
+    currentPrimary: shard.currentPrimary ?? (reason === 'found' ? incarnation : null),
+  }));
+  faultPoint(`${reason}:intended`);
+}
+
+async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
+  const connection = await context.fleet.connections.of(node);
+  if (facts.view.clusterMode === 'enabled') await clusterTakeOver(context, node, connection);
+  else await promote(connection);
+  faultPoint('failover:promoted');
+}
+
+async function handOver(
+  context: ShardContext,
+  facts: ShardFacts,
+  from: CacheNode,
+  to: CacheNode,
+): Promise<void> {
+  if (facts.view.clusterMode === 'enabled') await clusterSwitchover(context, from, to);
+  else await switchOver(context, facts, from, to);
+}
+
+/** The engine says that it leads: record it, and tell. */
+async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
+  const { shard, members } = facts.view;
+  const before = members.find((member) => member.node.incarnation === shard.currentPrimary)?.node;
+  const message = before
+    ? `Failover from primary node ${before.cacheClusterId} to replica node ${node.cacheClusterId} completed`
+    : `Failover to replica node ${node.cacheClusterId} completed`;
+  const text = { eventId: 'ElastiCache:FailoverComplete', message };
+  const isMove = shard.currentPrimary !== null && shard.currentPrimary !== node.incarnation;
+  await updateNodeGroup(
+    context.fleet.store,
+    shard,
+    (row) => ({ ...row, currentPrimary: node.incarnation, targetPrimary: node.incarnation }),
+    isMove ? [tellMember(context, node, text), tellCache(context, facts.cache, text)] : [],
+  );
+  faultPoint('failover:confirmed');
+  await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
+  if (before) await updateNode(context.fleet, before.incarnation, (row) => ({ ...row, role: 'replica' }));
+}
+
+async function follow(
+  context: ShardContext,
+  facts: ShardFacts,
+  node: CacheNode,
+  primary: CacheNode,
+): Promise<void> {
+  const connection = await context.fleet.connections.of(node);
+  await updateNode(context.fleet, node.incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
+  if (facts.view.clusterMode === 'enabled') return clusterFollow(context, node, primary);
+  await replicateFrom(connection, primary);
+  // A former primary refused writes while it handed over; a replica refuses them anyway.
+  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+}
+
+async function confirm(context: ShardContext, node: CacheNode, primary: CacheNode): Promise<void> {
+  const connection = await context.fleet.connections.of(primary);
+  const confirmed = await confirmSynced(connection, [node], confirmDeadlineMs);
+  if (confirmed.length === 0) return;
+  await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true, role: 'replica' }));
+}
+
+/**
+ * Automatic failover is disabled and the primary came back as a replica of a living copy. The copy leads, refusing
+ * every client's write, until the primary holds all its data; then the primary leads again. Whoever dies in between:
+ * the copy still refuses writes, so there are never two that take them.
+ */
+async function restoreLead(
+  context: ShardContext,
+  cache: Cache,
+  from: CacheNode,
+  to: CacheNode,
+): Promise<void> {
+  const [source, former] = await Promise.all([
+    context.fleet.connections.of(from),
+    context.fleet.connections.of(to),
+  ]);
+  await refuseWrites(source);
+  await promote(source);
+  faultPoint('restore-lead:source-leads');
+  await replicateFrom(former, from);
+  const deadline = context.fleet.clock.monotonic() + 30_000;
+  while ((await confirmSynced(source, [to], confirmDeadlineMs)).length === 0) {
+    if (context.fleet.clock.monotonic() > deadline)
+      throw new Error(`${to.cacheClusterId} has not taken the data from ${from.cacheClusterId} yet`);
+    await delay(50);
+  }
+  await promote(former);
+  faultPoint('restore-lead:restored');
+  await replicateFrom(source, to);
+  await acceptWrites(source, await writeCondition(context.fleet.store, cache));
+  await updateNode(context.fleet, to.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
+  await updateNode(context.fleet, from.incarnation, (row) => ({ ...row, role: 'replica', synced: false }));
+}

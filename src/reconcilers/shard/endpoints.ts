@@ -1,0 +1,51 @@
+/** Keeps the moving endpoints of a shard on the right nodes. */
+import { applyBindings, type Holder, wantedBindings } from '../../fleet/bindings.ts';
+import type { Endpoint } from '../../model/node.ts';
+import type { Change } from '../../store/contract.ts';
+import type { ShardContext } from './context.ts';
+import type { ShardFacts } from './observe.ts';
+
+/** True when this shard's members are the ones to bind the endpoint. */
+function isOurs(facts: ShardFacts, endpoint: Endpoint): boolean {
+  if (endpoint.purpose === 'node') return false;
+  const { members, shard, clusterMode } = facts.view;
+  if (clusterMode === 'disabled') return true;
+  // The configuration endpoint of a cluster: bound by one node of any shard. Nobody yet: the first shard's.
+  if (endpoint.holder === null) return shard.nodeGroupId === '0001';
+  return members.some((member) => member.node.incarnation === endpoint.holder);
+}
+
+/**
+ * Binds what is wanted and records the holders. `primary`: who leads, when the rows do not say so yet (in the
+ * middle of a switchover); by default whoever is recorded and confirmed by the engine.
+ */
+export async function bindEndpoints(
+  context: ShardContext,
+  facts: ShardFacts,
+  primary: string | null = null,
+): Promise<void> {
+  const endpoints = facts.endpoints.filter((endpoint) => isOurs(facts, endpoint));
+  if (endpoints.length === 0) return;
+  const holders = facts.view.members.map((member): Holder => {
+    const { node, engine } = member;
+    const isRecorded =
+      node.incarnation === facts.view.shard.currentPrimary &&
+      facts.view.shard.targetPrimary === node.incarnation;
+    return {
+      node,
+      isServing: engine !== null && !engine.isLoading,
+      isPrimary: primary === null ? isRecorded && engine?.role === 'primary' : node.incarnation === primary,
+    };
+  });
+  const wanted = wantedBindings(endpoints, holders);
+  await applyBindings(context.fleet, context.bindings, holders, wanted);
+  const changes = endpoints
+    .filter((endpoint) => wanted.has(endpoint.address) && wanted.get(endpoint.address) !== endpoint.holder)
+    .map(
+      (endpoint): Change => ({
+        put: 'endpoint',
+        row: { ...endpoint, holder: wanted.get(endpoint.address)! },
+      }),
+    );
+  if (changes.length > 0) await context.fleet.store.commit(changes);
+}

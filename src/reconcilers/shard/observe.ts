@@ -1,0 +1,84 @@
+/** Reads the facts of one shard: rows from the store, processes from /proc, roles and offsets from the engines. */
+
+import { parseInfo } from '../../engines/valkey/info.ts';
+import { isSyncing } from '../../engines/valkey/replication.ts';
+import { isClusterMode } from '../../fleet/cache-view.ts';
+import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
+import type { Cache } from '../../model/resource.ts';
+import type { ShardContext, ShardKey } from './context.ts';
+import type { EngineFacts, Member, ShardView } from './view.ts';
+
+export interface ShardFacts {
+  readonly cache: Cache;
+  readonly view: ShardView;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Null when the cache is gone. Memcached has no shards: its view has no primary. */
+export async function observeShard(context: ShardContext, key: ShardKey): Promise<ShardFacts | null> {
+  const { store } = context.fleet;
+  const { cacheIncarnation, nodeGroupId } = key;
+  const [cache, shard, all, endpoints] = await Promise.all([
+    store.resourceByIncarnation(key.cacheKind, cacheIncarnation),
+    nodeGroupId === null ? null : store.nodeGroup(cacheIncarnation, nodeGroupId),
+    store.nodesOf([cacheIncarnation], nodeGroupId ?? undefined),
+    store.endpointsOf([cacheIncarnation]),
+  ]);
+  if (!cache || (nodeGroupId !== null && !shard)) return null;
+  const nodes = all.filter((node) => node.intent === 'running' || node.intent === 'restarting');
+  const members = await Promise.all(nodes.map((node) => observeMember(context, node)));
+  const view: ShardView = {
+    shard: shard ?? noShard(cacheIncarnation),
+    clusterMode: isClusterMode(cache as Cache) ? 'enabled' : 'disabled',
+    automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
+    isForming: !cache.observed.isFormed,
+    members,
+  };
+  return { cache: cache as Cache, view, endpoints };
+}
+
+const noShard = (cacheIncarnation: string): NodeGroup => ({
+  cacheIncarnation,
+  nodeGroupId: '',
+  version: 0,
+  slots: '',
+  currentPrimary: null,
+  targetPrimary: null,
+});
+
+async function observeMember(context: ShardContext, node: CacheNode): Promise<Member> {
+  const { fleet, monitor } = context;
+  const failure = context.startFailures.get(node.incarnation);
+  const isBackingOff = failure !== undefined && failure.notBefore > fleet.clock.monotonic();
+  const verdict = monitor.verdict(node);
+  if (verdict !== 'answering' && verdict !== 'unresponsive')
+    return { node, verdict, engine: null, isBackingOff };
+  if (node.engine === 'memcached') return { node, verdict, engine: null, isBackingOff };
+  const engine = await askEngine(context, node);
+  if (engine) return { node, verdict: 'answering', engine, isBackingOff };
+  // It may have died while it was asked.
+  const again = monitor.verdict(node);
+  return { node, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, isBackingOff };
+}
+
+async function askEngine({ fleet }: ShardContext, node: CacheNode): Promise<EngineFacts | null> {
+  try {
+    const connection = await fleet.connections.of(node);
+    const text = await connection.callWithin(fleet.settings.hangAfterMs, 'INFO');
+    const info = parseInfo(String(text));
+    // Somebody else's process at this address is no news of ours.
+    if (info.pid !== node.handle?.pid) return null;
+    return {
+      role: info.role,
+      replicationId: info.replicationId,
+      replicationId2: info.secondReplicationId ?? '0'.repeat(40),
+      offset: info.offset,
+      follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
+      isLinkUp: info.upstream?.isUp ?? false,
+      isSyncing: info.isSyncing || (info.role === 'replica' && isSyncing(info)),
+      isLoading: info.isLoading,
+    };
+  } catch {
+    return null;
+  }
+}

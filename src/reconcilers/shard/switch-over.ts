@@ -1,0 +1,48 @@
+/**
+ * Planned hand-over with cluster mode disabled: no acknowledged write is lost, and clients wait 5-10 ms. The old
+ * primary refuses writes before the new one leads and until it has become a replica, so whoever dies between two
+ * lines leaves at most one node that takes writes.
+ */
+import { promote, replicateFrom } from '../../engines/valkey/replication.ts';
+import {
+  acceptWrites,
+  holdWrites,
+  refuseWrites,
+  waitForEqualOffsets,
+} from '../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../fleet/parameters.ts';
+import type { CacheNode } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import type { ShardContext } from './context.ts';
+import { bindEndpoints } from './endpoints.ts';
+import type { ShardFacts } from './observe.ts';
+
+/** Writers wait this long at most before they are answered with a refusal; a judgement. */
+const holdMs = 1_000;
+
+export async function switchOver(
+  context: ShardContext,
+  facts: ShardFacts,
+  from: CacheNode,
+  to: CacheNode,
+): Promise<void> {
+  const { connections } = context.fleet;
+  const [old, next] = await Promise.all([connections.of(from), connections.of(to)]);
+  const condition = await writeCondition(context.fleet.store, facts.cache);
+  await holdWrites(old, holdMs);
+  faultPoint('switchover:writes-held');
+  await refuseWrites(old);
+  faultPoint('switchover:writes-refused');
+  if (!(await waitForEqualOffsets(old, next, holdMs))) {
+    await acceptWrites(old, condition);
+    throw new Error(`${to.cacheClusterId} did not catch up with ${from.cacheClusterId} within ${holdMs} ms`);
+  }
+  await promote(next);
+  faultPoint('switchover:promoted');
+  // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
+  await bindEndpoints(context, facts, to.incarnation);
+  faultPoint('switchover:endpoint-moved');
+  await replicateFrom(old, to);
+  faultPoint('switchover:old-follows');
+  await acceptWrites(old, condition);
+}

@@ -1,0 +1,89 @@
+/** The workers of all shards of this machine: made for each cache, woken by health, by the clock and by operations. */
+import { BindingMemory } from '../fleet/bindings.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { HealthMonitor } from './health/monitor.ts';
+import { createShardActor, type ShardActor, type ShardReport } from './shard/actor.ts';
+import { keyText, type ShardContext, type ShardKey, type StartFailure } from './shard/context.ts';
+
+export interface CacheHealth {
+  /** Every shard of the cache has what it should have. */
+  readonly isSettled: boolean;
+  /** Of the first shard that has not; else of the last one looked at. */
+  readonly sentence: string;
+  /** The worst start failure among its nodes, if any. */
+  readonly failure: StartFailure | null;
+}
+
+export interface Shards {
+  /** Looks after these shards from now on, and now. */
+  ensure(keys: readonly ShardKey[]): void;
+  wake(cacheIncarnation: string): void;
+  /** Shards that were just given work show `isSettled: false` until they have looked. */
+  health(cacheIncarnation: string, nodes: readonly CacheNode[]): CacheHealth;
+  /** Stops looking after a cache; resolves when the present steps have ended. */
+  forget(cacheIncarnation: string): Promise<void>;
+  /** Stops watching one node that is to go; the others of its shard are looked after as before. */
+  forgetNode(incarnation: string): void;
+  reports(): readonly (ShardReport & { readonly key: ShardKey })[];
+  stop(): Promise<void>;
+}
+
+export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {
+  const actors = new Map<string, Map<string, ShardActor>>();
+  const startFailures = new Map<string, StartFailure>();
+  const context: ShardContext = { fleet, monitor, bindings: new BindingMemory(), startFailures };
+  const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
+
+  monitor.onChange((node) => {
+    const key = keyText(node);
+    actors.get(node.cacheIncarnation)?.get(key)?.wake();
+  });
+  fleet.connections.onLost((incarnation) => monitor.lost(incarnation));
+
+  function ensure(keys: readonly ShardKey[]): void {
+    for (const key of keys) {
+      const ofCache = actors.get(key.cacheIncarnation) ?? new Map<string, ShardActor>();
+      actors.set(key.cacheIncarnation, ofCache);
+      const actor = ofCache.get(keyText(key)) ?? createShardActor(context, key, onReport);
+      ofCache.set(keyText(key), actor);
+      actor.wake();
+    }
+  }
+
+  return {
+    ensure,
+    wake(cacheIncarnation) {
+      for (const actor of actors.get(cacheIncarnation)?.values() ?? []) actor.wake();
+    },
+    health(cacheIncarnation, nodes) {
+      const reports = [...(actors.get(cacheIncarnation)?.values() ?? [])].map((actor) => actor.report());
+      const open = reports.length === 0 ? unsettled : reports.find((report) => !report.isSettled);
+      const failures = nodes.flatMap((node) => startFailures.get(node.incarnation) ?? []);
+      const failure = failures.reduce<StartFailure | null>(
+        (worst, one) => (worst === null || one.attempts > worst.attempts ? one : worst),
+        null,
+      );
+      return { isSettled: !open, sentence: (open ?? reports.at(-1) ?? unsettled).sentence, failure };
+    },
+    async forget(cacheIncarnation) {
+      const ofCache = actors.get(cacheIncarnation);
+      actors.delete(cacheIncarnation);
+      await Promise.all([...(ofCache?.values() ?? [])].map((actor) => actor.stop()));
+    },
+    forgetNode(incarnation) {
+      monitor.forget(incarnation);
+      startFailures.delete(incarnation);
+      context.bindings.forget(incarnation);
+      fleet.connections.drop(incarnation);
+    },
+    reports: () =>
+      [...actors.values()].flatMap((ofCache) =>
+        [...ofCache.values()].map((actor) => ({ ...actor.report(), key: actor.key })),
+      ),
+    async stop() {
+      const all = [...actors.values()].flatMap((ofCache) => [...ofCache.values()]);
+      await Promise.all(all.map((actor) => actor.stop()));
+    },
+  };
+}
