@@ -45,7 +45,7 @@ export const describeReservedCacheNodesOfferings =
     if (input.ReservedCacheNodesOfferingId !== undefined)
       return { ReservedCacheNodesOfferings: [shapeOffering(requireOffering(input))] };
     const isWanted = parseFilter(input);
-    const page = pageOf(reservedOfferings.filter(isWanted), (one) => one.id, parsePage(input));
+    const page = pageOf(reservedOfferings().filter(isWanted), (one) => one.id, parsePage(input));
     return { ReservedCacheNodesOfferings: page.items.map(shapeOffering), Marker: page.marker };
   };
 
