@@ -25,7 +25,7 @@ export function meaningOf(line: string): Meaning {
   if (storageCommands.has(command)) return storage(words, 4, 5);
   // `ms <key> <bytes> <flags>*` since 1.6.10.
   if (command === 'ms') return storage(words, 2, 3);
-  // 1.6.38 and later no longer skip blanks before a command: then these lines are only an ERROR to it.
+  // 1.6.45 no longer skips blanks before a command; to it these lines are only an ERROR.
   if (line.startsWith(' ')) return plainLine;
   if (command === 'version') return { kind: 'version' };
   if (command === 'quit') return { kind: 'quit' };
@@ -37,8 +37,8 @@ export function meaningOf(line: string): Meaning {
 }
 
 /**
- * A malformed storage command is where Memcached's versions differ: 1.6.18 takes what follows for commands, 1.6.38
- * and later swallow it as the value. Where a length can be read, the value is passed on unread either way: a client
+ * A malformed storage command is where Memcached's versions differ: 1.6.18 and 1.6.38 take what follows for
+ * commands, 1.6.45 swallows it as the value. Where a length can be read, the value is passed on unread either way: a client
  * that made a mistake still sends the value, and the next command is found in both cases.
  */
 function storage(words: readonly string[], lengthAt: number, wordsMin: number): Meaning {

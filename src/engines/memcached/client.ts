@@ -67,7 +67,8 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
       next.finish(received.subarray(0, bytes));
       received = received.subarray(bytes);
     }
-    if (received.length > replyBytesMax) socket.destroy();
+    // What nobody asked for would be taken for the next reply.
+    if (received.length > (pending.length === 0 ? 0 : replyBytesMax)) socket.destroy();
   });
   socket.on('error', () => {});
   socket.on('close', () => {
@@ -120,6 +121,7 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
       return reply.slice('VERSION '.length);
     },
     async get(key) {
+      checkKey(key);
       const reply = await request(Buffer.from(`get ${key}\r\n`), untilEnd);
       const head = /^VALUE \S+ \d+ (\d+)\r\n/.exec(reply.toString('latin1', 0, 512));
       if (head !== null) return reply.subarray(head[0].length, head[0].length + Number(head[1]));
@@ -127,6 +129,7 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
       throw new MemcachedRefused(String(reply).trimEnd());
     },
     async set(key, value) {
+      checkKey(key);
       const data = Buffer.from(value);
       const head = Buffer.from(`set ${key} 0 0 ${data.length}\r\n`);
       const reply = await request(Buffer.concat([head, data, Buffer.from('\r\n')]), oneLine);
@@ -142,6 +145,11 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
     },
     close: () => socket.destroy(),
   };
+}
+
+/** Versions differ in how many lines they answer to a bad key, so it is not sent. */
+function checkKey(key: string): void {
+  if (!/^[\x21-\x7e]{1,250}$/.test(key)) throw new MemcachedRefused(`not a key: ${JSON.stringify(key)}`);
 }
 
 function open(options: MemcachedClientOptions, where: string): Promise<Socket> {
