@@ -123,6 +123,11 @@ function directiveOf(
       const dynamic = tls ? 'hostname' : 'ip';
       return { directive: name, value: value === 'tls-dynamic' ? dynamic : value };
     }
+    case 'slowlog-log-slower-than':
+    case 'commandlog-reply-larger-than':
+    case 'commandlog-request-larger-than':
+      // ElastiCache takes any negative number for "never", engines only -1.
+      return { directive: name, value: value.startsWith('-') ? '-1' : value };
     default:
       return { directive: newerNames[name] ?? name, value };
   }

@@ -95,8 +95,12 @@ export function isAllowed({ name, dataType, allowedValues }: Parameter, value: s
   if (name === 'rename-commands') return value === '';
   if (allowedValues === null) return true;
   if (dataType === 'string') return allowedValues.split(',').includes(value);
-  const isNumber = dataType === 'float' ? /^\d{1,9}(\.\d{1,9})?$/ : /^-?\d{1,19}$/;
-  return isNumber.test(value) && numberParts(allowedValues).some(([min, max]) => isBetween(value, min, max));
+  const greatest = in31Bits.test(name) ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER;
+  const isNumber = dataType === 'float' ? /^\d{1,9}(\.\d{1,9})?$/ : /^(0|-?[1-9]\d{0,18})$/; // engines read no leading zeros
+  return (
+    isNumber.test(value) &&
+    numberParts(allowedValues).some(([min, max]) => isBetween(value, min, Math.min(max, greatest)))
+  );
 }
 
 /**
@@ -114,15 +118,19 @@ function numberParts(allowedValues: string): readonly (readonly [number, number]
   });
 }
 
-/** Engines hold these in 64 bits at most; beyond that they would not start. */
 function isBetween(value: string, min: number, max: number): boolean {
   const number = Number(value);
   return number >= min && number <= max && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 }
 
+/** AWS leaves these open upwards; engines hold them in 31 bits and would not start with more (tried on Valkey 9.1, Redis 7.0). */
+const in31Bits =
+  /^(lfu-(decay-time|log-factor)|list-compress-depth|list-max-ziplist-size|maxmemory-samples|min-(replicas|slaves)-(max-lag|to-write)|tcp-keepalive|timeout|repl-timeout|client-output-buffer-limit-\w+-soft-seconds)$/;
+
 function describeAllowed({ name, dataType, allowedValues }: Parameter): string {
   if (name === 'notify-keyspace-events') return 'any of the letters KEg$lshzxeAtdmn, or nothing';
-  return allowedValues === '-' ? `any ${dataType}` : `${dataType} ${allowedValues ?? ''}`.trim();
+  if (allowedValues === '-') return `any ${dataType}`;
+  return `${dataType} ${allowedValues ?? ''}${in31Bits.test(name) ? ', at most 2147483647' : ''}`.trim();
 }
 
 function modifiableParameter(family: string, name: string): Parameter {

@@ -10,11 +10,14 @@ import { after, before, describe, it } from 'node:test';
 import { type EngineSetting, engineSettings, settingsToChange } from '../../src/catalog/engine-settings.ts';
 import { familyOf } from '../../src/catalog/engine-versions.ts';
 import { nodeType } from '../../src/catalog/node-types.ts';
+import { isAllowed } from '../../src/catalog/parameter-values.ts';
 import { effectiveParameters, type ParameterValues, parametersOf } from '../../src/catalog/parameters.ts';
 import type { InstalledEngine } from '../../src/engine-store/contract.ts';
 import { createEngineStore } from '../../src/engine-store/engine-store.ts';
 
 const small = nodeType('cache.t4g.small');
+/** Where open ranges end: 31 bits, 53 bits, and below zero. */
+const greatest = [`${2 ** 31 - 1}`, `${Number.MAX_SAFE_INTEGER}`, `${-Number.MAX_SAFE_INTEGER}`];
 // Enough for the tests, and below the hard limit of any machine that runs them.
 const openFilesMax = 1024;
 
@@ -87,9 +90,11 @@ describe('engine settings', { skip: engines.length === 0 && 'no Valkey or Redis 
 
       it('takes the ends of what each parameter allows', async () => {
         const family = familyOf(engine.engine, engine.version) as string;
-        for (const { name, allowedValues, changeType, dataType } of parametersOf(family)) {
-          if (changeType !== 'immediate' || dataType !== 'integer' || !allowedValues) continue;
-          const ends = /^(\d+)-(\d*)$/.exec(allowedValues)?.slice(1).filter(Boolean) ?? [];
+        for (const parameter of parametersOf(family)) {
+          const { name, changeType, allowedValues } = parameter;
+          const extremes = [...(allowedValues ?? '').split(/(?<=\d)-|,/), ...greatest].filter(Boolean);
+          if (changeType !== 'immediate' || parameter.dataType !== 'integer') continue;
+          const ends = extremes.filter((value) => isAllowed(parameter, value));
           for (const value of ends) {
             const touched = settingsToChange(settingsFor(engine, { [name]: value }).settings, [name]);
             for (const { directive, value: text } of touched)

@@ -21,7 +21,12 @@ const set = (family: string, name: string, value: string, isAttached = false) =>
 
 describe('allowed values', () => {
   const rows: [string, string, string[], string[]][] = [
-    ['redis7', 'timeout', ['0', '20', '100000'], ['1', '19', '-1', '', ' 0', '1e3', '0x20', '20.5', 'no']],
+    [
+      'redis7',
+      'timeout',
+      ['0', '20', '2147483647'],
+      ['1', '19', '2147483648', '-1', '', ' 0', '1e3', '0x20', '20.5', '030', '-0', 'no'],
+    ],
     ['redis7', 'active-expire-effort', ['1', '10'], ['0', '11']],
     ['redis7', 'slowlog-log-slower-than', ['-1', '0', '99'], ['', 'x']],
     ['redis7', 'repl-backlog-size', ['16384'], ['16383', '99999999999999999999', '9007199254740993']],
