@@ -39,7 +39,8 @@ describe('engine settings', { skip: engines.length === 0 && 'no Valkey or Redis 
   for (const engine of engines) {
     describe(`${engine.engine} ${engine.version}`, () => {
       const directory = mkdtempSync(join(tmpdir(), 'limber-settings-'));
-      const address = `127.103.${1 + (process.pid % 250)}.${1 + engines.indexOf(engine)}`;
+      const place = 1 + engines.indexOf(engine) + 8 * (Math.floor(process.pid / 250) % 30);
+      const address = `127.103.${1 + (process.pid % 250)}.${place}`;
       let server: ChildProcess;
 
       before(async () => {
