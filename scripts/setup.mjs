@@ -28,8 +28,10 @@ let stoppedBy;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     stoppedBy ??= signal;
-    if (child) child.kill(signal);
-    else process.exit(128 + system.signals[signal]);
+    if (!child) process.exit(128 + system.signals[signal]);
+    child.kill(signal);
+    // npm goes on for up to 9 s after SIGTERM. What it leaves has no stamp, so nobody will take it for whole.
+    setTimeout(() => child?.kill('SIGKILL'), 1_000).unref();
   });
 }
 

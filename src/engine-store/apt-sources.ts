@@ -24,7 +24,7 @@ const debianSuite =
  */
 export async function debianMirrors(signal?: AbortSignal): Promise<readonly Mirror[]> {
   const suitesByUri = await indexedSuites(signal);
-  const keys = await signingKeys();
+  const keys = await signingKeys(signal);
   const mirrors = [...suitesByUri]
     .filter(([, suites]) => suites.some((suite) => debianSuite.test(suite)))
     .map(([uri, suites]) => ({
@@ -78,18 +78,23 @@ function likelihood(uri: string, suites: readonly string[], signedBy: string | u
 }
 
 /** `Signed-By` of each archive in the machine's source files, both notations. */
-async function signingKeys(): Promise<Map<string, string>> {
+async function signingKeys(signal: AbortSignal | undefined): Promise<Map<string, string>> {
   const keys = new Map<string, string>();
-  const folder = '/etc/apt/sources.list.d';
+  const [list = '', folder = ''] = await sourcePlaces(signal);
   const names = await readdir(folder).catch(() => []);
-  for (const path of ['/etc/apt/sources.list', ...names.map((name) => join(folder, name))]) {
-    const isStanzas = path.endsWith('.sources');
-    if (!isStanzas && !path.endsWith('.list')) continue;
+  for (const path of [list, ...names.map((name) => join(folder, name))]) {
     const text = await readFile(path, 'utf8').catch(() => '');
-    const found = isStanzas ? keysOfStanzas(text) : keysOfLines(text);
+    const found = path.endsWith('.sources') ? keysOfStanzas(text) : keysOfLines(text);
     for (const [uri, signedBy] of found) keys.set(uri.replace(/\/+$/, ''), signedBy);
   }
   return keys;
+}
+
+/** The file and the folder that apt reads its sources from, as it is configured here. */
+async function sourcePlaces(signal: AbortSignal | undefined): Promise<string[]> {
+  const args = ['shell', 'LIST', 'Dir::Etc::sourcelist/f', 'PARTS', 'Dir::Etc::sourceparts/d'];
+  const result = await runProgram('apt-config', args, { signal });
+  return ['LIST', 'PARTS'].map((name) => new RegExp(`^${name}='(.*)'$`, 'm').exec(result.stdout)?.[1] ?? '');
 }
 
 /** The deb822 notation: `Field: value`, continued by indented lines, stanzas parted by an empty line. */

@@ -57,9 +57,11 @@ export async function fetchAptState(
 
 /** What apt said when it failed, as one of our reasons. Its messages are all it gives: the exit code is always 100. */
 export function aptFailure(what: string, result: ProgramResult): EngineUnavailable {
-  const said = result.output.split('\n').filter((line) => /^(E|W|Err| {2})/.test(line) && line.trim() !== '');
   const [reason, advice] = reasonOf(result.output);
-  const quoted = said.slice(0, 4).map((line) => withoutCredentials(line.trim()));
+  const lines = result.output.split('\n').filter((line) => line.trim() !== '');
+  const details = lines.filter((line) => line.startsWith('  ')); // indented below each `Err:`
+  const said = details.length > 0 ? details : lines.filter((line) => line.startsWith('E: '));
+  const quoted = [...new Set(said.map((line) => withoutCredentials(line.trim())))].slice(0, 2);
   return new EngineUnavailable(reason, `cannot fetch ${what}: ${advice}. apt says: ${quoted.join(' / ')}`);
 }
 
