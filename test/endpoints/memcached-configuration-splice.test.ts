@@ -15,7 +15,7 @@ import {
 } from './memcached-configuration-server.ts';
 
 /** Reproduce a failure with LIMBER_TEST_SEED=<the printed number>. */
-const seed = Number(process.env['LIMBER_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(process.env.LIMBER_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Small, seeded and good enough (mulberry32). */
 function randomness(start: number) {

@@ -79,7 +79,7 @@ export async function startNode(
 /** Asks again and again until the answer is true; fails with what was last seen. */
 export async function eventually(
   ask: () => unknown,
-  { deadlineMs = 5_000, seen = () => '' as unknown }: { deadlineMs?: number; seen?: () => unknown } = {},
+  { deadlineMs = 10_000, seen = () => '' as unknown }: { deadlineMs?: number; seen?: () => unknown } = {},
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!(await ask())) {

@@ -190,7 +190,7 @@ for (const engine of await memcachedEngines()) {
       const started = performance.now();
       await kill();
       await closed;
-      assert.ok(performance.now() - started < 500);
+      assert.ok(performance.now() - started < 2_000);
       assert.equal(await answersAt({ address, port, deadlineMs }), false);
     });
   });

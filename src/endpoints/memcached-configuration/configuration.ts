@@ -28,14 +28,14 @@ export const fileSuffix = '.json';
 export function parseConfiguration(text: string): EndpointConfiguration {
   const value: unknown = JSON.parse(text);
   if (!isRecord(value)) throw new Error('expected a JSON object');
-  if (!Array.isArray(value['nodes'])) throw new Error('nodes: expected a list');
+  if (!Array.isArray(value.nodes)) throw new Error('nodes: expected a list');
   return {
-    address: address(value['address'], 'address'),
-    port: port(value['port'], 'port'),
-    version: whole(value['version'], 'version', 1, Number.MAX_SAFE_INTEGER),
-    nodes: value['nodes'].map(listedNode),
+    address: address(value.address, 'address'),
+    port: port(value.port, 'port'),
+    version: whole(value.version, 'version', 1, Number.MAX_SAFE_INTEGER),
+    nodes: value.nodes.map(listedNode),
     // Below 100 ms the keeper would be a load of its own; above 15 s it would miss what AWS promises.
-    keyRefreshMs: whole(value['keyRefreshMs'] ?? defaultKeyRefreshMs, 'keyRefreshMs', 100, 15_000),
+    keyRefreshMs: whole(value.keyRefreshMs ?? defaultKeyRefreshMs, 'keyRefreshMs', 100, 15_000),
   };
 }
 
@@ -48,12 +48,12 @@ export function orderedNodes(nodes: readonly ListedNode[]): ListedNode[] {
 function listedNode(value: unknown, index: number): ListedNode {
   const at = `nodes[${index}]`;
   if (!isRecord(value)) throw new Error(`${at}: expected an object`);
-  const host = value['host'];
+  const host = value.host;
   // A blank, a bar or a line end inside a name would break the list for every client.
   if (typeof host !== 'string' || !/^[\w.:-]{1,253}$/.test(host))
     throw new Error(`${at}.host: not a host name`);
-  const ip = value['ip'] === '' ? '' : address(value['ip'], `${at}.ip`);
-  return { host, ip, port: port(value['port'], `${at}.port`) };
+  const ip = value.ip === '' ? '' : address(value.ip, `${at}.ip`);
+  return { host, ip, port: port(value.port, `${at}.port`) };
 }
 
 function address(value: unknown, name: string): string {

@@ -2,9 +2,10 @@
  * Keeps the discovery key on one node, for clients that ask nodes by the form of before 1.4.14. A client may
  * overwrite or delete it, `flush_all` or an eviction may take it, a restart loses it: it is back within a refresh.
  *
- * The look is `me` (meta debug): unlike `get` it counts as no hit or miss and moves nothing in the LRU, and it tells
- * the item's CAS number, which differs from the one of our own write as soon as anybody else wrote. On a node
- * without CAS numbers (`-C`) the key is written at each refresh instead.
+ * The look is `me` (meta debug): unlike `get` it counts as no hit or miss and moves nothing in the LRU (1.6.45 counts
+ * it in `cmd_meta`, which no CloudWatch metric shows). It tells the item's CAS number, which differs from the one of
+ * our own write as soon as anybody else wrote. On a node without CAS numbers (`-C`) the key is written at each
+ * refresh instead.
  */
 import type { Socket } from 'node:net';
 import { discoveryKey } from './answers.ts';

@@ -1,11 +1,12 @@
 /** How the server is known from outside: a lock that only one can hold, and a socket that tells its status. */
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 const lockFile = 'server.lock';
 const socketFile = 'server.sock';
+const socketLookMs = 1_000;
 /** The kernel's bound for a socket's path (`sun_path`), with its closing zero. */
 const socketPathBytesMax = 107;
 /** A status is a few hundred bytes for each endpoint. */
@@ -28,8 +29,25 @@ export function lockStateDirectory(directory: string): (() => void) | undefined 
   }
 }
 
-/** Tells the status to whoever connects. Only for the holder of the lock: it replaces a socket left behind. */
+/**
+ * Tells the status to whoever connects. Only for the holder of the lock: it replaces a socket left behind, and makes
+ * a new one when somebody deleted it, since a server that cannot be probed would be taken for dead, and its
+ * successor could not start. Returns how to end it.
+ */
 export function serveStatus(directory: string, status: () => unknown): () => void {
+  let server = listenForStatus(directory, status);
+  const timer = setInterval(() => {
+    if (existsSync(join(directory, socketFile))) return;
+    server.close();
+    server = listenForStatus(directory, status);
+  }, socketLookMs);
+  return () => {
+    clearInterval(timer);
+    server.close();
+  };
+}
+
+function listenForStatus(directory: string, status: () => unknown): Server {
   rmSync(join(directory, socketFile), { force: true });
   const server = createServer((client) => {
     client.on('error', () => client.destroy());
@@ -37,8 +55,10 @@ export function serveStatus(directory: string, status: () => unknown): () => voi
   });
   const socket = socketPath(directory);
   server.on('listening', socket.release);
+  // No room, or no right: the next look tries again.
+  server.on('error', socket.release);
   server.listen(socket.path);
-  return () => server.close();
+  return server;
 }
 
 /** The text that the server of this directory tells; undefined when none answers within `deadlineMs`. */

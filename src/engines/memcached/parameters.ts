@@ -72,7 +72,7 @@ export function parameterArguments(values: ParameterValues, { engineVersion }: P
     if (name === 'hash_algorithm' && (value === 'jenkins') === has('no_modern', '1')) continue;
     options.push(`${option}=${value}`);
   }
-  const automove = values['slab_automove'];
+  const automove = values.slab_automove;
   if (automove !== undefined && automove !== '0') options.push(`slab_automove=${automove}`);
   options.push(...changedOptions(values, engineVersion));
   if (options.length > 0) args.push('-o', options.join(','));
@@ -81,13 +81,13 @@ export function parameterArguments(values: ParameterValues, { engineVersion }: P
 
 function changedOptions(values: ParameterValues, engineVersion: string): string[] {
   const options: string[] = [];
-  const chunkMax = values['slab_chunk_max'];
+  const chunkMax = values.slab_chunk_max;
   if (chunkMax !== undefined && chunkMax !== '524288') {
     // Bytes up to 1.6.23, kilobytes from 1.6.24 (memcached issue 1094; 1.6.18 and 1.6.38 tried).
     const isBytes = isBefore(engineVersion, 24);
     options.push(`slab_chunk_max=${isBytes ? chunkMax : Math.max(1, Math.floor(Number(chunkMax) / 1024))}`);
   }
-  const logBuffer = values['worker_logbuf_size'];
+  const logBuffer = values.worker_logbuf_size;
   // Up to 1.6.39 this option is also read as the list of slab sizes and ruins them (memcached issue 1245).
   if (logBuffer !== undefined && logBuffer !== '64' && !isBefore(engineVersion, 40)) {
     options.push(`worker_logbuf_size=${logBuffer}`);
