@@ -71,7 +71,7 @@ describe('the answers of auto discovery', () => {
     const packet = answer({ kind: 'binary-config-get', key: 'cluster', opaque: Buffer.from('abcd') }, guide);
     assert.equal(
       packet.subarray(0, 24).toString('hex'),
-      '816000000400000000' + '00008c' + '61626364' + '00'.repeat(8),
+      `81600000040000000000008c61626364${'00'.repeat(8)}`,
     );
     assert.equal(packet.subarray(28).toString(), `12\n${guideNodes}\n`);
   });

@@ -362,9 +362,11 @@ describe('the process of the configuration endpoints', () => {
   });
 
   it('works in a directory whose path is too long for a socket', async () => {
-    const server = await startConfigurationServer(join(temporaryDirectory(), 'long'.repeat(30)));
+    const parent = temporaryDirectory();
+    const server = await startConfigurationServer(join(parent, 'long'.repeat(30)));
     assert.equal((await probeConfigurationServer(server.directory))?.pid, server.process.pid);
     await server.stop();
+    rmSync(parent, { recursive: true });
   });
 
   it('takes little memory, and hardly any time at rest, with twenty endpoints', async () => {
