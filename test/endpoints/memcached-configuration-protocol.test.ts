@@ -69,10 +69,7 @@ describe('the answers of auto discovery', () => {
 
   it('carry flags and data in the binary form, with the opaque value of the request', () => {
     const packet = answer({ kind: 'binary-config-get', key: 'cluster', opaque: Buffer.from('abcd') }, guide);
-    assert.equal(
-      packet.subarray(0, 24).toString('hex'),
-      `81600000040000000000008c61626364${'00'.repeat(8)}`,
-    );
+    assert.equal(packet.subarray(0, 24).toString('hex'), `81600000040000000000008c61626364${'00'.repeat(8)}`);
     assert.equal(packet.subarray(28).toString(), `12\n${guideNodes}\n`);
   });
 });
