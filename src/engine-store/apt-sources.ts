@@ -81,7 +81,7 @@ function likelihood(uri: string, suites: readonly string[], signedBy: string | u
 async function signingKeys(signal: AbortSignal | undefined): Promise<Map<string, string>> {
   const keys = new Map<string, string>();
   const [list = '', folder = ''] = await sourcePlaces(signal);
-  const names = await readdir(folder).catch(() => []);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => /\.(list|sources)$/.test(name));
   for (const path of [list, ...names.map((name) => join(folder, name))]) {
     const text = await readFile(path, 'utf8').catch(() => '');
     const found = path.endsWith('.sources') ? keysOfStanzas(text) : keysOfLines(text);

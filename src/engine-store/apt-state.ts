@@ -128,7 +128,7 @@ async function writeConfiguration(folder: string, sources: string): Promise<void
     'Dir::Etc::preferences': '/dev/null',
     'Dir::Etc::preferencesparts': '/dev/null',
     'Acquire::Languages': 'none',
-    'Acquire::Retries': '2',
+    'Acquire::Retries': '1', // each waits a second longer than the one before
     'Acquire::http::Timeout': '20',
     'Acquire::https::Timeout': '20',
   };

@@ -34,7 +34,6 @@ export function runProgram(
       cwd: options.cwd,
       env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
     });
     let stdout = '';
     let output = '';
@@ -48,12 +47,19 @@ export function runProgram(
     // SIGTERM, not SIGKILL: apt-get ends its download methods, which would otherwise go on for a while.
     const abort = () => child.kill('SIGTERM');
     options.signal?.addEventListener('abort', abort);
-    child.on('error', (cause) => {
+    // Not spawn's own timeout: that one keeps its timer, and us, alive when there is no such program.
+    const { timeoutMs } = options;
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const settle = () => {
+      clearTimeout(timer);
       options.signal?.removeEventListener('abort', abort);
+    };
+    child.on('error', (cause) => {
+      settle();
       reject(new ProgramMissing(`cannot run ${command}`, { cause }));
     });
     child.on('close', (code) => {
-      options.signal?.removeEventListener('abort', abort);
+      settle();
       if (options.signal?.aborted) reject(options.signal.reason);
       else resolve({ code, stdout, output });
     });
