@@ -144,7 +144,7 @@ export class Bench {
         return new Promise((resolve) => child.once('exit', resolve));
       }),
     );
-    rmSync(this.#directory, { recursive: true, force: true });
+    if (!process.env.KEEP) rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
