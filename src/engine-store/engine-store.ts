@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { enginePackages, versionAliases } from '../catalog/engine-packages.ts';
-import { choose, type EngineWish, fit, readRequest, type VersionAlias } from './choose-engine.ts';
+import { choose, type EngineWish, fit, readRequest } from './choose-engine.ts';
 import {
   type EngineRequest,
   type EngineStore,
@@ -48,6 +48,17 @@ export function createEngineStore(options: EngineStoreOptions = {}): EngineStore
       .sort(newestFirst);
   };
 
+  const fetchOne = async (wish: EngineWish, entry: FetchableEngine, resolveOptions: ResolveOptions) => {
+    const alreadyThere = async () => {
+      const now = choose(wish, await installed(), catalogue);
+      return now.kind === 'use' ? now.engine : null;
+    };
+    const engine = await fetchEngine(entry, alreadyThere, resolveOptions);
+    const text = engine.version === entry.version ? 'ready' : `${engine.version} ready`;
+    resolveOptions.onProgress?.({ engine: entry.engine, version: entry.version, phase: 'done', text });
+    return engine;
+  };
+
   return {
     directory,
     installed,
@@ -60,7 +71,9 @@ export function createEngineStore(options: EngineStoreOptions = {}): EngineStore
         case 'use':
           return describe(request, wish, choice.engine);
         case 'fetch': {
-          const fetched = await fetchFirst(wish, choice.entries, resolveOptions);
+          const fetched = await fetchFirst(wish, choice.entries, (entry) =>
+            fetchOne(wish, entry, resolveOptions),
+          );
           if (fetched.engine) return describe(request, wish, fetched.engine);
           if (!choice.otherwise) throw fetched.error ?? unavailable(request, await installed(), catalogue);
           return describe(request, wish, choice.otherwise, fetched.error);
@@ -72,33 +85,26 @@ export function createEngineStore(options: EngineStoreOptions = {}): EngineStore
       }
     },
   };
+}
 
-  /** The first that fits; else why the first of them failed, if it did. A suite may have moved on. */
-  async function fetchFirst(
-    wish: EngineWish,
-    entries: readonly FetchableEngine[],
-    resolveOptions: ResolveOptions,
-  ): Promise<{ engine?: InstalledEngine; error?: EngineUnavailable }> {
-    let error: EngineUnavailable | undefined;
-    for (const entry of entries) {
-      const alreadyThere = async () => {
-        const now = choose(wish, await installed(), catalogue);
-        return now.kind === 'use' ? now.engine : null;
-      };
-      try {
-        const engine = await fetchEngine(entry, alreadyThere, resolveOptions);
-        const { onProgress } = resolveOptions;
-        const text = engine.version === entry.version ? 'ready' : `${engine.version} ready`;
-        onProgress?.({ engine: entry.engine, version: entry.version, phase: 'done', text });
-        if (fit(engine.version, wish)) return { engine };
-      } catch (failure) {
-        if (!(failure instanceof EngineUnavailable)) throw failure;
-        error ??= failure;
-        if (failure.reason !== 'no-package') break; // the next one would fail for the same reason
-      }
+/** The first entry that fits; else why the first of them failed, if it did. A suite may have moved on. */
+async function fetchFirst(
+  wish: EngineWish,
+  entries: readonly FetchableEngine[],
+  fetchOne: (entry: FetchableEngine) => Promise<InstalledEngine>,
+): Promise<{ engine?: InstalledEngine; error?: EngineUnavailable }> {
+  let error: EngineUnavailable | undefined;
+  for (const entry of entries) {
+    try {
+      const engine = await fetchOne(entry);
+      if (fit(engine.version, wish)) return { engine };
+    } catch (failure) {
+      if (!(failure instanceof EngineUnavailable)) throw failure;
+      error ??= failure;
+      if (failure.reason !== 'no-package') break; // the next one would fail for the same reason
     }
-    return error ? { error } : {};
   }
+  return error ? { error } : {};
 }
 
 function newestFirst(a: InstalledEngine, b: InstalledEngine): number {
@@ -121,7 +127,7 @@ function describe(
     notes.push(`${runs}, a newer patch of the ${request.version} that was asked for`);
   }
   if (failure) notes.push(failure.message);
-  const exact = isExact && (wish.alias as VersionAlias | undefined)?.complete !== false;
+  const exact = isExact && wish.alias?.complete !== false;
   return notes.length === 0 ? { engine, exact } : { engine, exact, note: `${notes.join('. ')}.` };
 }
 
