@@ -171,7 +171,7 @@ for (const engine of engines) {
           return (await readInfo(second.connection)).upstream?.isUp;
         });
         assert.equal((await confirmSynced(first.connection, [second], 5_000)).length, 1);
-        await switchOver(second.connection);
+        await eventually(() => switchOver(first.connection, second.connection));
         await eventually(async () => (await readInfo(second.connection)).role === 'primary');
         await eventually(async () => (await readInfo(first.connection)).role === 'replica');
       });
