@@ -6,7 +6,7 @@ import { checkQuota, checkRange, memcachedNodesMax, quotas } from '../model/limi
 import { type CacheCluster, type CacheClusterDesired, nothingObserved } from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { parseTags } from '../model/tags.ts';
-import { parseZone, placeMemcachedNodes, zonesOf } from '../model/zones.ts';
+import { parseZone, placeMemcachedNodes, shownZone, zonesOf } from '../model/zones.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
 import { blank, cacheSettings, refuseNotYet } from './cache-settings.ts';
@@ -95,10 +95,6 @@ async function desiredOf(deps: ActionDeps, context: ActionContext, input: Create
   };
   return { desired, zones, note };
 }
-
-/** `Multiple` is how the API says it; Terraform reads `az_mode` from it. */
-export const shownZone = (zones: readonly string[]): string =>
-  new Set(zones).size > 1 ? 'Multiple' : (zones[0] ?? '');
 
 function countNodes(engine: string, asked: number | undefined): number {
   if (engine !== 'memcached') {

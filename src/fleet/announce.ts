@@ -1,24 +1,13 @@
 /** Events as changes: what happened is committed together with the fact. */
-import type { CacheEvent, EventSourceType } from '../model/event.ts';
-import type { Scope } from '../model/resource.ts';
+import type { EventText } from '../catalog/events.ts';
+import type { Cache, Scope } from '../model/resource.ts';
 import type { Change } from '../store/contract.ts';
 
-/** What the catalogue of events gives: texts and ids as ElastiCache writes them. */
-export interface EventText {
-  readonly eventId: string;
-  readonly sourceType: EventSourceType;
-  readonly message: string;
+export function announce(scope: Scope, sourceId: string, text: EventText, date: number): Change {
+  const { eventId, sourceType, message } = text;
+  const { account, region } = scope;
+  return { add: 'event', row: { account, region, sourceType, sourceId, message, eventId, date } };
 }
 
-export function announce(scope: Scope, sourceId: string, text: EventText, date: number): Change {
-  const row: CacheEvent = {
-    account: scope.account,
-    region: scope.region,
-    sourceId,
-    sourceType: text.sourceType,
-    message: text.message,
-    eventId: text.eventId,
-    date,
-  };
-  return { add: 'event', row };
-}
+/** The word for a cache in events. */
+export const sourceOf = (cache: Pick<Cache, 'kind'>): 'cache-cluster' | 'replication-group' => cache.kind;

@@ -1,4 +1,5 @@
 /** What to run for a node: command, arguments and files, from the cache's rows and the engine at hand. */
+import { memcachedSettings } from '../catalog/memcached-settings.ts';
 import { nodeType } from '../catalog/node-types.ts';
 import type { InstalledEngine } from '../engine-store/contract.ts';
 import { memcachedArguments } from '../engines/memcached/launch.ts';
@@ -12,7 +13,7 @@ import type { Store } from '../store/contract.ts';
 import { isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
 import type { Fleet } from './fleet.ts';
-import { engineDirectives, memcachedSizes, parameterValues } from './parameters.ts';
+import { cacheParameters, cacheSettings } from './parameters.ts';
 
 /** The gossip port of a cluster node: 10000 above its port, or below where that is beyond the last one. */
 export const busPortOf = (port: number): number => (port + 10_000 <= 65_535 ? port + 10_000 : port - 10_000);
@@ -42,12 +43,12 @@ export async function nodeSpec(
 }
 
 async function memcachedSpec(fleet: Fleet, cache: Cache, node: CacheNode): Promise<string[]> {
-  const values = await parameterValues(fleet.store, cache);
+  const { effective } = await cacheParameters(fleet.store, cache);
   return memcachedArguments({
     address: node.address,
     port: node.port,
-    ...memcachedSizes(values, nodeType(cache.desired.cacheNodeType)),
-    parameters: parameterArguments(values, { engineVersion: node.engineVersion }),
+    ...memcachedSettings(effective, nodeType(cache.desired.cacheNodeType)),
+    parameters: parameterArguments(effective, { engineVersion: node.engineVersion }),
   });
 }
 
@@ -59,7 +60,7 @@ async function configSpec(
   engine: InstalledEngine,
 ): Promise<ConfigSpec> {
   const fingerprint = await fleet.fingerprintOf(engine);
-  const values = await parameterValues(fleet.store, cache);
+  const { settings } = await cacheSettings(fleet.store, cache, engine.version);
   // Nothing was ever in a group that is still being made: the quick way to a first sync is safe.
   const isFirst = cache.status === 'creating';
   return {
@@ -74,7 +75,7 @@ async function configSpec(
       : { kind: 'standalone', ...(follow ? { replicaOf: follow } : {}) },
     isFirstSync: isFirst,
     availabilityZone: node.availabilityZone,
-    parameters: engineDirectives(values, nodeType(cache.desired.cacheNodeType), fingerprint),
+    parameters: settings.map(({ directive, value }) => [directive, value] as const),
   };
 }
 

@@ -59,3 +59,7 @@ export function zonesForJoining(
   });
   return added;
 }
+
+/** How the API shows the zone of a Memcached cluster: `Multiple` where there are several (Terraform reads `az_mode`). */
+export const shownZone = (zones: readonly string[]): string =>
+  new Set(zones).size > 1 ? 'Multiple' : (zones[0] ?? '');

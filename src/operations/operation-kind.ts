@@ -40,6 +40,8 @@ export interface Tries {
   /** Failed attempts of acts since the last `go`. */
   readonly attempts: number;
   readonly lastError: Error | null;
+  /** Acts that ended well since the last `go`, in this life of Limber: for work whose effect cannot be asked for. */
+  readonly successes: number;
 }
 
 export interface OperationKind<Input, State, Seen, Act> {

@@ -28,6 +28,8 @@ export interface RunnerOptions {
   readonly parallelMax?: number;
 }
 
+const untried: Tries = { attempts: 0, lastError: null, successes: 0 };
+
 export function createRunner(options: RunnerOptions): Runner {
   const { store, clock, log } = options;
   const parallelMax = options.parallelMax ?? 64;
@@ -78,7 +80,7 @@ export function createRunner(options: RunnerOptions): Runner {
       return;
     }
     let operation = first;
-    let tries: Tries = { attempts: first.attempts, lastError: null };
+    let tries: Tries = { ...untried, attempts: first.attempts };
     if (operation.state === null) {
       operation = await record(operation, { status: 'running', state: kind.first(operation.input) }, []);
     }
@@ -94,11 +96,12 @@ export function createRunner(options: RunnerOptions): Runner {
               { state: decision.state, attempts: 0, sentence: decision.sentence },
               decision.changes,
             );
-            tries = { attempts: 0, lastError: null };
+            tries = untried;
             faultPoint(`${kind.name}:${stepOf(decision.state)}`);
             break;
           case 'act':
             await perform(kind, decision.act, operation.input, decision.deadlineMs);
+            tries = { ...tries, successes: tries.successes + 1 };
             faultPoint(`${kind.name}:${stepOf(operation.state)}:acted`);
             break;
           case 'wait':
@@ -122,7 +125,7 @@ export function createRunner(options: RunnerOptions): Runner {
           operation = fresh;
           continue;
         }
-        tries = { attempts: tries.attempts + 1, lastError: error as Error };
+        tries = { ...tries, attempts: tries.attempts + 1, lastError: error as Error };
         log.warn('an attempt failed and is made again', { operation: operation.id, kind: kind.name, error });
         await sleep(retryDelayMs(tries.attempts));
       }

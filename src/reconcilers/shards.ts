@@ -1,5 +1,6 @@
 /** The workers of all shards of this machine: made for each cache, woken by health, by the clock and by operations. */
 import { BindingMemory } from '../fleet/bindings.ts';
+import { type CacheView, hasReplication } from '../fleet/cache-view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { HealthMonitor } from './health/monitor.ts';
@@ -27,6 +28,13 @@ export interface Shards {
   forgetNode(incarnation: string): void;
   reports(): readonly (ShardReport & { readonly key: ShardKey })[];
   stop(): Promise<void>;
+}
+
+/** The keys of all shards of a cache. */
+export function shardKeysOf({ cache, nodeGroups }: Pick<CacheView, 'cache' | 'nodeGroups'>): ShardKey[] {
+  const of = { cacheKind: cache.kind, cacheIncarnation: cache.incarnation };
+  if (!hasReplication(cache)) return [{ ...of, nodeGroupId: null }];
+  return nodeGroups.map(({ nodeGroupId }) => ({ ...of, nodeGroupId }));
 }
 
 export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {

@@ -12,7 +12,7 @@ import type { AccessKey } from '../model/credential.ts';
 import type { CacheEvent, EventSourceType } from '../model/event.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
 import type { Operation } from '../model/operation.ts';
-import type { Resource, ResourceKey, ResourceKind, Scope } from '../model/resource.ts';
+import type { Cache, Resource, ResourceKey, ResourceKind, Scope } from '../model/resource.ts';
 
 /** One page of a list that is ordered by id. */
 export interface Page {
@@ -124,6 +124,8 @@ export interface Store {
     scope: Scope & { readonly kind: K; readonly outsideReplicationGroups?: boolean },
     page: Page,
   ): Promise<Resource<K>[]>;
+  /** Caches of every account and region with values that wait for the maintenance window; the first 1,000. */
+  cachesWithPendingValues(): Promise<Cache[]>;
   countResources(scope: Scope & { readonly kind: ResourceKind }): Promise<number>;
   /** Resources of any kind that refer to this one, ordered by kind and id; the first `limit`. */
   referrers(key: ResourceKey, limit: number): Promise<Resource[]>;

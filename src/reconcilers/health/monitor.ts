@@ -4,6 +4,7 @@
  * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
  */
 import type { CacheNode, NodeHandle } from '../../model/node.ts';
+import type { Engine } from '../../model/resource.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { NodeRuntime } from '../../runtime/contract.ts';
@@ -31,6 +32,7 @@ export interface HealthMonitor {
   /** From a fresh look at /proc. `absent` for a node without a handle. */
   verdict(node: CacheNode): Verdict;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
+  watchedCount(engine: Engine): number;
   close(): void;
 }
 
@@ -199,6 +201,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     onChange(listener) {
       listeners.push(listener);
     },
+    watchedCount: (engine) => [...watched.values()].filter((entry) => entry.node.engine === engine).length,
     close() {
       for (const entry of [...watched.values()]) stop(entry);
       if (largeTimer) clearInterval(largeTimer);

@@ -1,5 +1,6 @@
 /** Does what `decide` chose. Every act may be repeated: it checks by its effect whether it is done already. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type CacheSource, cacheNodeShutdown, failoverCompleted, nodeDied } from '../../catalog/events.ts';
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
@@ -31,7 +32,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'end':
       return end(context, node(act.node));
     case 'fence':
-      return fence(context, facts.cache, node(act.node));
+      return fence(context, node(act.node));
     case 'intend':
       return intend(context, facts, act.node, act.reason);
     case 'promote':
@@ -76,15 +77,10 @@ async function end(context: ShardContext, node: CacheNode): Promise<void> {
   if (!node.handle) return;
   context.fleet.connections.drop(node.incarnation);
   await context.fleet.runtime.stop(node.handle, { graceMs: 5_000 });
-  await context.fleet.store.commit([
-    tellMember(context, node, {
-      eventId: 'ElastiCache:CacheNodesRebooted',
-      message: `Cache node ${node.cacheNodeId} shutdown`,
-    }),
-  ]);
+  await context.fleet.store.commit([tellMember(context, node, cacheNodeShutdown(node.cacheNodeId))]);
 }
 
-async function fence(context: ShardContext, cache: Cache, node: CacheNode): Promise<void> {
+async function fence(context: ShardContext, node: CacheNode): Promise<void> {
   if (!node.handle) return;
   const outcome = await context.fleet.runtime.fence(node.handle, { deadlineMs: fenceDeadlineMs });
   faultPoint('fence:done');
@@ -93,10 +89,11 @@ async function fence(context: ShardContext, cache: Cache, node: CacheNode): Prom
       `${node.cacheClusterId} (process ${node.handle.pid}) was killed and its exit was not seen`,
     );
   await context.fleet.store.commit([
-    tellCache(context, cache, {
-      eventId: 'limber:fenced',
-      message: `Cache node ${node.cacheClusterId} made no progress and was stopped`,
-    }),
+    tellMember(
+      context,
+      node,
+      nodeDied(node.cacheClusterId, node.cacheNodeId, 'it made no progress and was killed'),
+    ),
   ]);
 }
 
@@ -136,16 +133,19 @@ async function handOver(
 async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const { shard, members } = facts.view;
   const before = members.find((member) => member.node.incarnation === shard.currentPrimary)?.node;
-  const message = before
-    ? `Failover from primary node ${before.cacheClusterId} to replica node ${node.cacheClusterId} completed`
-    : `Failover to replica node ${node.cacheClusterId} completed`;
-  const text = { eventId: 'ElastiCache:FailoverComplete', message };
+  const told = (source: CacheSource) =>
+    failoverCompleted(source, before?.cacheClusterId ?? '', node.cacheClusterId);
   const isMove = shard.currentPrimary !== null && shard.currentPrimary !== node.incarnation;
   await updateNodeGroup(
     context.fleet.store,
     shard,
     (row) => ({ ...row, currentPrimary: node.incarnation, targetPrimary: node.incarnation }),
-    isMove ? [tellMember(context, node, text), tellCache(context, facts.cache, text)] : [],
+    isMove
+      ? [
+          tellMember(context, node, told('cache-cluster')),
+          tellCache(context, facts.cache, told('replication-group')),
+        ]
+      : [],
   );
   faultPoint('failover:confirmed');
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));

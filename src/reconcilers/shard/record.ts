@@ -1,5 +1,6 @@
 /** Facts of a shard as rows: written after the engine confirmed them, again from fresh rows when somebody was faster. */
-import { announce, type EventText } from '../../fleet/announce.ts';
+import type { EventText } from '../../catalog/events.ts';
+import { announce } from '../../fleet/announce.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { type Change, StaleWrite, type Store } from '../../store/contract.ts';
@@ -26,21 +27,11 @@ export async function updateNodeGroup(
 }
 
 /** An event on the cache itself: on its group, or on the cluster. */
-export function tellCache(context: ShardContext, cache: Cache, text: Omit<EventText, 'sourceType'>): Change {
-  const sourceType = cache.kind === 'replication-group' ? 'replication-group' : 'cache-cluster';
-  return announce(cache, cache.id, { ...text, sourceType }, context.fleet.clock.now());
+export function tellCache(context: ShardContext, cache: Cache, text: EventText): Change {
+  return announce(cache, cache.id, text, context.fleet.clock.now());
 }
 
 /** An event on the member that a node is. */
-export function tellMember(
-  context: ShardContext,
-  node: CacheNode,
-  text: Omit<EventText, 'sourceType'>,
-): Change {
-  return announce(
-    node,
-    node.cacheClusterId,
-    { ...text, sourceType: 'cache-cluster' },
-    context.fleet.clock.now(),
-  );
+export function tellMember(context: ShardContext, node: CacheNode, text: EventText): Change {
+  return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
 }

@@ -137,6 +137,7 @@ function readers(read: Guarded): Omit<Store, Writers> {
     resourceByIncarnation: (kind, incarnation) =>
       read((database) => resources.readResourceByIncarnation(database, kind, incarnation)) as never,
     resources: (scope, page) => read((database) => resources.readResources(database, scope, page)) as never,
+    cachesWithPendingValues: () => read((database) => resources.readWithPendingValues(database)),
     countResources: (scope) => read((database) => resources.countResources(database, scope)),
     referrers: (key, limit) => read((database) => resources.readReferrers(database, key, limit)),
     node: (incarnation) => read((database) => nodes.readNode(database, incarnation)),

@@ -1,5 +1,6 @@
 /** Resource rows and who refers to whom. */
 import {
+  type Cache,
   type Resource,
   type ResourceKey,
   type ResourceKind,
@@ -110,6 +111,14 @@ export function readResources(
     page.limit,
   );
   return decodeAll(rows);
+}
+
+export function readWithPendingValues(database: Database): Cache[] {
+  const rows = database.all<Record<string, Value>>(
+    `${select} WHERE kind IN ('replication-group', 'cache-cluster')
+      AND json_extract(desired, '$.pending') <> '{}' ORDER BY kind, id LIMIT 1000`,
+  );
+  return decodeAll(rows) as Cache[];
 }
 
 export function countResources(database: Database, scope: Scope & { readonly kind: ResourceKind }): number {

@@ -1,0 +1,128 @@
+/** DeleteReplicationGroup and DeleteCacheCluster. The status is `deleting` before the answer: waiters rely on it. */
+import type {
+  DeleteCacheClusterMessage,
+  DeleteCacheClusterResult,
+  DeleteReplicationGroupMessage,
+  DeleteReplicationGroupResult,
+} from '@aws-sdk/client-elasticache';
+import { parseReference } from '../model/identifiers.ts';
+import type { CacheCluster, ReplicationGroup } from '../model/resource.ts';
+import { ServiceError } from '../model/service-errors.ts';
+import type { Change } from '../store/contract.ts';
+import { type Action, type ActionDeps, commitPlanned } from './action.ts';
+import { refuseNotYet } from './cache-settings.ts';
+import {
+  answerCluster,
+  answerGroup,
+  requireCacheCluster,
+  requireReplicationGroup,
+} from './describe-caches.ts';
+import { enqueue } from './enqueue.ts';
+import { nextVersion } from './group-row.ts';
+
+const membersMax = 3_000;
+/** What can be deleted: a cache that could not be made, too. */
+const deletable = ['available', 'create-failed'];
+
+export const deleteReplicationGroup =
+  (deps: ActionDeps): Action<DeleteReplicationGroupMessage, DeleteReplicationGroupResult> =>
+  async (input, context) => {
+    const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
+    refuseNotYet(input, ['FinalSnapshotIdentifier']);
+    const group = await commitPlanned(deps.store, async () => {
+      const group = await requireReplicationGroup(deps.store, context, id);
+      if (!deletable.includes(group.status))
+        throw new ServiceError(
+          'InvalidReplicationGroupState',
+          `Replication group ${id} is ${group.status}; it can be deleted when it is available.`,
+        );
+      const members = await membersOf(deps, group);
+      const retained = input.RetainPrimaryCluster ? await retainedMember(deps, group) : null;
+      const row = nextVersion(group, deps.clock.now(), { status: 'deleting' });
+      const changes: Change[] = [
+        { put: 'resource', row },
+        ...members
+          .filter((member) => member.id !== retained)
+          .map((member): Change => ({ put: 'resource', row: deleting(deps, member) })),
+        enqueue(deps, 'delete-cache', group, { retainPrimary: retained !== null }),
+      ];
+      return { changes, result: row };
+    });
+    deps.queue.wake();
+    return { ReplicationGroup: await answerGroup(deps, group) };
+  };
+
+const deleting = (deps: ActionDeps, cluster: CacheCluster): CacheCluster =>
+  nextVersion(cluster, deps.clock.now(), { status: 'deleting' });
+
+async function membersOf(deps: ActionDeps, group: ReplicationGroup): Promise<CacheCluster[]> {
+  const referrers = await deps.store.referrers(group, membersMax);
+  return referrers.filter((row): row is CacheCluster => row.kind === 'cache-cluster');
+}
+
+/** The member that RetainPrimaryCluster keeps. */
+async function retainedMember(deps: ActionDeps, group: ReplicationGroup): Promise<string> {
+  if (group.desired.clusterMode === 'enabled')
+    throw new ServiceError(
+      'InvalidParameterCombination',
+      'RetainPrimaryCluster cannot be used with cluster mode enabled.',
+    );
+  const [shard] = await deps.store.nodeGroupsOf([group.incarnation]);
+  const node = shard?.currentPrimary ? await deps.store.node(shard.currentPrimary) : null;
+  if (!node)
+    throw new ServiceError(
+      'InvalidReplicationGroupState',
+      `Replication group ${group.id} has no primary now.`,
+    );
+  return node.cacheClusterId;
+}
+
+export const deleteCacheCluster =
+  (deps: ActionDeps): Action<DeleteCacheClusterMessage, DeleteCacheClusterResult> =>
+  async (input, context) => {
+    const id = parseReference(input.CacheClusterId ?? '', 'CacheClusterId');
+    refuseNotYet(input, ['FinalSnapshotIdentifier']);
+    const cluster = await commitPlanned(deps.store, async () => {
+      const cluster = await requireCacheCluster(deps.store, context, id);
+      if (!deletable.includes(cluster.status))
+        throw new ServiceError(
+          'InvalidCacheClusterState',
+          `Cache cluster ${id} is ${cluster.status}; it can be deleted when it is available.`,
+        );
+      const row = deleting(deps, cluster);
+      const work = cluster.desired.replicationGroupId
+        ? await removalOfMember(deps, cluster, cluster.desired.replicationGroupId)
+        : [enqueue(deps, 'delete-cache', cluster)];
+      return { changes: [{ put: 'resource', row }, ...work], result: row };
+    });
+    deps.queue.wake();
+    return { CacheCluster: await answerCluster(deps, cluster) };
+  };
+
+/** A replica leaves its group; the primary and the last member cannot (texts as Terraform matches them, §6). */
+async function removalOfMember(deps: ActionDeps, cluster: CacheCluster, groupId: string): Promise<Change[]> {
+  const group = await requireReplicationGroup(deps.store, cluster, groupId);
+  const refuse = (message: string) => new ServiceError('InvalidCacheClusterState', message);
+  if (group.status !== 'available')
+    throw refuse(`Replication group ${group.id} is ${group.status}; its members cannot be deleted now.`);
+  if (group.desired.clusterMode === 'enabled')
+    throw refuse(`${cluster.id} is a member of a cluster mode enabled group; use DecreaseReplicaCount.`);
+  const nodes = await deps.store.nodesOf([group.incarnation]);
+  const living = nodes.filter((node) => node.intent !== 'deleted');
+  if (living.length <= 1)
+    throw refuse(`${cluster.id} is the only member of a replication group, ${group.id}.`);
+  const [shard] = await deps.store.nodeGroupsOf([group.incarnation]);
+  const own = living.find((node) => node.cacheClusterId === cluster.id);
+  if (own?.incarnation === shard?.currentPrimary || own?.incarnation === shard?.targetPrimary)
+    throw refuse(
+      `${cluster.id} is serving as primary for replication group ${group.id} and cannot be deleted.`,
+    );
+  if (living.length === 2 && group.desired.automaticFailover)
+    throw refuse(
+      `${cluster.id} is the last replica of ${group.id}, which has automatic failover enabled; disable it first.`,
+    );
+  return [
+    { put: 'resource', row: nextVersion(group, deps.clock.now(), { status: 'modifying' }) },
+    enqueue(deps, 'remove-members', group, { members: [cluster.id] }),
+  ];
+}

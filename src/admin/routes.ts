@@ -1,0 +1,162 @@
+/** Limber's own API for its CLI: what ElastiCache has no action for. Signed like everything else. */
+import type { ActionContext } from '../actions/action.ts';
+import type { EngineStore } from '../engine-store/contract.ts';
+import type { CacheView } from '../fleet/cache-view.ts';
+import { isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
+import { durabilityOf } from '../fleet/launch.ts';
+import { parseReference } from '../model/identifiers.ts';
+import { ServiceError } from '../model/service-errors.ts';
+import { stopNodes } from '../operations/end-nodes.ts';
+import type { Tools } from '../operations/tools.ts';
+
+export interface AdminOptions {
+  readonly tools: Tools;
+  readonly engineStore: EngineStore;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly findings: () => readonly string[];
+  /** Ends this process soon; the caches go on. */
+  readonly requestStop: () => void;
+}
+
+export type AdminRoute = (body: unknown, context: ActionContext) => Promise<unknown>;
+
+export function createAdminRoutes(options: AdminOptions): Readonly<Record<string, AdminRoute>> {
+  return {
+    status: () => status(options),
+    stop: async () => {
+      options.requestStop();
+      return { pid: process.pid };
+    },
+    'stop-caches': (body) => stopCaches(options, body),
+    connect: (body, context) => connect(options, body, context),
+  };
+}
+
+/** Every cache of this machine, whatever account and region it belongs to. */
+async function allCaches({ tools }: AdminOptions): Promise<CacheView[]> {
+  const { store, host } = tools.fleet;
+  const seen = new Map<string, 'replication-group' | 'cache-cluster'>();
+  for (let after: string | null = null; ; ) {
+    const page = await store.nodesOnHost(host, { after, limit: 500 });
+    for (const node of page)
+      seen.set(node.cacheIncarnation, node.replicationGroupId ? 'replication-group' : 'cache-cluster');
+    after = page.at(-1)?.incarnation ?? null;
+    if (page.length < 500) break;
+  }
+  const views = await Promise.all(
+    [...seen].map(([cacheIncarnation, cacheKind]) => loadCacheView(store, { cacheKind, cacheIncarnation })),
+  );
+  return views.filter((view) => view !== null).sort((a, b) => (a.cache.id < b.cache.id ? -1 : 1));
+}
+
+async function status(options: AdminOptions) {
+  const { tools, version, startedAt } = options;
+  const { fleet, shards } = tools;
+  const views = await allCaches(options);
+  const names = new Map(views.map(({ cache }) => [cache.incarnation, cache.id]));
+  return {
+    version,
+    pid: process.pid,
+    startedAt: new Date(startedAt).toISOString(),
+    dataDirectory: fleet.dataDirectory,
+    pool: fleet.pool.cidr,
+    caches: views.map(({ cache, nodes, endpoints }) => ({
+      kind: cache.kind,
+      id: cache.id,
+      region: cache.region,
+      account: cache.account,
+      status: cache.status,
+      engine: cache.desired.engine,
+      version: cache.observed.runningVersion ?? cache.desired.engineVersion,
+      nodes: nodes.length,
+      members: nodes.map((node) => ({
+        id: node.cacheClusterId,
+        cacheNodeId: node.cacheNodeId,
+        nodeGroupId: node.nodeGroupId,
+        role: node.role,
+        address: node.address,
+        port: node.port,
+        pid: node.handle?.pid ?? null,
+        zone: node.availabilityZone,
+        status: node.status,
+      })),
+      endpoints: endpoints
+        .filter((endpoint) => endpoint.purpose !== 'node')
+        .map(({ purpose, address, port, dnsName }) => ({ purpose, address, port, dnsName })),
+      sentence: shards.health(cache.incarnation, nodes).sentence,
+    })),
+    shards: shards.reports().map(({ key, isSettled, sentence }) => ({
+      cache: names.get(key.cacheIncarnation) ?? key.cacheIncarnation,
+      nodeGroupId: key.nodeGroupId,
+      isSettled,
+      sentence,
+    })),
+    findings: options.findings(),
+  };
+}
+
+/** What stops with its data, in a sentence each; null when the engine keeps it. */
+function loss({ cache, nodes }: CacheView): string | null {
+  if (nodes.length === 0 || durabilityOf(cache) !== 'disabled') return null;
+  return `${cache.id} (${cache.desired.engine}) keeps nothing on disk: all its data`;
+}
+
+async function stopCaches(options: AdminOptions, body: unknown) {
+  const { tools } = options;
+  const views = await allCaches(options);
+  const willLose = views.map(loss).filter((sentence) => sentence !== null);
+  if ((body as { dryRun?: unknown } | undefined)?.dryRun === true) return { willLose, stopped: 0 };
+  let stopped = 0;
+  await Promise.all(
+    views.map(async ({ cache, nodes }) => {
+      await tools.shards.forget(cache.incarnation);
+      const living = nodes.filter((node) => node.handle && node.intent !== 'deleted');
+      await stopNodes(tools, living);
+      stopped += living.length;
+    }),
+  );
+  await tools.configurationServer.stop();
+  return { willLose, stopped };
+}
+
+/** Where `limber connect NAME` goes: a group's or cluster's best endpoint, or one member. */
+async function connect(options: AdminOptions, body: unknown, context: ActionContext) {
+  const { name, region } = (body ?? {}) as { name?: unknown; region?: unknown };
+  if (typeof name !== 'string') throw new ServiceError('InvalidParameterValue', 'connect needs a name.');
+  const id = parseReference(name, 'name');
+  const views = (await allCaches(options)).filter(
+    (view) =>
+      view.cache.account === context.account && (region === undefined || view.cache.region === region),
+  );
+  const view = views.find(({ cache }) => cache.id === id) ?? views.find((one) => memberOf(one, id));
+  if (!view)
+    throw new ServiceError(
+      'CacheClusterNotFound',
+      `There is no replication group, cluster or member ${id} here. ${views.length > 0 ? `There is: ${views.map(({ cache }) => cache.id).join(', ')}.` : ''}`,
+    );
+  const { cache } = view;
+  const target = view.cache.id === id ? bestEndpoint(view) : memberOf(view, id);
+  if (!target)
+    throw new ServiceError('InvalidCacheClusterState', `${id} is ${cache.status}: it has no endpoint yet.`);
+  const { engine } = await options.engineStore.resolve({
+    engine: cache.desired.engine,
+    version: view.nodes[0]?.engineVersion ?? cache.desired.engineVersion,
+  });
+  const cli = engine.program('cli');
+  return {
+    engine: cache.desired.engine,
+    address: target.address,
+    port: target.port,
+    clusterMode: isClusterMode(cache),
+    cli: cli ? { command: cli.command, args: cli.args, env: cli.env ?? {} } : null,
+  };
+}
+
+const memberOf = (view: CacheView, id: string) =>
+  view.nodes.find((node) => node.cacheClusterId === id && node.intent !== 'deleted');
+
+function bestEndpoint(view: CacheView) {
+  const find = (purpose: string) => view.endpoints.find((endpoint) => endpoint.purpose === purpose);
+  return find('configuration') ?? find('primary') ?? view.nodes[0];
+}

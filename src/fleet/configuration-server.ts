@@ -1,0 +1,130 @@
+/**
+ * The process that serves Memcached's configuration endpoints. It is detached and outlives Limber like the cache
+ * nodes do; when it is gone, it is started again, and finds what to serve in its state directory.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { defaultKeyRefreshMs } from '../endpoints/memcached-configuration/configuration.ts';
+import {
+  configurationServerCommand,
+  type EndpointConfiguration,
+  makeStateDirectory,
+  probeConfigurationServer,
+  removeConfiguration,
+  writeConfiguration,
+} from '../endpoints/memcached-configuration/control.ts';
+import type { CacheNode, Endpoint } from '../model/node.ts';
+import type { Log } from '../platform/log.ts';
+import type { CacheView } from './cache-view.ts';
+
+export interface ConfigurationServer {
+  /** Tells what this cache's endpoint is to serve, and returns when it is served. Throws when it is not in time. */
+  publish(view: CacheView, version: number): Promise<void>;
+  /** May be repeated. */
+  withdraw(cacheIncarnation: string): void;
+  /** Starts the process when it is not there. */
+  ensure(): Promise<void>;
+  /** Ends the process; the endpoints are served again after the next `ensure`. */
+  stop(): Promise<void>;
+}
+
+const startDeadlineMs = 5_000;
+const publishDeadlineMs = 5_000;
+
+export function createConfigurationServer(options: {
+  readonly dataDirectory: string;
+  readonly dnsZone: string | null;
+  readonly log: Log;
+}): ConfigurationServer {
+  const { dataDirectory, log } = options;
+  const directory = join(dataDirectory, 'endpoints', 'memcached');
+  let starting: Promise<void> | null = null;
+
+  async function start(): Promise<void> {
+    if (await probeConfigurationServer(directory)) return;
+    makeStateDirectory(directory);
+    const { command, args, env } = configurationServerCommand(directory, {
+      compileCacheDirectory: join(dataDirectory, 'compile-cache'),
+    });
+    // Two at once do no harm: the second one ends by itself.
+    const child = spawn(command, args, { detached: true, stdio: 'ignore', env: { ...env } });
+    child.on('error', (error) => log.error('the configuration server did not start', { error }));
+    child.unref();
+    const deadline = performance.now() + startDeadlineMs;
+    while (!(await probeConfigurationServer(directory))) {
+      if (performance.now() > deadline)
+        throw new Error(`the configuration server did not answer within ${startDeadlineMs} ms`);
+      await delay(10);
+    }
+    log.info('the configuration server of Memcached caches runs', { pid: child.pid });
+  }
+
+  async function ensure(): Promise<void> {
+    starting ??= start().finally(() => {
+      starting = null;
+    });
+    await starting;
+  }
+
+  return {
+    ensure,
+    async publish(view, version) {
+      const configuration = configurationOf(view, version, options.dnsZone);
+      if (!configuration) return;
+      makeStateDirectory(directory);
+      const name = view.cache.incarnation;
+      writeConfiguration(directory, name, configuration);
+      await ensure();
+      const deadline = performance.now() + publishDeadlineMs;
+      for (;;) {
+        const status = await probeConfigurationServer(directory);
+        const endpoint = status?.endpoints.find((one) => one.name === name);
+        if (endpoint?.isListening && endpoint.version === version) return;
+        if (performance.now() > deadline)
+          throw new Error(
+            `the configuration endpoint ${configuration.address}:${configuration.port} is not served: ${
+              endpoint?.problem ?? 'no answer'
+            }`,
+          );
+        await delay(5);
+      }
+    },
+    withdraw: (cacheIncarnation) => {
+      makeStateDirectory(directory);
+      removeConfiguration(directory, cacheIncarnation);
+    },
+    async stop() {
+      const status = await probeConfigurationServer(directory);
+      // Its pid was checked against its start time a moment ago.
+      if (status) process.kill(status.pid, 'SIGTERM');
+    },
+  };
+}
+
+/** The list that clients get: names where DNS serves them, else addresses. Null without an endpoint. */
+function configurationOf(
+  view: CacheView,
+  version: number,
+  dnsZone: string | null,
+): EndpointConfiguration | null {
+  const endpoint = view.endpoints.find((one) => one.purpose === 'configuration');
+  if (!endpoint) return null;
+  const listed = view.nodes.filter((node) => node.intent === 'running' || node.intent === 'restarting');
+  return {
+    address: endpoint.address,
+    port: endpoint.port,
+    version,
+    nodes: listed.map((node) => ({
+      host: hostOf(node, view.endpoints, dnsZone),
+      ip: node.address,
+      port: node.port,
+    })),
+    keyRefreshMs: defaultKeyRefreshMs,
+  };
+}
+
+function hostOf(node: CacheNode, endpoints: readonly Endpoint[], dnsZone: string | null): string {
+  const own = endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+  return dnsZone !== null && own ? `${own.dnsName}.${dnsZone}` : node.address;
+}

@@ -1,0 +1,228 @@
+/**
+ * Makes a cache: a replication group, a single node, or a Memcached cluster.
+ *
+ * - placing: nodes get their addresses and rows.
+ * - starting: the shards' workers bring every node up; this operation only waits for them.
+ * - forming (cluster mode): nodes are introduced, slots assigned, replicas attached.
+ * - publishing (Memcached): the configuration endpoint serves the node list.
+ * - confirming: every replica holds its primary's data, endpoints are bound. Then the cache is `available`.
+ * - abandoning: it cannot be made. Nothing is left running; the rows stay until somebody deletes them.
+ */
+import {
+  cacheNodeAdded,
+  clusterCreated,
+  clusterCreationFailed,
+  replicationGroupCreated,
+  replicationGroupCreationFailed,
+} from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, hasReplication, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
+import { placeNodes } from '../fleet/make-room.ts';
+import type { NodeSlot } from '../fleet/place.ts';
+import { fourDigits } from '../model/naming.ts';
+import type { CacheNode } from '../model/node.ts';
+import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
+import { SpawnFailed } from '../runtime/contract.ts';
+import type { Change } from '../store/contract.ts';
+import { stopNodes } from './end-nodes.ts';
+import { formCluster } from './form-cluster.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  type Tries,
+  wait,
+} from './operation-kind.ts';
+import { withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface CreateCacheInput extends CacheInput {
+  /** Memcached: the zone of each node. */
+  readonly zones?: readonly string[];
+}
+
+export type CreateCacheState =
+  | { readonly step: 'placing' | 'starting' | 'forming' | 'publishing' | 'confirming' }
+  | { readonly step: 'abandoning'; readonly reason: string };
+
+export interface CreateCacheSeen {
+  readonly view: CacheView | null;
+  readonly health: CacheHealth;
+  /** Processes of the cache's nodes that live. */
+  readonly living: number;
+  readonly now: number;
+}
+
+export type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
+
+/** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
+const startAttemptsMax = 3;
+const attemptsMax = 3;
+
+export function createCacheKind(
+  tools: Tools,
+): OperationKind<CreateCacheInput, CreateCacheState, CreateCacheSeen, CreateCacheAct> {
+  return {
+    name: 'create-cache',
+    first: () => ({ step: 'placing' }),
+    observe: (input) => observe(tools, input),
+    decide: decideCreateCache,
+    perform: (what, input, signal) => perform(tools, what, input, signal),
+  };
+}
+
+async function observe(tools: Tools, input: CreateCacheInput): Promise<CreateCacheSeen> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  const nodes = view?.nodes ?? [];
+  const living = nodes.filter(
+    (node) => node.handle && ['running', 'stopped'].includes(fleet.runtime.inspect(node.handle).kind),
+  );
+  const health = shards.health(input.cacheIncarnation, nodes);
+  return { view, health, living: living.length, now: fleet.clock.now() };
+}
+
+export function decideCreateCache(
+  _input: CreateCacheInput,
+  state: CreateCacheState,
+  seen: CreateCacheSeen,
+  tries: Tries,
+): Decision<CreateCacheState, CreateCacheAct> {
+  const { view, health } = seen;
+  if (!view) return finish('the cache is gone');
+  if (state.step === 'abandoning') return decideAbandoning(view, state.reason, seen);
+  if (tries.attempts >= attemptsMax && tries.lastError)
+    return go({ step: 'abandoning', reason: reasonOf(tries.lastError) }, 'it cannot be made');
+  if (health.failure && health.failure.attempts >= startAttemptsMax)
+    return go({ step: 'abandoning', reason: reasonOf(health.failure.error) }, 'a node does not start');
+  switch (state.step) {
+    case 'placing':
+      if (view.nodes.length > 0) return go({ step: 'starting' }, 'the nodes have their addresses');
+      return act('place', 'the nodes get their addresses', 60_000);
+    case 'starting':
+      if (!health.isSettled) return wait(health.sentence, 250);
+      return go({ step: nextAfterStart(view) }, 'all nodes answer');
+    case 'forming':
+      if (view.cache.observed.isFormed) return go({ step: 'confirming' }, 'the cluster is formed');
+      return act('form', 'the cluster is formed', 60_000);
+    case 'publishing':
+      if (view.cache.observed.configurationVersion > 0)
+        return go({ step: 'confirming' }, 'the configuration endpoint serves the node list');
+      return act('publish', 'the configuration endpoint is told the node list', 30_000);
+    case 'confirming':
+      if (!health.isSettled) return wait(health.sentence, 250);
+      return finish(`${view.cache.id} is available`, becomesAvailable(view, seen.now));
+    default:
+      return state satisfies never;
+  }
+}
+
+function nextAfterStart(view: CacheView): 'forming' | 'publishing' | 'confirming' {
+  if (!hasReplication(view.cache)) return 'publishing';
+  return isClusterMode(view.cache) ? 'forming' : 'confirming';
+}
+
+function decideAbandoning(
+  view: CacheView,
+  reason: string,
+  seen: CreateCacheSeen,
+): Decision<CreateCacheState, CreateCacheAct> {
+  const isQuiet = seen.living === 0 && view.nodes.every((node) => node.intent !== 'running');
+  if (!isQuiet) return act('stop', 'what was started is stopped', 60_000);
+  const { cache } = view;
+  const text =
+    cache.kind === 'replication-group'
+      ? replicationGroupCreationFailed(cache.id, reason)
+      : clusterCreationFailed(reason);
+  return fail(`${cache.id} could not be made: ${reason}`, [
+    { put: 'resource', row: withStatus(cache, 'create-failed', seen.now, { sentence: reason }) },
+    ...view.clusters
+      .filter((cluster) => cluster.id !== cache.id || cluster.kind !== cache.kind)
+      .map((row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', seen.now) })),
+    announce(cache, cache.id, text, seen.now),
+  ]);
+}
+
+/** What failed and the engine's own last words. */
+function reasonOf(error: Error): string {
+  const words = error instanceof SpawnFailed ? error.lastWords.trim() : '';
+  return words ? `${error.message}. The engine's last words: ${words}` : error.message;
+}
+
+/** Everything that makes the cache available, in one commit: the last write of a creation. */
+function becomesAvailable(view: CacheView, now: number): Change[] {
+  const { cache } = view;
+  const runningVersion = view.nodes[0]?.engineVersion ?? null;
+  const isGroup = cache.kind === 'replication-group';
+  return [
+    { put: 'resource', row: withStatus(cache, 'available', now, { runningVersion }) },
+    ...(isGroup
+      ? view.clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'available', now) }))
+      : []),
+    ...view.nodes.map((node): Change => ({ put: 'node', row: available(node) })),
+    ...view.clusters.map((cluster) => announce(cluster, cluster.id, clusterCreated(), now)),
+    ...view.nodes.map((node) =>
+      announce(node, node.cacheClusterId, cacheNodeAdded(node.cacheNodeId, node.availabilityZone), now),
+    ),
+    ...(isGroup ? [announce(cache, cache.id, replicationGroupCreated(cache.id), now)] : []),
+  ];
+}
+
+const available = (node: CacheNode): CacheNode => ({
+  ...node,
+  version: node.version + 1,
+  status: 'available',
+});
+
+async function perform(
+  tools: Tools,
+  what: CreateCacheAct,
+  input: CreateCacheInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  if (!view) return;
+  switch (what) {
+    case 'place': {
+      await placeNodes(fleet, view, slotsOf(view, input.zones ?? []));
+      const placed = await loadCacheView(fleet.store, input);
+      if (placed) shards.ensure(shardKeysOf(placed));
+      return;
+    }
+    case 'form':
+      return formCluster(tools, view, signal);
+    case 'publish':
+      await tools.configurationServer.publish(view, 1);
+      return fleet.store.commit([
+        {
+          put: 'resource',
+          row: withStatus(view.cache, view.cache.status, fleet.clock.now(), { configurationVersion: 1 }),
+        },
+      ]);
+    case 'stop':
+      return stopNodes(tools, view.nodes);
+    default:
+      return what satisfies never;
+  }
+}
+
+/** One node for each member of a group; the nodes of a Memcached cluster in order. */
+function slotsOf(view: CacheView, zones: readonly string[]): NodeSlot[] {
+  const { cache, clusters } = view;
+  if (hasReplication(cache))
+    return clusters.map((cluster) => ({
+      cluster,
+      cacheNodeId: '0001',
+      availabilityZone: cluster.desired.preferredAvailabilityZone,
+    }));
+  const cluster = clusters[0]!;
+  return zones.map((availabilityZone, index) => ({
+    cluster,
+    cacheNodeId: fourDigits(index + 1),
+    availabilityZone,
+  }));
+}

@@ -1,0 +1,123 @@
+/**
+ * Deletes a cache. Its status is `deleting` since the API call; this operation ends the processes, and removes the
+ * rows last. `retainPrimary`: the primary of a group without cluster mode lives on as a cluster of its own.
+ */
+import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
+import { updateNode } from '../fleet/start-node.ts';
+import { shardKeysOf } from '../reconcilers/shards.ts';
+import type { Change } from '../store/contract.ts';
+import { destroyNodes, release } from './end-nodes.ts';
+import { act, type Decision, finish, go, type OperationKind } from './operation-kind.ts';
+import { retainPrimary } from './retain-primary.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface DeleteCacheInput extends CacheInput {
+  readonly retainPrimary?: boolean;
+}
+
+export interface DeleteCacheState {
+  readonly step: 'retaining' | 'marking' | 'destroying';
+}
+
+export interface DeleteCacheSeen {
+  readonly view: CacheView | null;
+  readonly now: number;
+}
+
+type DeleteCacheAct = 'retain' | 'mark' | 'destroy' | 'remove-rows';
+
+export function deleteCacheKind(
+  tools: Tools,
+): OperationKind<DeleteCacheInput, DeleteCacheState, DeleteCacheSeen, DeleteCacheAct> {
+  return {
+    name: 'delete-cache',
+    first: (input) => ({ step: input.retainPrimary ? 'retaining' : 'marking' }),
+    observe: async (input) => ({
+      view: await loadCacheView(tools.fleet.store, input),
+      now: tools.fleet.clock.now(),
+    }),
+    decide: decideDeleteCache,
+    perform: (what, input) => perform(tools, what, input),
+  };
+}
+
+export function decideDeleteCache(
+  input: DeleteCacheInput,
+  state: DeleteCacheState,
+  { view }: DeleteCacheSeen,
+): Decision<DeleteCacheState, DeleteCacheAct> {
+  if (!view) return finish(`${input.cacheId} is deleted`);
+  switch (state.step) {
+    case 'retaining':
+      if (!view.nodes.some((node) => node.incarnation === view.nodeGroups[0]?.currentPrimary))
+        return go({ step: 'marking' }, 'the primary is a cluster of its own');
+      return act('retain', 'the primary becomes a cluster of its own', 30_000);
+    case 'marking':
+      if (view.nodes.every((node) => node.intent === 'deleted'))
+        return go({ step: 'destroying' }, 'all nodes are marked for deletion');
+      return act('mark', 'the nodes are marked for deletion', 30_000);
+    case 'destroying':
+      if (view.nodes.length > 0) return act('destroy', 'the nodes are destroyed', 60_000);
+      return act('remove-rows', 'the rows are removed', 10_000);
+    default:
+      return state.step satisfies never;
+  }
+}
+
+async function perform(tools: Tools, what: DeleteCacheAct, input: DeleteCacheInput): Promise<void> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  if (!view) return;
+  switch (what) {
+    case 'retain':
+      return retain(tools, view);
+    case 'mark':
+      await shards.forget(input.cacheIncarnation);
+      await Promise.all(
+        view.nodes.map((node) =>
+          updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' })),
+        ),
+      );
+      return;
+    case 'destroy':
+      return destroyNodes(tools, view.nodes, view);
+    case 'remove-rows':
+      if (!hasReplication(view.cache)) tools.configurationServer.withdraw(input.cacheIncarnation);
+      return fleet.store.commit(removal(tools, view));
+    default:
+      return what satisfies never;
+  }
+}
+
+/** The group's worker is stopped first: it must not take the retained node for a lost one. */
+async function retain(tools: Tools, view: CacheView): Promise<void> {
+  const { fleet, shards } = tools;
+  await shards.forget(view.cache.incarnation);
+  const kept = await retainPrimary(tools, view);
+  const own = kept && (await loadCacheView(fleet.store, kept));
+  if (own) shards.ensure(shardKeysOf(own));
+}
+
+/** Everything that is left of the cache, in one commit. */
+function removal(tools: Tools, view: CacheView): Change[] {
+  const { cache, clusters, nodeGroups, endpoints } = view;
+  const now = tools.fleet.clock.now();
+  const isGroup = cache.kind === 'replication-group';
+  const members = isGroup ? clusters : [];
+  return [
+    ...endpoints.map((endpoint) => release(tools, endpoint)),
+    ...nodeGroups.map(
+      ({ cacheIncarnation, nodeGroupId }): Change => ({
+        remove: 'node-group',
+        cacheIncarnation,
+        nodeGroupId,
+      }),
+    ),
+    { remove: 'secrets', owner: cache.incarnation },
+    ...[...members, cache].map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
+    ...clusters.map((cluster) => announce(cluster, cluster.id, clusterDeleted(), now)),
+    ...(isGroup ? [announce(cache, cache.id, replicationGroupDeleted(cache.id), now)] : []),
+  ];
+}

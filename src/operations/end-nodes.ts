@@ -1,0 +1,77 @@
+/** Ends processes for good: nodes that are to rest (`stopped`), and nodes that are to vanish (`deleted`). */
+import type { CacheView } from '../fleet/cache-view.ts';
+import { updateNode } from '../fleet/start-node.ts';
+import type { CacheNode, Endpoint } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import type { Change } from '../store/contract.ts';
+import type { Tools } from './tools.ts';
+
+const stopGraceMs = 5_000;
+const fenceDeadlineMs = 30_000;
+
+/** Records that no process may run, and ends those that do, in good order. May be repeated. */
+export async function stopNodes(tools: Tools, nodes: readonly CacheNode[]): Promise<void> {
+  const { fleet, shards } = tools;
+  await Promise.all(
+    nodes.map(async (node) => {
+      const stopped = await updateNode(fleet, node.incarnation, (row) =>
+        row.intent === 'deleted' ? row : { ...row, intent: 'stopped', synced: false },
+      );
+      shards.forgetNode(node.incarnation);
+      const handle = (stopped ?? node).handle;
+      if (handle) await fleet.runtime.stop(handle, { graceMs: stopGraceMs });
+    }),
+  );
+}
+
+/**
+ * Destroys what tombstones name, and nothing else: process, directory, addresses (which rest), row. May be repeated
+ * from any point: the row goes last.
+ */
+export async function destroyNodes(
+  tools: Tools,
+  nodes: readonly CacheNode[],
+  view: CacheView,
+): Promise<void> {
+  const { fleet, shards } = tools;
+  await Promise.all(
+    nodes
+      .filter((node) => node.intent === 'deleted')
+      .map(async (node) => {
+        shards.forgetNode(node.incarnation);
+        await endProcesses(tools, node);
+        faultPoint('destroy-node:process-ended');
+        await fleet.runtime.destroy(node.incarnation);
+        faultPoint('destroy-node:directory-gone');
+        const own = view.endpoints.filter((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+        await fleet.store.commit([
+          ...own.map((endpoint) => release(tools, endpoint)),
+          { remove: 'node', incarnation: node.incarnation },
+        ]);
+      }),
+  );
+}
+
+/** The recorded process, and any that was spawned for this node and never recorded. */
+async function endProcesses(tools: Tools, node: CacheNode): Promise<void> {
+  const { runtime } = tools.fleet;
+  const recorded = node.handle ? [node.handle] : [];
+  const handles =
+    recorded.length > 0 ? recorded : ((await runtime.findProcesses()).get(node.incarnation) ?? []);
+  for (const handle of handles) {
+    const outcome = await runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
+    if (outcome === 'unknown') throw new Error(`process ${handle.pid} of ${node.cacheClusterId} did not end`);
+  }
+}
+
+/** Gives an address back; nobody gets it for a while, since clients of the old cache may still come. */
+export function release(tools: Tools, endpoint: Endpoint): Change {
+  const { clock, settings } = tools.fleet;
+  return {
+    remove: 'endpoint',
+    address: endpoint.address,
+    port: endpoint.port,
+    cacheIncarnation: endpoint.cacheIncarnation,
+    restUntil: clock.now() + settings.addressRestMs,
+  };
+}

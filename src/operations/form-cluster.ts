@@ -1,0 +1,77 @@
+/** Forms the cluster of a new group: rounds of looking and sending until every node lists every node. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EngineConnection } from '../engines/valkey/client.ts';
+import { steadyClusterTiming, steadySync } from '../engines/valkey/timing.ts';
+import {
+  type ClusterPlan,
+  decideForming,
+  keyOf,
+  nodesOf,
+  observeCluster,
+  type PlannedNode,
+  sendCommands,
+} from '../engines/valkey/topology.ts';
+import type { CacheView } from '../fleet/cache-view.ts';
+import { busPortOf } from '../fleet/launch.ts';
+import type { CacheNode } from '../model/node.ts';
+import { parseSlots } from '../model/slots.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import { withStatus } from './rows.ts';
+import type { Tools } from './tools.ts';
+
+/** Gossip spreads within tens of milliseconds while the node timeout is short. */
+const roundMs = 10;
+
+/** May be repeated from any point; records `isFormed` last. Throws when the signal's deadline passes. */
+export async function formCluster(tools: Tools, view: CacheView, signal: AbortSignal): Promise<void> {
+  const { fleet } = tools;
+  const plan = planOf(view);
+  const connections = new Map<string, EngineConnection>();
+  await Promise.all(
+    view.nodes.map(async (node) => connections.set(keyOf(node), await fleet.connections.of(node))),
+  );
+  for (let lastReason = 'nothing was seen yet'; ; ) {
+    if (signal.aborted) throw new Error(`the cluster was not formed in time: ${lastReason}`);
+    const decision = decideForming(plan, await observeCluster(plan, connections));
+    if (decision.kind === 'done') break;
+    if (decision.kind === 'stuck') throw new Error(`the cluster cannot be formed: ${decision.reason}`);
+    if (decision.kind === 'send') await sendCommands(decision.commands, connections);
+    else lastReason = decision.reason;
+    faultPoint('form-cluster:round');
+    await delay(roundMs);
+  }
+  await Promise.all(
+    nodesOf(plan).map((node) =>
+      connections.get(keyOf(node))?.call('CONFIG', 'SET', ...[...steadyClusterTiming, ...steadySync].flat()),
+    ),
+  );
+  faultPoint('form-cluster:formed');
+  const { cache } = view;
+  await fleet.store.commit([
+    {
+      put: 'resource',
+      row: withStatus(cache, cache.status, fleet.clock.now(), { isFormed: true }),
+    },
+  ]);
+  tools.shards.wake(cache.incarnation);
+}
+
+function planOf(view: CacheView): ClusterPlan {
+  const planned = (node: CacheNode): PlannedNode => ({
+    address: node.address,
+    port: node.port,
+    busPort: busPortOf(node.port),
+  });
+  return {
+    shards: view.nodeGroups.map((shard) => {
+      const members = view.nodes.filter((node) => node.nodeGroupId === shard.nodeGroupId);
+      const primary = members.find((node) => node.incarnation === shard.currentPrimary);
+      if (!primary) throw new Error(`node group ${shard.nodeGroupId} has no recorded primary`);
+      return {
+        primary: planned(primary),
+        replicas: members.filter((node) => node !== primary).map(planned),
+        slots: parseSlots(shard.slots),
+      };
+    }),
+  };
+}

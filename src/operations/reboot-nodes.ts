@@ -1,0 +1,101 @@
+/**
+ * RebootCacheCluster: ends each node's process in good order and lets it come back. The shard's worker does it, since
+ * it knows who may lead meanwhile: a primary with automatic failover hands over first; without it, the node comes
+ * back, takes its data from a living copy, and leads again. A single node without durability comes back empty.
+ */
+import { cacheNodeRestarted } from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
+import { updateNode } from '../fleet/start-node.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { CacheObserved } from '../model/resource.ts';
+import type { CacheHealth } from '../reconcilers/shards.ts';
+import type { Change } from '../store/contract.ts';
+import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
+import { nextNode, withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface RebootInput extends CacheInput {
+  /** The member or cluster. */
+  readonly clusterId: string;
+  readonly cacheNodeIds: readonly string[];
+}
+
+export interface RebootState {
+  readonly step: 'asking' | 'waiting';
+}
+
+export interface RebootSeen {
+  readonly view: CacheView | null;
+  readonly health: CacheHealth;
+  readonly now: number;
+}
+
+export function rebootNodesKind(tools: Tools): OperationKind<RebootInput, RebootState, RebootSeen, 'ask'> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'reboot-nodes',
+    first: () => ({ step: 'asking' }),
+    async observe(input) {
+      const view = await loadCacheView(fleet.store, input);
+      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      return { view, health, now: fleet.clock.now() };
+    },
+    decide: decideReboot,
+    async perform(_ask, input) {
+      const view = await loadCacheView(fleet.store, input);
+      for (const node of view ? chosen(view, input) : [])
+        await updateNode(fleet, node.incarnation, (row) =>
+          row.intent === 'running'
+            ? { ...row, intent: 'restarting', status: 'rebooting cluster nodes' }
+            : row,
+        );
+      shards.wake(input.cacheIncarnation);
+    },
+  };
+}
+
+const chosen = (view: CacheView, input: RebootInput): CacheNode[] =>
+  view.nodes.filter(
+    (node) => node.cacheClusterId === input.clusterId && input.cacheNodeIds.includes(node.cacheNodeId),
+  );
+
+export function decideReboot(
+  input: RebootInput,
+  state: RebootState,
+  { view, health, now }: RebootSeen,
+): Decision<RebootState, 'ask'> {
+  if (!view || view.cache.status === 'deleting') return finish('the cache is gone');
+  const nodes = chosen(view, input);
+  if (state.step === 'asking') {
+    const isAsked = nodes.every((node) => node.status === 'rebooting cluster nodes');
+    return isAsked
+      ? go({ step: 'waiting' }, 'the nodes are to restart')
+      : act('ask', 'the nodes are told to restart', 10_000);
+  }
+  // The shard's worker records `running` again with the new process.
+  if (nodes.some((node) => node.intent === 'restarting') || !health.isSettled)
+    return wait(health.sentence, 250);
+  return finish(`${input.clusterId} has restarted`, restarted(view, nodes, input, now));
+}
+
+/** The nodes run with the group's present values: nothing waits for a reboot of them any more. */
+function restarted(view: CacheView, nodes: readonly CacheNode[], input: RebootInput, now: number): Change[] {
+  const { cache, clusters } = view;
+  const done = cache.kind === 'replication-group' ? [input.clusterId] : nodes.map((node) => node.cacheNodeId);
+  const waiting = cache.observed.cacheNodeIdsToReboot.filter((id) => !done.includes(id));
+  const observed: Partial<CacheObserved> = {
+    cacheNodeIdsToReboot: waiting,
+    parameterApplyStatus: waiting.length > 0 ? 'pending-reboot' : 'in-sync',
+  };
+  const member = cache.kind === 'replication-group' && clusters.find((one) => one.id === input.clusterId);
+  return [
+    {
+      put: 'resource',
+      row: withStatus(cache, member ? cache.status : 'available', now, observed),
+    },
+    ...(member ? [{ put: 'resource', row: withStatus(member, 'available', now) } as const] : []),
+    ...nodes.map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'available' }) })),
+    ...nodes.map((node) => announce(cache, input.clusterId, cacheNodeRestarted(node.cacheNodeId), now)),
+  ];
+}

@@ -1,0 +1,86 @@
+/**
+ * After Limber was gone: finds every node's process again, and only then judges what is dead. Nothing is restarted or
+ * killed here, and what no record names is reported, never touched.
+ */
+
+import type { Fleet } from '../fleet/fleet.ts';
+import { updateNode } from '../fleet/start-node.ts';
+import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { keyText, type ShardKey } from './shard/context.ts';
+
+export interface Adoption {
+  /** Shards that have nodes here. */
+  readonly keys: readonly ShardKey[];
+  readonly adopted: number;
+  readonly hasMemcached: boolean;
+  /** For people: processes and directories that no record names. */
+  readonly findings: readonly string[];
+}
+
+const pageRows = 500;
+
+export async function adoptNodes(fleet: Fleet): Promise<Adoption> {
+  const processes = await fleet.runtime.findProcesses();
+  const keys = new Map<string, ShardKey>();
+  const findings: string[] = [];
+  const known = new Set<string>();
+  let adopted = 0;
+  let hasMemcached = false;
+  for (let after: string | null = null; ; ) {
+    const page: CacheNode[] = await fleet.store.nodesOnHost(fleet.host, { after, limit: pageRows });
+    for (const node of page) {
+      known.add(node.incarnation);
+      if (node.engine === 'memcached') hasMemcached = true;
+      if (await adopt(fleet, node, processes.get(node.incarnation) ?? [], findings)) adopted += 1;
+      const key: ShardKey = {
+        cacheKind: node.replicationGroupId === null ? 'cache-cluster' : 'replication-group',
+        cacheIncarnation: node.cacheIncarnation,
+        nodeGroupId: node.nodeGroupId,
+      };
+      keys.set(keyText(key), key);
+    }
+    after = page.at(-1)?.incarnation ?? null;
+    if (page.length < pageRows) break;
+  }
+  for (const [incarnation, handles] of processes)
+    if (!known.has(incarnation))
+      findings.push(
+        `process ${handles.map((handle) => handle.pid).join(', ')} runs for node ${incarnation}, which no record names; it was left alone`,
+      );
+  for (const incarnation of await fleet.runtime.findDirectories())
+    if (!known.has(incarnation))
+      findings.push(
+        `directory ${fleet.runtime.directoryOf(incarnation)} belongs to no recorded node; it was left alone`,
+      );
+  return { keys: [...keys.values()], adopted, hasMemcached, findings };
+}
+
+/** True when its process lives. A process that was spawned and never recorded is recorded now. */
+async function adopt(
+  fleet: Fleet,
+  node: CacheNode,
+  found: readonly NodeHandle[],
+  findings: string[],
+): Promise<boolean> {
+  const isRecorded = node.handle !== null && isAlive(fleet, node.handle);
+  if (found.length > 1)
+    findings.push(
+      `node ${node.cacheClusterId} (${node.incarnation}) has ${found.length} processes: ${found.map((handle) => handle.pid).join(', ')}; end all but the right one`,
+    );
+  if (!isRecorded && found.length === 1 && node.intent !== 'deleted') {
+    const [handle] = found as [NodeHandle];
+    await updateNode(fleet, node.incarnation, (row) => ({ ...row, handle, synced: false }));
+    return true;
+  }
+  // Stopped on purpose with Limber itself (`limber down --caches`): it is to serve again now.
+  if (node.intent === 'stopped' && node.status !== 'create-failed') {
+    await updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'running' }));
+    return false;
+  }
+  return isRecorded;
+}
+
+function isAlive(fleet: Fleet, handle: NodeHandle): boolean {
+  const { kind } = fleet.runtime.inspect(handle);
+  return kind === 'running' || kind === 'stopped';
+}

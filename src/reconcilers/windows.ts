@@ -1,0 +1,72 @@
+/** Applies in the maintenance window what ApplyImmediately=false has left waiting (behaviour.md §6, §12). */
+import type { Fleet } from '../fleet/fleet.ts';
+import { nextFourDigitIds } from '../model/naming.ts';
+import type { Cache, CacheCluster } from '../model/resource.ts';
+import { isInWindow, parseMaintenanceWindow } from '../model/windows.ts';
+import { type Change, StaleWrite } from '../store/contract.ts';
+
+export async function applyPendingValues(fleet: Fleet, wake: () => void): Promise<void> {
+  const now = fleet.clock.now();
+  for (const cache of await fleet.store.cachesWithPendingValues()) {
+    const window = parseMaintenanceWindow(cache.desired.maintenanceWindow);
+    if (cache.status !== 'available' || !isInWindow(window, new Date(now))) continue;
+    const changes = await changesFor(fleet, cache, now);
+    if (changes.length === 0) continue;
+    try {
+      await fleet.store.commit(changes);
+    } catch (error) {
+      // Somebody changed the cache a moment ago: the next round sees what they wanted.
+      if (!(error instanceof StaleWrite)) throw error;
+    }
+    wake();
+  }
+}
+
+async function changesFor(fleet: Fleet, cache: Cache, now: number): Promise<Change[]> {
+  if (cache.kind !== 'cache-cluster') return [];
+  const cluster = cache as CacheCluster;
+  const { numCacheNodes, cacheNodeIdsToRemove = [], newAvailabilityZones = [] } = cluster.desired.pending;
+  if (numCacheNodes === undefined) return [];
+  const nodes = (await fleet.store.nodesOf([cluster.incarnation])).filter(
+    (node) => node.intent !== 'deleted',
+  );
+  const ids = nextFourDigitIds(
+    nodes.map((node) => node.cacheNodeId),
+    newAvailabilityZones.length,
+  );
+  const add = ids.map((cacheNodeId, index) => ({
+    cacheNodeId,
+    availabilityZone: newAvailabilityZones[index],
+  }));
+  return [
+    {
+      put: 'resource',
+      row: { ...cluster, version: cluster.version + 1, status: 'modifying', updatedAt: now },
+    },
+    {
+      put: 'operation',
+      row: {
+        id: fleet.ids.operationId(now),
+        version: 1,
+        account: cluster.account,
+        region: cluster.region,
+        kind: 'resize-memcached',
+        lock: cluster.incarnation,
+        input: {
+          cacheKind: cluster.kind,
+          cacheId: cluster.id,
+          cacheIncarnation: cluster.incarnation,
+          from: nodes.length,
+          add,
+          remove: cacheNodeIdsToRemove,
+        },
+        state: null,
+        status: 'queued',
+        attempts: 0,
+        sentence: 'queued by the maintenance window',
+        createdAt: now,
+        updatedAt: now,
+      },
+    },
+  ];
+}

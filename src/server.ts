@@ -1,0 +1,235 @@
+/** The composition root: the only file that wires everything. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunnableVersion } from './actions/action.ts';
+import { createActions } from './actions/index.ts';
+import { createAdminRoutes } from './admin/routes.ts';
+import { parsePool } from './endpoints/addresses.ts';
+import type { EngineStore } from './engine-store/contract.ts';
+import { createEngineStore } from './engine-store/engine-store.ts';
+import { connectMemcached, type MemcachedClient } from './engines/memcached/client.ts';
+import { createConfigurationServer } from './fleet/configuration-server.ts';
+import { createConnections } from './fleet/connections.ts';
+import { createFingerprints } from './fleet/fingerprints.ts';
+import type { Fleet } from './fleet/fleet.ts';
+import { defaultSettings, type Settings } from './fleet/settings.ts';
+import type { ActionHandlers } from './http/contract.ts';
+import { createFrontDoor } from './http/front-door.ts';
+import type { CacheNode } from './model/node.ts';
+import { applyParametersKind } from './operations/apply-parameters.ts';
+import { createCacheKind } from './operations/create-cache.ts';
+import { deleteCacheKind } from './operations/delete-cache.ts';
+import { rebootNodesKind } from './operations/reboot-nodes.ts';
+import { resizeMemcachedKind } from './operations/resize-memcached.ts';
+import { createRunner } from './operations/runner.ts';
+import type { Tools } from './operations/tools.ts';
+import { systemClock } from './platform/clock.ts';
+import { systemIds } from './platform/ids.ts';
+import { createLog, type LogLevel } from './platform/log.ts';
+import { version } from './platform/version.ts';
+import { adoptNodes } from './reconcilers/adopt.ts';
+import { createHealthMonitor } from './reconcilers/health/monitor.ts';
+import { periodically } from './reconcilers/periodic.ts';
+import { createShards } from './reconcilers/shards.ts';
+import { applyPendingValues } from './reconcilers/windows.ts';
+import { createProcessRuntime } from './runtime/process/process-runtime.ts';
+import { loadOrCreateRootCredentials } from './security/root-credentials.ts';
+import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
+
+export interface ServerOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** CIDR, a part of 127.0.0.0/8. */
+  readonly pool: string;
+  /** Zone of the endpoints' DNS names, or null: endpoints are shown as addresses. */
+  readonly dnsZone: string | null;
+  readonly enginesDirectory?: string;
+  readonly logLevel: LogLevel;
+  readonly settings?: Partial<Settings>;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  /** Ends Limber within a second; the caches go on. May be called again. */
+  close(): Promise<void>;
+}
+
+const host = 'local';
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const [clock, ids] = [systemClock, systemIds];
+  const startedAt = clock.now();
+  const log = createLog(options.logLevel);
+  const pool = parsePool(options.pool);
+  const settings: Settings = { ...defaultSettings, ...options.settings };
+  const { dataDirectory } = options;
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const store = await openSqliteStore({ directory: dataDirectory, clock, log });
+  const credentials = await loadOrCreateRootCredentials(dataDirectory, ids);
+  await store.commit([{ put: 'access-key', row: { ...credentials, name: 'root' } }]);
+  const engineStore = rememberingEngines(
+    createEngineStore(options.enginesDirectory ? { directory: options.enginesDirectory } : {}),
+  );
+  const runtime = createProcessRuntime({ dataDirectory, clock, log });
+  const connections = createConnections(store);
+  const fleet: Fleet = {
+    store,
+    clock,
+    ids,
+    log,
+    runtime,
+    engineStore,
+    connections,
+    host,
+    pool,
+    dataDirectory,
+    dnsZone: options.dnsZone,
+    settings,
+    fingerprintOf: createFingerprints(join(dataDirectory, 'fingerprints')),
+  };
+  const memcached = createMemcachedPing();
+  const monitor = createHealthMonitor({
+    runtime,
+    clock,
+    log,
+    limits: settings,
+    ping: async (node) => {
+      if (node.engine === 'memcached') await memcached.ping(node);
+      else await (await connections.of(node)).callWithin(30_000, 'PING');
+    },
+  });
+  const shards = createShards(fleet, monitor, () => runner.nudge());
+  const configurationServer = createConfigurationServer({ dataDirectory, dnsZone: options.dnsZone, log });
+  const tools: Tools = { fleet, shards, configurationServer };
+  const runner = createRunner({
+    store,
+    clock,
+    log,
+    kinds: [
+      createCacheKind(tools),
+      deleteCacheKind(tools),
+      rebootNodesKind(tools),
+      applyParametersKind(tools),
+      resizeMemcachedKind(tools),
+    ],
+  });
+  const adoption = await adoptNodes(fleet);
+  for (const finding of adoption.findings) log.warn(finding);
+  if (store.olderCopy) {
+    log.error('the state file is an older copy than this Limber has written: nothing unknown is touched');
+    await store.acceptOlderCopy();
+  }
+  const frontDoor = createFrontDoor({
+    // The SDK's input types can be written to; what the front door decodes is only read by every action.
+    actions: createActions({
+      store,
+      clock,
+      ids,
+      queue: runner,
+      runnableVersions: () => runnableVersions(engineStore),
+      dnsZone: options.dnsZone,
+      describeHoldMs: settings.describeHoldMs,
+    }) as unknown as ActionHandlers,
+    adminRoutes: createAdminRoutes({
+      tools,
+      engineStore,
+      version,
+      startedAt,
+      findings: () => adoption.findings,
+      // The same way as everybody else's wish that Limber ends.
+      requestStop: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
+    }),
+    lookUpCredential: (accessKeyId) => store.accessKey(accessKeyId),
+    clock,
+    newRequestId: ids.requestId,
+    log,
+    health: () => ({ version, dataDirectory }),
+  });
+  const { port } = await frontDoor.listen('127.0.0.1', options.port);
+  shards.ensure(adoption.keys);
+  runner.wake();
+  const rounds = [
+    periodically('the maintenance window', 15_000, log, () => applyPendingValues(fleet, runner.wake)),
+    periodically('forgetting old events', 3_600_000, log, async () => {
+      while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
+    }),
+    periodically('the configuration server', 1_000, log, async () => {
+      if (monitor.watchedCount('memcached') > 0) await configurationServer.ensure();
+    }),
+  ];
+  if (adoption.hasMemcached)
+    configurationServer
+      .ensure()
+      .catch((error: unknown) => log.error('the configuration server does not run', { error }));
+  log.info('Limber serves', { port, adopted: adoption.adopted, startMs: clock.now() - startedAt });
+
+  let closing: Promise<void> | null = null;
+  return {
+    port,
+    close() {
+      closing ??= (async () => {
+        for (const round of rounds) round.stop();
+        await frontDoor.close();
+        await Promise.race([
+          Promise.all([runner.stop(500), shards.stop()]),
+          new Promise((resolve) => setTimeout(resolve, 500).unref()),
+        ]);
+        monitor.close();
+        connections.close();
+        memcached.close();
+        await store.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+/** An installed engine stays where it is: what was found once need not be looked for at each start of a node. */
+function rememberingEngines(engineStore: EngineStore): EngineStore {
+  const found = new Map<string, ReturnType<EngineStore['resolve']>>();
+  return {
+    ...engineStore,
+    resolve(request, resolveOptions) {
+      const key = `${request.engine}@${request.version}`;
+      const known = found.get(key);
+      if (known) return known;
+      const resolving = engineStore.resolve(request, resolveOptions);
+      found.set(key, resolving);
+      resolving.catch(() => found.delete(key));
+      return resolving;
+    },
+  };
+}
+
+async function runnableVersions(engineStore: EngineStore): Promise<readonly RunnableVersion[]> {
+  const installed = await engineStore.installed();
+  const versions = new Map<string, RunnableVersion>();
+  for (const { engine, version } of engineStore.available())
+    versions.set(`${engine}@${version}`, { engine, version, installed: false });
+  for (const { engine, version } of installed)
+    versions.set(`${engine}@${version}`, { engine, version, installed: true });
+  return [...versions.values()];
+}
+
+/** A connection per Memcached node, kept between PINGs. */
+function createMemcachedPing() {
+  const clients = new Map<string, Promise<MemcachedClient>>();
+  return {
+    async ping(node: CacheNode): Promise<void> {
+      const known = clients.get(node.incarnation);
+      const client = known ?? connectMemcached({ address: node.address, port: node.port, deadlineMs: 2_000 });
+      if (!known) clients.set(node.incarnation, client);
+      try {
+        await (await client).version();
+      } catch (error) {
+        clients.delete(node.incarnation);
+        client.then((open) => open.close()).catch(() => {});
+        throw error;
+      }
+    },
+    close() {
+      for (const client of clients.values()) client.then((open) => open.close()).catch(() => {});
+    },
+  };
+}
