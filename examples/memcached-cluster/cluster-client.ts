@@ -6,7 +6,8 @@ import { createHashRing, type HashRing } from './hash-ring.ts';
 export interface ClusterClient {
   /** Null when the cache does not hold it (any longer). */
   get(key: string): Promise<string | null>;
-  set(key: string, value: string, ttlSeconds: number): Promise<void>;
+  /** False when its node did not take it. */
+  set(key: string, value: string, ttlSeconds: number): Promise<boolean>;
   /** Which node a key belongs to at present. */
   ring(): HashRing;
   version(): number;
@@ -41,10 +42,16 @@ export async function openCluster(endpoint: string, pollMs = 60_000): Promise<Cl
   }
 
   return {
-    get: async (key) => (await clientOf(key).get(key)).value?.toString() ?? null,
-    set: async (key, value, ttlSeconds) => {
-      await clientOf(key).set(key, value, { expires: ttlSeconds });
-    },
+    // What a node that does not answer would have held is missing until it is back: slower, but no error.
+    get: (key) =>
+      clientOf(key)
+        .get(key)
+        .then(({ value }) => value?.toString() ?? null)
+        .catch(() => null),
+    set: (key, value, ttlSeconds) =>
+      clientOf(key)
+        .set(key, value, { expires: ttlSeconds })
+        .catch(() => false),
     ring: () => ring,
     version: () => cluster.version,
     close() {
