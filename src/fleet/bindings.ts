@@ -3,7 +3,7 @@
  * (`CONFIG SET bind`), so clients pay no proxy; an endpoint moves in about a millisecond.
  */
 
-import { cutConnections, readBindings, setBindings } from '../engines/valkey/bindings.ts';
+import { cutConnections, readBindings, takeBindings } from '../engines/valkey/bindings.ts';
 import type { EngineConnection } from '../engines/valkey/client.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Fleet } from './fleet.ts';
@@ -47,6 +47,9 @@ export function wantedBindings(
   return wanted;
 }
 
+/** 0.15 s per GiB is what the kernel needs to close a killed process's sockets. */
+const takeDeadlineMs = 2_000;
+
 /** What each living process is known to bind beside its own address; absent: ask the engine. */
 export class BindingMemory {
   readonly #bound = new Map<string, ReadonlySet<string>>();
@@ -65,12 +68,20 @@ export class BindingMemory {
     return bound;
   }
 
-  /** Binds exactly these beside its own; a no-op when it does. Throws when an address is held by another process. */
-  async apply(node: CacheNode, connection: EngineConnection, extra: readonly string[]): Promise<void> {
+  /**
+   * Binds exactly these beside its own; a no-op when it does. Tries until `deadlineMs` while an address is held by
+   * another process: a killed one is dead before the kernel has closed its sockets. Throws when it stays so.
+   */
+  async apply(
+    node: CacheNode,
+    connection: EngineConnection,
+    extra: readonly string[],
+    deadlineMs: number,
+  ): Promise<void> {
     const bound = await this.of(node, connection);
     if (bound.size === extra.length && extra.every((address) => bound.has(address))) return;
     this.#bound.delete(node.incarnation);
-    await setBindings(connection, [node.address, ...extra]);
+    await takeBindings(connection, [node.address, ...extra], deadlineMs);
     this.#bound.set(node.incarnation, new Set(extra));
     for (const address of bound)
       if (!extra.includes(address)) await cutConnections(connection, address, node.port);
@@ -96,7 +107,8 @@ export async function applyBindings(
   for (const { node, connection } of open) {
     const bound = await memory.of(node, connection);
     const kept = [...bound].filter((address) => wantedOf(node).includes(address));
-    await memory.apply(node, connection, kept);
+    await memory.apply(node, connection, kept, 0);
   }
-  for (const { node, connection } of open) await memory.apply(node, connection, wantedOf(node));
+  for (const { node, connection } of open)
+    await memory.apply(node, connection, wantedOf(node), takeDeadlineMs);
 }

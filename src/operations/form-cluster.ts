@@ -53,7 +53,7 @@ export async function formCluster(tools: Tools, view: CacheView, signal: AbortSi
       row: withStatus(cache, cache.status, fleet.clock.now(), { isFormed: true }),
     },
   ]);
-  tools.shards.wake(cache.incarnation);
+  tools.shards.recheck(cache.incarnation);
 }
 
 function planOf(view: CacheView): ClusterPlan {

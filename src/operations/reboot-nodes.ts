@@ -50,7 +50,7 @@ export function rebootNodesKind(tools: Tools): OperationKind<RebootInput, Reboot
             ? { ...row, intent: 'restarting', status: 'rebooting cluster nodes' }
             : row,
         );
-      shards.wake(input.cacheIncarnation);
+      shards.recheck(input.cacheIncarnation);
     },
   };
 }

@@ -130,7 +130,7 @@ async function perform(tools: Tools, what: ResizeMemcachedAct, input: ResizeMemc
         view,
         input.add.map((slot) => ({ cluster, ...slot })),
       );
-      shards.wake(input.cacheIncarnation);
+      shards.recheck(input.cacheIncarnation);
       return;
     case 'unlist':
       await mark(view.nodes.filter((node) => isGoing(input, node)));

@@ -19,8 +19,8 @@ export interface CacheHealth {
 export interface Shards {
   /** Looks after these shards from now on, and now. */
   ensure(keys: readonly ShardKey[]): void;
-  wake(cacheIncarnation: string): void;
-  /** Shards that were just given work show `isSettled: false` until they have looked. */
+  /** Something was changed for this cache: its shards are not settled before they have looked again. */
+  recheck(cacheIncarnation: string): void;
   health(cacheIncarnation: string, nodes: readonly CacheNode[]): CacheHealth;
   /** Stops looking after a cache; resolves when the present steps have ended. */
   forget(cacheIncarnation: string): Promise<void>;
@@ -55,14 +55,14 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       actors.set(key.cacheIncarnation, ofCache);
       const actor = ofCache.get(keyText(key)) ?? createShardActor(context, key, onReport);
       ofCache.set(keyText(key), actor);
-      actor.wake();
+      actor.recheck();
     }
   }
 
   return {
     ensure,
-    wake(cacheIncarnation) {
-      for (const actor of actors.get(cacheIncarnation)?.values() ?? []) actor.wake();
+    recheck(cacheIncarnation) {
+      for (const actor of actors.get(cacheIncarnation)?.values() ?? []) actor.recheck();
     },
     health(cacheIncarnation, nodes) {
       const reports = [...(actors.get(cacheIncarnation)?.values() ?? [])].map((actor) => actor.report());

@@ -12,6 +12,7 @@ import { retryDelayMs } from '../../platform/retry.ts';
 import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardAct } from './decide.ts';
+import { bindEndpoints } from './endpoints.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
 import { switchOver } from './switch-over.ts';
@@ -115,8 +116,12 @@ async function intend(
 async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const connection = await context.fleet.connections.of(node);
   if (facts.view.clusterMode === 'enabled') await clusterTakeOver(context, node, connection);
-  else await promote(connection);
-  faultPoint('failover:promoted');
+  else {
+    await promote(connection);
+    faultPoint('failover:promoted');
+    // At once: clients wait for nothing but this. The old primary was seen dead.
+    await bindEndpoints(context, facts, node.incarnation);
+  }
 }
 
 async function handOver(

@@ -8,6 +8,7 @@ import { decideShard, type ShardDecision } from './decide.ts';
 import { decideMemcached } from './decide-memcached.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
+import { recordRoles } from './record.ts';
 
 export interface ShardReport {
   readonly isSettled: boolean;
@@ -17,6 +18,8 @@ export interface ShardReport {
 export interface ShardActor {
   readonly key: ShardKey;
   wake(): void;
+  /** Something was changed for it: it is not settled before it has looked again. */
+  recheck(): void;
   report(): ShardReport;
   /** Takes no further step; resolves when the present one has ended. */
   stop(): Promise<void>;
@@ -48,10 +51,12 @@ export function createShardActor(
   }
 
   function tell(decision: Pick<ShardDecision, 'isSettled' | 'sentence'>): void {
-    const isNews = decision.sentence !== report.sentence || decision.isSettled !== report.isSettled;
-    report = { isSettled: decision.isSettled, sentence: decision.sentence };
+    // Woken in the middle of a pass: what this pass has seen may be old.
+    const isSettled = decision.isSettled && !wakeAgain;
+    const isNews = decision.sentence !== report.sentence || isSettled !== report.isSettled;
+    report = { isSettled, sentence: decision.sentence };
     if (!isNews) return;
-    log.info(decision.sentence, { shard: keyText(key), isSettled: decision.isSettled });
+    log.info(decision.sentence, { shard: keyText(key), isSettled });
     onReport(actor);
   }
 
@@ -70,7 +75,11 @@ export function createShardActor(
     const decision = decide(facts);
     tell(decision.acts.length > 0 ? { ...decision, isSettled: false } : decision);
     if (decision.acts.length > 0) {
-      const results = await Promise.allSettled(decision.acts.map((act) => performAct(context, facts, act)));
+      // Endpoints do not wait for a node that starts.
+      const work = decision.acts.map((act) => performAct(context, facts, act));
+      if (decision.acts.every((act) => act.kind === 'start') && !facts.view.isForming)
+        work.push(bindEndpoints(context, facts));
+      const results = await Promise.allSettled(work);
       const failures = results.filter((result) => result.status === 'rejected');
       for (const failure of failures)
         log.warn('an act on a shard failed', { shard: keyText(key), error: failure.reason });
@@ -80,6 +89,7 @@ export function createShardActor(
       }
     } else if (!facts.view.isForming) await bindEndpoints(context, facts);
     if (decision.isSettled) {
+      await recordRoles(context, facts.view);
       pauseMs = waitMs.first;
       return idleMs;
     }
@@ -122,6 +132,10 @@ export function createShardActor(
   const actor: ShardActor = {
     key,
     wake,
+    recheck() {
+      report = { ...report, isSettled: false };
+      wake();
+    },
     report: () => report,
     async stop() {
       isStopped = true;

@@ -46,6 +46,9 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
   targetPrimary: null,
 });
 
+/** One that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. */
+const silentDeadlineMs = 50;
+
 async function observeMember(context: ShardContext, node: CacheNode): Promise<Member> {
   const { fleet, monitor } = context;
   const failure = context.startFailures.get(node.incarnation);
@@ -54,17 +57,22 @@ async function observeMember(context: ShardContext, node: CacheNode): Promise<Me
   if (verdict !== 'answering' && verdict !== 'unresponsive')
     return { node, verdict, engine: null, isBackingOff };
   if (node.engine === 'memcached') return { node, verdict, engine: null, isBackingOff };
-  const engine = await askEngine(context, node);
+  const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
+  const engine = await askEngine(context, node, deadlineMs);
   if (engine) return { node, verdict: 'answering', engine, isBackingOff };
   // It may have died while it was asked.
   const again = monitor.verdict(node);
   return { node, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, isBackingOff };
 }
 
-async function askEngine({ fleet }: ShardContext, node: CacheNode): Promise<EngineFacts | null> {
+async function askEngine(
+  { fleet }: ShardContext,
+  node: CacheNode,
+  deadlineMs: number,
+): Promise<EngineFacts | null> {
   try {
     const connection = await fleet.connections.of(node);
-    const text = await connection.callWithin(fleet.settings.hangAfterMs, 'INFO');
+    const text = await connection.callWithin(deadlineMs, 'INFO');
     const info = parseInfo(String(text));
     // Somebody else's process at this address is no news of ours.
     if (info.pid !== node.handle?.pid) return null;

@@ -1,10 +1,12 @@
 /** Facts of a shard as rows: written after the engine confirmed them, again from fresh rows when somebody was faster. */
 import type { EventText } from '../../catalog/events.ts';
 import { announce } from '../../fleet/announce.ts';
+import { updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { type Change, StaleWrite, type Store } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
+import type { ShardView } from './view.ts';
 
 /** Writes a changed shard row together with `more`. False when there is no such shard any more. */
 export async function updateNodeGroup(
@@ -34,4 +36,16 @@ export function tellCache(context: ShardContext, cache: Cache, text: EventText):
 /** An event on the member that a node is. */
 export function tellMember(context: ShardContext, node: CacheNode, text: EventText): Change {
   return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
+}
+
+/** Roles as the engines confirm them, where the rows say something else; a confirmed primary holds its own data. */
+export async function recordRoles(context: ShardContext, { members }: ShardView): Promise<void> {
+  for (const { node, engine } of members) {
+    if (!engine || engine.role === node.role) continue;
+    await updateNode(context.fleet, node.incarnation, (row) => ({
+      ...row,
+      role: engine.role,
+      synced: row.synced || engine.role === 'primary',
+    }));
+  }
 }
