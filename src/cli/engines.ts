@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { defaultEngines } from '../catalog/engine-packages.ts';
 import {
   type EngineRequest,
@@ -8,9 +7,10 @@ import {
   type ResolvedEngine,
 } from '../engine-store/contract.ts';
 import { createEngineStore } from '../engine-store/engine-store.ts';
+import { CommandFailed, readArguments, UsageError } from './arguments.ts';
 import { installReporter } from './install-reporter.ts';
 
-const usage = `Usage: limber engines                              list engines: at hand, fetched by default, available
+export const usage = `Usage: limber engines                              list engines: at hand, fetched by default, available
        limber engines install ENGINE@VERSION...    fetch engines: valkey@8.1 redis@7.0 memcached@1.6.38
        limber engines install --defaults           fetch those that set-up fetches
 
@@ -19,31 +19,20 @@ Engines are fetched as Debian packages with this machine's own apt, without root
 
 /** `limber engines`. Progress goes to stderr, results to stdout; `--json` is for set-up. Exit code 1: not to be had. */
 export async function run(argv: string[]): Promise<number> {
-  const options = {
-    defaults: { type: 'boolean' },
-    json: { type: 'boolean' },
-    help: { type: 'boolean' },
-  } as const;
-  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>;
-  try {
-    parsed = parseArgs({ args: argv, options, allowPositionals: true });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = readArguments(
+    argv,
+    { defaults: { type: 'boolean' }, json: { type: 'boolean' } },
+    Number.POSITIVE_INFINITY,
+  );
   const [action, ...names] = positionals;
-  if (values.help) {
-    console.log(usage);
-    return 0;
-  }
   const store = createEngineStore();
   try {
     if (action === undefined && !values.defaults) return await list(store, values.json ?? false);
-    if (action !== 'install') return fail(`there is no "limber engines ${action ?? '--defaults'}"`);
+    if (action !== 'install') throw new UsageError(`there is no "limber engines ${action ?? '--defaults'}"`);
     const requests = [...(values.defaults ? defaultEngines : []), ...names.map(readName)];
     const wrong = names.find((name) => readName(name) === null);
-    if (wrong !== undefined) return fail(`${JSON.stringify(wrong)} is not ENGINE@VERSION`);
-    if (requests.length === 0) return fail('name at least one engine');
+    if (wrong !== undefined) throw new UsageError(`${JSON.stringify(wrong)} is not ENGINE@VERSION`);
+    if (requests.length === 0) throw new UsageError('name at least one engine');
     return await install(
       store,
       requests.filter((one) => one !== null),
@@ -51,14 +40,8 @@ export async function run(argv: string[]): Promise<number> {
     );
   } catch (error) {
     if (!(error instanceof EngineUnavailable)) throw error;
-    console.error(`limber: ${error.message}`);
-    return 1;
+    throw new CommandFailed(error.message, { cause: error });
   }
-}
-
-function fail(message: string): number {
-  console.error(`limber: ${message}\n\n${usage}`);
-  return 2;
 }
 
 function readName(name: string): EngineRequest | null {

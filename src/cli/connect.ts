@@ -1,0 +1,62 @@
+import { type AdminClient, AdminRefused, type ConnectAnswer, connectAdmin } from './admin-client.ts';
+import { CommandFailed, dataOption, readArguments, readDataDirectory, UsageError } from './arguments.ts';
+import { limberCommand } from './command-line.ts';
+import { talkToMemcached } from './memcached-lines.ts';
+
+export const usage = `Usage: limber connect NAME [--region REGION] [--data DIR] [-- ARGUMENTS]
+
+Opens the engine's own cli, connected to the cache's endpoint: a replication group, one of its members, or a cache
+cluster. Memcached, which has no cli, gets a plain line-mode one. What stands behind -- goes to the cli:
+
+  limber connect orders                      a prompt
+  limber connect orders -- SET greeting hi   one command
+  echo PING | limber connect orders          commands from a pipe`;
+
+export async function run(argv: string[]): Promise<number> {
+  const end = argv.indexOf('--');
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  const theirs = end < 0 ? [] : argv.slice(end + 1);
+  const { values, positionals } = readArguments(ours, { ...dataOption, region: { type: 'string' } }, 1);
+  const [name] = positionals;
+  if (name === undefined) throw new UsageError('name the cache to connect to');
+  const dataDirectory = readDataDirectory(values.data);
+  const admin = await connectAdmin(dataDirectory);
+  if (!admin) {
+    const start = limberCommand(dataDirectory, 'up');
+    throw new CommandFailed(`Limber is not running, and it knows where ${name} is. To start it: ${start}`);
+  }
+  const { engine, address, port, clusterMode, cli } = await locate(admin, name, values.region);
+  if (engine === 'memcached') return await talkToMemcached(address, port, theirs);
+  if (!cli) {
+    throw new CommandFailed(
+      `this ${engine} came without its cli. Any client connects to ${address} port ${port}${clusterMode ? ' in cluster mode' : ''}`,
+    );
+  }
+  const target = ['-h', address, '-p', String(port), ...(clusterMode ? ['-c'] : [])];
+  return becomeProgram(cli.command, [...cli.args, ...target, ...theirs], { ...process.env, ...cli.env });
+}
+
+/** The shell's region only decides between caches of one name: a name that is unique is found anywhere. */
+async function locate(admin: AdminClient, name: string, region: string | undefined): Promise<ConnectAnswer> {
+  const shellRegion = process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION;
+  const wanted = region ?? shellRegion;
+  if (!wanted) return await admin.call('connect', { name });
+  try {
+    return await admin.call('connect', { name, region: wanted });
+  } catch (error) {
+    if (region !== undefined || !(error instanceof AdminRefused)) throw error;
+    return await admin.call('connect', { name });
+  }
+}
+
+/** Takes our place, so that the terminal, pipes and signals are the program's own. */
+function becomeProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv): number {
+  const { execve } = process;
+  if (!execve) throw new CommandFailed('Node 24 or newer is needed to start the cli');
+  try {
+    execve.call(process, command, [command, ...args], env);
+  } catch (cause) {
+    throw new CommandFailed(`cannot start ${command}: ${(cause as Error).message}`, { cause });
+  }
+  return 0;
+}

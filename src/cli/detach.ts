@@ -1,0 +1,78 @@
+/** `limber up --detach`: starts Limber in the background and returns when it is healthy. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CommandFailed } from './arguments.ts';
+import { welcome } from './banner.ts';
+import { lastWords, openLog } from './log-file.ts';
+import { askHealth, readStartRecord } from './start-record.ts';
+import type { UpOptions } from './up-options.ts';
+
+const pollMs = 20;
+/** Healthy after 0.1-0.4 s as a rule; a machine that comes back with hundreds of nodes takes longer. A judgement. */
+const healthyWithinMs = 60_000;
+
+export async function startDetached(options: UpOptions): Promise<number> {
+  const { dataDirectory, pool, dnsZone } = options;
+  const { port } = await launchDetached(options);
+  console.log(await welcome({ port, dataDirectory, pool, dnsZone, isInForeground: false }));
+  return 0;
+}
+
+/** Resolves when the new Limber is healthy. Throws `CommandFailed` with its last words; it does not run then. */
+export async function launchDetached(options: UpOptions): Promise<{ pid: number; port: number }> {
+  const log = openLog(options.dataDirectory);
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, [...process.execArgv, mainProgram, ...argumentsFor(options)], {
+      detached: true,
+      stdio: ['ignore', 'ignore', log.descriptor],
+      env: { ...process.env, LIMBER_SETTINGS: JSON.stringify(options.settings) },
+    });
+  } finally {
+    closeSync(log.descriptor);
+  }
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  // Somebody who gives up waiting does not want what was to be waited for.
+  const stop = () => void child.kill('SIGTERM');
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    const outcome = await Promise.race([exited, untilHealthy(child, options.dataDirectory)]);
+    if (typeof outcome !== 'string') {
+      child.unref();
+      return outcome;
+    }
+    child.kill('SIGTERM');
+    const words = lastWords(log.path, log.size);
+    throw new CommandFailed(
+      `Limber did not start (${outcome})${words ? `:\n${words}` : ''}\nIts log: ${log.path}`,
+    );
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+const mainProgram = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+function argumentsFor({ port, dataDirectory, pool, dnsZone, logLevel }: UpOptions): string[] {
+  const dns = dnsZone === null ? [] : ['--dns', dnsZone];
+  const where = ['--port', String(port), '--data', dataDirectory, '--pool', pool, ...dns];
+  return ['up', ...where, '--log-level', logLevel];
+}
+
+/** Healthy is: the child itself says so. A stranger on the port would pass for it otherwise. */
+async function untilHealthy(child: ChildProcess, dataDirectory: string) {
+  const untilMs = performance.now() + healthyWithinMs;
+  while (performance.now() < untilMs && child.exitCode === null && child.signalCode === null) {
+    const record = await readStartRecord(dataDirectory).catch(() => null);
+    if (record && record.pid === child.pid && (await askHealth(record.port)) === child.pid) {
+      return { pid: record.pid, port: record.port };
+    }
+    await delay(pollMs);
+  }
+  return `not healthy within ${healthyWithinMs / 1000} s`;
+}

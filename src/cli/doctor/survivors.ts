@@ -1,0 +1,31 @@
+/** Processes and directories of caches: who knows them? */
+import { systemClock } from '../../platform/clock.ts';
+import { silentLog } from '../../platform/log.ts';
+import { createProcessRuntime } from '../../runtime/process/process-runtime.ts';
+import { connectAdmin } from '../admin-client.ts';
+import { limberCommand } from '../command-line.ts';
+import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
+
+export async function findSurvivors({ dataDirectory, presence }: Examined): Promise<Finding[]> {
+  if (presence.kind === 'stopped' && presence.record === null) return [];
+  if (presence.kind !== 'serving') {
+    const runtime = createProcessRuntime({ dataDirectory, clock: systemClock, log: silentLog });
+    const running = (await runtime.findProcesses()).size;
+    if (running === 0) return [ok('caches', 'Limber is stopped, and no cache node runs')];
+    const text = `${running === 1 ? '1 cache node runs' : `${running} cache nodes run`} while Limber is stopped`;
+    return [
+      warn('caches', text, `They serve, but nobody repairs them: ${limberCommand(dataDirectory, 'up')}`),
+    ];
+  }
+  try {
+    const status = await (await connectAdmin(dataDirectory))?.call('status', {});
+    if (!status) return [];
+    const count = status.caches.length;
+    return [
+      ok('caches', count === 1 ? '1 cache' : `${count} caches`),
+      ...status.findings.map((text) => warn('unknown', text, 'Limber leaves it alone: look, then decide.')),
+    ];
+  } catch (error) {
+    return [fail('caches', (error as Error).message, 'Look at the log of Limber.')];
+  }
+}

@@ -1,0 +1,74 @@
+/** What `limber up` was told, by its options and by the environment. */
+import { defaultPool, parsePool } from '../endpoints/addresses.ts';
+import { defaultSettings, type Settings } from '../fleet/settings.ts';
+import { type LogLevel, logLevels } from '../platform/log.ts';
+import { readDataDirectory, readPort, UsageError } from './arguments.ts';
+import { readStartRecord } from './start-record.ts';
+
+export interface UpOptions {
+  readonly port: number;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  readonly pool: string;
+  readonly dnsZone: string | null;
+  readonly logLevel: LogLevel;
+  readonly settings: Partial<Settings>;
+}
+
+type Values = Partial<Record<'port' | 'data' | 'pool' | 'dns' | 'log-level', string>>;
+
+/** Reads the environment too. Throws `UsageError`. */
+export async function readUpOptions(
+  values: Values,
+  { isDetached }: { isDetached: boolean },
+): Promise<UpOptions> {
+  const { LIMBER_PORT, LIMBER_POOL, LIMBER_SETTINGS } = process.env;
+  const dataDirectory = readDataDirectory(values.data);
+  // A data directory keeps its pool: another one would take its next addresses from somebody else's.
+  const pool = values.pool ?? (LIMBER_POOL || (await readStartRecord(dataDirectory))?.pool) ?? defaultPool;
+  try {
+    parsePool(pool);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  return {
+    port:
+      values.port !== undefined
+        ? readPort(values.port, '--port')
+        : readPort(LIMBER_PORT || '8379', 'LIMBER_PORT'),
+    dataDirectory,
+    pool,
+    dnsZone: values.dns === undefined ? null : readZone(values.dns),
+    logLevel: readLogLevel(values['log-level'] ?? (process.stderr.isTTY && !isDetached ? 'warn' : 'info')),
+    settings: readSettings(LIMBER_SETTINGS || '{}'),
+  };
+}
+
+function readZone(text: string): string {
+  const zone = text.toLowerCase().replace(/\.$/, '');
+  const isZone =
+    zone.length <= 128 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(zone);
+  if (isZone) return zone;
+  throw new UsageError(`--dns ${JSON.stringify(text)}: expected the name of a zone, such as cache.internal`);
+}
+
+function readLogLevel(text: string): LogLevel {
+  const level = logLevels.find((one) => one === text);
+  if (level) return level;
+  throw new UsageError(`--log-level ${JSON.stringify(text)}: expected one of ${logLevels.join(', ')}`);
+}
+
+function readSettings(text: string): Partial<Settings> {
+  const expected = `expected JSON with numbers, of ${Object.keys(defaultSettings).join(', ')}`;
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch {
+    throw new UsageError(`LIMBER_SETTINGS is not JSON: ${expected}`);
+  }
+  for (const [name, value] of Object.entries((given ?? {}) as object)) {
+    if (!Object.hasOwn(defaultSettings, name) || typeof value !== 'number' || !(value >= 0))
+      throw new UsageError(`LIMBER_SETTINGS, ${name}: ${expected}`);
+  }
+  return given as Partial<Settings>;
+}

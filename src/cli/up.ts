@@ -1,0 +1,61 @@
+import { defaultPool } from '../endpoints/addresses.ts';
+import { probeAddress } from '../endpoints/port-probe.ts';
+import { defaultSettings } from '../fleet/settings.ts';
+import { logLevels } from '../platform/log.ts';
+import { CommandFailed, dataOption, readArguments } from './arguments.ts';
+import { limberCommand } from './command-line.ts';
+import { startDetached } from './detach.ts';
+import { serve } from './serve.ts';
+import { askHealth, findLimber } from './start-record.ts';
+import { readUpOptions } from './up-options.ts';
+
+export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE] [--detach]
+
+Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, which go on when it stops.
+
+  --port N       port of the API (default 8379; 0: any free one)            LIMBER_PORT
+  --data DIR     where everything is kept (default ~/.limber)               LIMBER_DATA
+  --pool CIDR    loopback addresses for caches (default: as at the last     LIMBER_POOL
+                 start with this data directory, at first ${defaultPool})
+  --dns ZONE     also answer DNS for the caches' names in this zone
+  --detach       go to the background once healthy; the log is DIR/limber.log
+  --log-level L  ${logLevels.join(', ')} (default info; on a terminal warn)
+
+LIMBER_SETTINGS changes limits, as JSON: ${JSON.stringify({ hangAfterMs: defaultSettings.hangAfterMs })}
+Ends cleanly on Ctrl-C and SIGTERM. Exit code 1: it could not start, 2: wrong use.`;
+
+export async function run(argv: string[]): Promise<number> {
+  const { values } = readArguments(argv, {
+    ...dataOption,
+    port: { type: 'string' },
+    pool: { type: 'string' },
+    dns: { type: 'string' },
+    detach: { type: 'boolean', short: 'd' },
+    'log-level': { type: 'string' },
+  });
+  const { detach = false } = values;
+  const options = await readUpOptions(values, { isDetached: detach });
+  const { dataDirectory } = options;
+  const presence = await findLimber(dataDirectory);
+  if (presence.kind !== 'stopped') {
+    const { pid, port } = presence.record;
+    const runs = `Limber already runs with the data directory ${dataDirectory} (pid ${pid}, http://127.0.0.1:${port})`;
+    if (presence.kind === 'silent') throw new CommandFailed(`${runs}, but does not answer`);
+    if (!detach) throw new CommandFailed(`${runs}. To stop it: ${limberCommand(dataDirectory, 'down')}`);
+    console.log(`${runs}.`);
+    return 0;
+  }
+  await refuseTakenPort(options.port);
+  return detach ? await startDetached(options) : await serve(options);
+}
+
+/** Before anything of the data directory is touched. The port may still be lost between here and there. */
+async function refuseTakenPort(port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = await probeAddress('127.0.0.1', port);
+  if (probe === 'free') return;
+  if ('unusable' in probe) throw new CommandFailed(`${probe.unusable}. Choose another port: --port N`);
+  const pid = await askHealth(port, 500);
+  const what = pid === null ? '' : ', which is a Limber with another data directory';
+  throw new CommandFailed(`${probe.inUse}${what}. Stop that, or choose another port: --port N`);
+}
