@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import {
   deniedCommands,
   replicationUser,
   unreviewedCommands,
 } from '../../src/engines/valkey/access-control.ts';
+import { primaryCredentialNames } from '../../src/engines/valkey/directives.ts';
 import { EngineReplyError } from '../../src/engines/valkey/engine-errors.ts';
-import { engines, fingerprintOf, secrets, withBench } from './valkey-support.ts';
+import { engines, eventually, fingerprintOf, secrets, withBench } from './valkey-support.ts';
 
 for (const engine of engines) {
   describe(`access control of ${engine.name}`, () => {
@@ -105,6 +107,30 @@ for (const engine of engines) {
         await connection.call('CONFIG', 'GET', 'bind');
         await connection.call('ACL', 'LIST');
         await connection.call('BGSAVE');
+      });
+    });
+
+    it('shows no secret of Limber to a client that watches', async () => {
+      await withBench(engine, async (bench) => {
+        const node = await bench.start({ parameters: [['slowlog-log-slower-than', '0']] });
+        const watcher = connect(node.port, node.address);
+        let watched = '';
+        watcher.on('data', (data) => {
+          watched += data;
+        });
+        watcher.write('MONITOR\r\n');
+        await eventually(() => watched.includes('+OK'));
+        const beside = await node.connection.another();
+        const name = primaryCredentialNames((await fingerprintOf(engine)).server).password;
+        await beside.call('CONFIG', 'SET', name, secrets.replication);
+        await beside.call('ACL', 'SETUSER', 'limber', `>`);
+        await beside.call('GET', 'the-end');
+        await eventually(() => watched.includes('the-end'));
+        beside.close();
+        watcher.destroy();
+        const log = JSON.stringify(await (await node.client()).call('SLOWLOG', 'GET', -1));
+        for (const secret of Object.values(secrets))
+          assert.ok(!watched.includes(secret) && !log.includes(secret));
       });
     });
 

@@ -7,31 +7,39 @@
  * ```
  * A blank primary refuses writes for 2 s after its boot (CLUSTER_WRITABLE_DELAY); a blank replica does not wait. So a
  * shard that has a replica is formed the other way round: the slots go to the first replica, and as soon as the
- * planned primary, its replica for now, sees the cluster whole, it takes over. See docs/decisions for the figures.
+ * planned primary, its replica for now, sees the cluster whole, it takes over. Three shards
+ * of two nodes, cold, boot included: 0.7-0.9 s on all engines, against 2.04 s (n = 32). A shard without replicas waits.
  *
- * Start the nodes with `isForming` and `isFirstSync`, and set `steadyClusterTiming` and `steadySync` afterwards.
+ * For creation only: asked about a cluster in use, it would give a shard that has failed over back to its planned
+ * primary. Start the nodes with `isForming` and `isFirstSync`, and set `steadyClusterTiming` and `steadySync` afterwards.
  */
-import type { SlotRange } from '../../model/slots.ts';
 import type { Command, EngineConnection } from './client.ts';
-import { type ClusterMember, type ClusterView, readClusterView } from './cluster-view.ts';
-import type { NodeAddress } from './config-file.ts';
+import {
+  type ClusterPlan,
+  type ClusterSeen,
+  coversAll,
+  keyOf,
+  knows,
+  myself,
+  nodesOf,
+  type PlannedNode,
+  type PlannedShard,
+  subtract,
+  whatIsMissing,
+} from './cluster-plan.ts';
+import type { ClusterMember } from './cluster-view.ts';
 
-export interface PlannedNode extends NodeAddress {
-  readonly busPort: number;
-}
-
-export interface PlannedShard {
-  readonly primary: PlannedNode;
-  readonly replicas: readonly PlannedNode[];
-  readonly slots: readonly SlotRange[];
-}
-
-export interface ClusterPlan {
-  readonly shards: readonly PlannedShard[];
-}
-
-/** What each node says, by `keyOf`; null or absent while it does not answer. */
-export type ClusterSeen = ReadonlyMap<string, ClusterView | null>;
+export {
+  type ClusterPlan,
+  type ClusterSeen,
+  clusterIsFormed,
+  keyOf,
+  nodesOf,
+  observeCluster,
+  type PlannedNode,
+  type PlannedShard,
+  whatIsMissing,
+} from './cluster-plan.ts';
 
 export interface NodeCommand {
   /** `keyOf` the node. */
@@ -46,24 +54,6 @@ export type FormingDecision =
   /** Not a matter of time: somebody else's cluster, or slots in the wrong place. */
   | { readonly kind: 'stuck'; readonly reason: string }
   | { readonly kind: 'done' };
-
-export const keyOf = ({ address, port }: NodeAddress): string => `${address}:${port}`;
-
-export function nodesOf(plan: ClusterPlan): PlannedNode[] {
-  return plan.shards.flatMap((shard) => [shard.primary, ...shard.replicas]);
-}
-
-/** All nodes asked at once, 1-2 ms. Connections by `keyOf`. */
-export async function observeCluster(
-  plan: ClusterPlan,
-  connections: ReadonlyMap<string, EngineConnection>,
-): Promise<ClusterSeen> {
-  const views = nodesOf(plan).map(async (node) => {
-    const connection = connections.get(keyOf(node));
-    return [keyOf(node), connection ? await readClusterView(connection) : null] as const;
-  });
-  return new Map(await Promise.all(views));
-}
 
 /** Sends at once, in order for each node. A refusal is no error: the next round sees what came of it. Throws `EngineUnreachable`, `EngineTimeout`. */
 export async function sendCommands(
@@ -114,34 +104,6 @@ export function decideForming(plan: ClusterPlan, seen: ClusterSeen): FormingDeci
   if (commands.length > 0) return { kind: 'send', commands };
   const missing = whatIsMissing(plan, seen);
   return missing === null ? { kind: 'done' } : { kind: 'wait', reason: missing };
-}
-
-/** Every node says ok, knows every node, and tells clients of every shard with all its replicas at the planned addresses. */
-export function clusterIsFormed(plan: ClusterPlan, seen: ClusterSeen): boolean {
-  return whatIsMissing(plan, seen) === null;
-}
-
-/** Null when nothing is. */
-export function whatIsMissing(plan: ClusterPlan, seen: ClusterSeen): string | null {
-  const nodes = nodesOf(plan);
-  for (const node of nodes) {
-    const view = seen.get(keyOf(node));
-    if (!view) return `${keyOf(node)} does not answer`;
-    if (!view.isOk) return `${keyOf(node)} does not say cluster_state:ok yet`;
-    const unknown = nodes.find((other) => !knows(view, other, seen));
-    if (unknown) return `${keyOf(node)} does not know ${keyOf(unknown)} yet`;
-    for (const shard of plan.shards) {
-      const wanted = [shard.primary, ...shard.replicas].map(keyOf);
-      const served = view.served.filter((range) => range.nodes[0] && keyOf(range.nodes[0]) === wanted[0]);
-      if (!coversAll(served, shard.slots))
-        return `${keyOf(node)} does not list ${wanted[0]} with its slots yet`;
-      const listed = served.every((range) =>
-        wanted.every((key) => range.nodes.some((one) => keyOf(one) === key)),
-      );
-      if (!listed) return `${keyOf(node)} does not list the replicas of ${wanted[0]} yet`;
-    }
-  }
-  return null;
 }
 
 /** Who of the shard holds slots by its own word; of two, who claimed them last. */
@@ -248,39 +210,4 @@ function takeOver(plan: ClusterPlan, seen: ClusterSeen): NodeCommand[] {
   });
   if (!isReady) return [];
   return turned.map(({ primary }) => ({ to: keyOf(primary), command: ['CLUSTER', 'FAILOVER', 'TAKEOVER'] }));
-}
-
-function myself(seen: ClusterSeen, node: PlannedNode): ClusterMember | undefined {
-  return seen.get(keyOf(node))?.members.find((member) => member.isMyself);
-}
-
-/** By its true id, with a bus link. */
-function knows(view: ClusterView, node: PlannedNode, seen: ClusterSeen): boolean {
-  const id = seen.get(keyOf(node))?.id;
-  return view.members.some(
-    (member) =>
-      member.id === id &&
-      keyOf(member) === keyOf(node) &&
-      member.health === 'fine' &&
-      (member.isMyself || member.isConnected),
-  );
-}
-
-function coversAll(ranges: readonly SlotRange[], wanted: readonly SlotRange[]): boolean {
-  return subtract(wanted, ranges).length === 0;
-}
-
-/** What of `ranges` is in none of `others`. */
-function subtract(ranges: readonly SlotRange[], others: readonly SlotRange[]): SlotRange[] {
-  let rest = [...ranges];
-  for (const other of others)
-    rest = rest.flatMap(({ start, end }) =>
-      other.end < start || other.start > end
-        ? [{ start, end }]
-        : [
-            { start, end: other.start - 1 },
-            { start: other.end + 1, end },
-          ].filter((part) => part.start <= part.end),
-    );
-  return rest;
 }
