@@ -16,9 +16,7 @@ const replicationGroupId = 'example-db-cache';
 
 if (process.argv.includes('--cleanup')) {
   await removeCache(replicationGroupId);
-  const database = await openDatabase();
-  await dropProducts(database);
-  await database.close();
+  if (process.env.DATABASE_URL) await removeProducts();
 } else {
   await run();
 }
@@ -40,6 +38,13 @@ async function run(): Promise<void> {
   await readUnknownProduct(app);
 
   for (const connection of connections) connection.disconnect();
+  await database.close();
+}
+
+async function removeProducts(): Promise<void> {
+  const database = await openDatabase();
+  await dropProducts(database);
+  console.log('dropped schema db_cache_example');
   await database.close();
 }
 

@@ -6,9 +6,9 @@ import { createLeaderboard, type Standing } from './leaderboard.ts';
 
 const replicationGroupId = 'example-leaderboard';
 const key = 'leaderboard:season-1';
-const playerCount = 1_000;
+const players = Array.from({ length: 1_000 }, (_, index) => `player-${index}`);
 const gameServers = 8;
-const updatesPerServer = 1_000;
+const updatesPerServer = 2_000;
 
 if (process.argv.includes('--cleanup')) await removeCache(replicationGroupId);
 else await run();
@@ -19,6 +19,7 @@ async function run(): Promise<void> {
   const client = await connect(url);
   const leaderboard = createLeaderboard(client, key);
   await leaderboard.clear();
+  await Promise.all(players.map((player) => leaderboard.addPoints(player, 0)));
 
   const watching = new AbortController();
   const watched = showLeaders(client, watching.signal);
@@ -28,7 +29,7 @@ async function run(): Promise<void> {
   watching.abort();
   await watched;
 
-  const everybody = await leaderboard.top(playerCount);
+  const everybody = await leaderboard.top(players.length);
   console.log(
     `${gameServers * updatesPerServer} updates by ${gameServers} clients in ${Math.round(elapsedMs)} ms: ` +
       `${sum(points)} points given, ${sum(everybody.map(({ score }) => score))} points on the board`,
@@ -38,8 +39,8 @@ async function run(): Promise<void> {
   const me = everybody[499]?.player ?? '';
   console.log(`around ${me}, rank ${await leaderboard.rankOf(me)}:`);
   show(await leaderboard.around(me, 2));
-  const score = await leaderboard.addPoints(me, 1_000);
-  console.log(`${me} wins 1000 points, has ${score}: rank ${await leaderboard.rankOf(me)}`);
+  const score = await leaderboard.addPoints(me, 100);
+  console.log(`${me} wins 100 points, has ${score}: rank ${await leaderboard.rankOf(me)}`);
   client.destroy();
 }
 
@@ -57,18 +58,19 @@ async function playGames(url: string): Promise<number> {
   let given = 0;
   for (let update = 0; update < updatesPerServer; update++) {
     const points = Math.ceil(Math.random() * 100);
-    await leaderboard.addPoints(`player-${Math.floor(Math.random() * playerCount)}`, points);
+    const player = players[Math.floor(Math.random() * players.length)] ?? '';
+    await leaderboard.addPoints(player, points);
     given += points;
   }
   client.destroy();
   return given;
 }
 
-/** Prints the leaders every 100 ms until the signal aborts. */
+/** Prints the leaders every 50 ms until the signal aborts. */
 async function showLeaders(client: RedisClientType, signal: AbortSignal): Promise<void> {
   const leaderboard = createLeaderboard(client, key);
   try {
-    for await (const _ of setInterval(100, undefined, { signal })) {
+    for await (const _ of setInterval(50, undefined, { signal })) {
       const leaders = await leaderboard.top(3);
       console.log(`live: ${leaders.map(({ player, score }) => `${player} ${score}`).join(', ')}`);
     }

@@ -40,8 +40,8 @@ async function showQueue(url: string, kind: QueueKind): Promise<void> {
   ]);
   for (let job = 0; job < jobs; job++) await queue.add(`job ${job}`);
   const times = await waitUntilDone(cache, kind);
-  const recovered = workers.reduce((sum, worker) => sum + worker.recovered(), 0);
   await Promise.all(workers.map((worker) => worker.stop()));
+  const recovered = workers.reduce((sum, worker) => sum + worker.recovered(), 0);
 
   const total = times.reduce((sum, count) => sum + count, 0);
   const repeated = times.filter((count) => count > 1).length;

@@ -23,7 +23,7 @@ export async function startWorker(
     env: { ...process.env, CACHE_URL: cacheUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const gone = once(child, 'exit');
+  const gone = once(child, 'close'); // and what it printed has been read
   let recovered = 0;
   await new Promise<void>((resolve, reject) => {
     child.once('exit', () => reject(new Error(`worker ${name} ended before it was ready`)));

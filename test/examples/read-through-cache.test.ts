@@ -28,11 +28,17 @@ describe('the read-through cache of examples/db-cache', () => {
   });
 
   it('keeps what was written while an older load was still running', async () => {
-    const load = Promise.withResolvers<Row | null>();
-    const rows = open({ load: () => load.promise });
+    const started = Promise.withResolvers<void>();
+    const loaded = Promise.withResolvers<Row | null>();
+    const load = () => {
+      started.resolve();
+      return loaded.promise;
+    };
+    const rows = open({ load });
     const reading = rows.get(1);
+    await started.promise;
     await rows.put(1, { id: 1, version: 2 });
-    load.resolve({ id: 1, version: 1 });
+    loaded.resolve({ id: 1, version: 1 });
     await reading;
     assert.deepEqual(await rows.get(1), { id: 1, version: 2 });
   });

@@ -1,7 +1,8 @@
 /** Runs an example program as its user does: a process of its own, told everything by its environment. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runCommand, runLimber } from '../support/command.ts';
+import { cleanEnvironment, type Limber, startLimber } from '../support/limber.ts';
 
 export interface ExampleRun {
   readonly output: string;
@@ -9,39 +10,40 @@ export interface ExampleRun {
   numbers(pattern: RegExp): number[];
 }
 
-/** `environment` replaces the variables by which examples are told where to go. Fails unless the program ends with 0. */
+/**
+ * To be called in a suite: a Limber of its own for all of its tests. The result is the environment for its examples:
+ * what `limber env` prints, and nothing else that leads to a cache or a database, those of the tester, say.
+ */
+export function useLimber(): () => NodeJS.ProcessEnv {
+  const others = { CACHE_URL: undefined, MEMCACHED_ENDPOINT: undefined, DATABASE_URL: undefined };
+  let limber: Limber | undefined;
+  let environment: NodeJS.ProcessEnv = {};
+  before(async () => {
+    // What is registered inside a `before` hook ends with that hook, so the suite's own `after` ends Limber.
+    limber = await startLimber({ after: () => undefined });
+    const { stdout } = await runLimber(['env', '--format', 'json', '--data', limber.dataDirectory]);
+    environment = { ...cleanEnvironment(), ...others, ...JSON.parse(stdout) };
+  });
+  after(() => limber?.end());
+  return () => environment;
+}
+
+/** Fails unless the program ends with 0. */
 export async function runExample(
   name: string,
-  environment: Readonly<Record<string, string>>,
+  environment: NodeJS.ProcessEnv,
   ...args: readonly string[]
 ): Promise<ExampleRun> {
   const program = fileURLToPath(new URL(`../../examples/${name}/main.ts`, import.meta.url));
-  const child = spawn(process.execPath, [program, ...args], {
-    env: { ...withoutSettings(process.env), ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal: AbortSignal.timeout(60_000),
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`examples/${name} ended with ${code}:\n${output}`);
+  const finished = await runCommand(process.execPath, [program, ...args], { env: environment });
+  const { code, stdout: output, stderr } = finished;
+  if (code !== 0) throw new Error(`examples/${name} ended with ${code}:\n${output}${stderr}`);
   return {
     output,
     numbers(pattern) {
       const found = pattern.exec(output);
-      if (!found) throw new Error(`examples/${name} printed nothing like ${pattern}:\n${output}`);
+      if (!found) throw new Error(`examples/${name} printed nothing like ${pattern}:\n${output}${stderr}`);
       return found.slice(1).map(Number);
     },
   };
-}
-
-/** What the tester's own shell may hold, real AWS credentials among it, must not reach an example. */
-function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const isSetting = (name: string) =>
-    name.startsWith('AWS_') || ['CACHE_URL', 'MEMCACHED_ENDPOINT', 'DATABASE_URL'].includes(name);
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSetting(name)));
 }
