@@ -6,7 +6,7 @@ import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { StaleWrite } from '../store/contract.ts';
 import type { Fleet } from './fleet.ts';
-import { nodeSpec } from './launch.ts';
+import { durabilityOf, nodeSpec } from './launch.ts';
 
 /** Throws `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`. */
 export async function startNode(
@@ -20,22 +20,29 @@ export async function startNode(
   await fleet.runtime.prepare(node.incarnation);
   faultPoint('start-node:prepared');
   let handle: NodeHandle | null = null;
+  // Who leads with its own files holds the data that it was known to hold; anybody else has to be confirmed again.
+  const keepsData = follow === null && durabilityOf(cache) !== 'disabled';
   await fleet.runtime.start(spec, {
     deadlineMs: fleet.settings.startDeadlineMs,
     onSpawned: async (spawned) => {
       handle = spawned;
-      await recordProcess(fleet, node.incarnation, spawned);
+      await recordProcess(fleet, node.incarnation, spawned, keepsData);
     },
     isReady: () => answers(fleet, node, handle),
   });
 }
 
 /** A new process holds nothing that was confirmed, and has no role yet. A restart that was asked for has happened. */
-export async function recordProcess(fleet: Fleet, incarnation: string, handle: NodeHandle): Promise<void> {
+async function recordProcess(
+  fleet: Fleet,
+  incarnation: string,
+  handle: NodeHandle,
+  keepsData: boolean,
+): Promise<void> {
   await updateNode(fleet, incarnation, (node) => ({
     ...node,
     handle,
-    synced: false,
+    synced: node.synced && keepsData,
     role: null,
     intent: node.intent === 'restarting' ? 'running' : node.intent,
   }));

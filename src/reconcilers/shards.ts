@@ -40,7 +40,14 @@ export function shardKeysOf({ cache, nodeGroups }: Pick<CacheView, 'cache' | 'no
 export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {
   const actors = new Map<string, Map<string, ShardActor>>();
   const startFailures = new Map<string, StartFailure>();
-  const context: ShardContext = { fleet, monitor, bindings: new BindingMemory(), startFailures };
+  const context: ShardContext = {
+    fleet,
+    monitor,
+    bindings: new BindingMemory(),
+    startFailures,
+    starts: new Map(),
+    recovering: new Set(),
+  };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
 
   monitor.onChange((node) => {
@@ -67,7 +74,9 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     health(cacheIncarnation, nodes) {
       const reports = [...(actors.get(cacheIncarnation)?.values() ?? [])].map((actor) => actor.report());
       const open = reports.length === 0 ? unsettled : reports.find((report) => !report.isSettled);
-      const failures = nodes.flatMap((node) => startFailures.get(node.incarnation) ?? []);
+      const failures = nodes
+        .flatMap((node) => startFailures.get(node.incarnation) ?? [])
+        .filter((failure) => failure.kind === 'start');
       const failure = failures.reduce<StartFailure | null>(
         (worst, one) => (worst === null || one.attempts > worst.attempts ? one : worst),
         null,
@@ -82,6 +91,8 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     forgetNode(incarnation) {
       monitor.forget(incarnation);
       startFailures.delete(incarnation);
+      context.starts.delete(incarnation);
+      context.recovering.delete(incarnation);
       context.bindings.forget(incarnation);
       fleet.connections.drop(incarnation);
     },

@@ -4,11 +4,11 @@ import { type CacheSource, cacheNodeShutdown, failoverCompleted, nodeDied } from
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
-import { startNode, updateNode } from '../../fleet/start-node.ts';
+import { updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
-import { retryDelayMs } from '../../platform/retry.ts';
+import { bringUp, recovered } from './bring-up.ts';
 import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardAct } from './decide.ts';
@@ -29,7 +29,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
   };
   switch (act.kind) {
     case 'start':
-      return start(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
+      return bringUp(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
     case 'end':
       return end(context, node(act.node));
     case 'fence':
@@ -51,27 +51,6 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     default:
       return act satisfies never;
   }
-}
-
-async function start(
-  context: ShardContext,
-  facts: ShardFacts,
-  node: CacheNode,
-  follow: CacheNode | null,
-): Promise<void> {
-  const { fleet, startFailures, bindings, monitor } = context;
-  bindings.forget(node.incarnation);
-  try {
-    await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
-    startFailures.delete(node.incarnation);
-  } catch (error) {
-    const attempts = (startFailures.get(node.incarnation)?.attempts ?? 0) + 1;
-    const notBefore = fleet.clock.monotonic() + retryDelayMs(attempts);
-    startFailures.set(node.incarnation, { attempts, notBefore, error: error as Error });
-    throw error;
-  }
-  const started = await fleet.store.node(node.incarnation);
-  if (started) monitor.watch(started);
 }
 
 async function end(context: ShardContext, node: CacheNode): Promise<void> {
@@ -175,6 +154,7 @@ async function confirm(context: ShardContext, node: CacheNode, primary: CacheNod
   const connection = await context.fleet.connections.of(primary);
   const confirmed = await confirmSynced(connection, [node], confirmDeadlineMs);
   if (confirmed.length === 0) return;
+  await recovered(context, node);
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true, role: 'replica' }));
 }
 

@@ -14,6 +14,8 @@ export const keyText = (key: Pick<ShardKey, 'cacheIncarnation' | 'nodeGroupId'>)
   `${key.cacheIncarnation}/${key.nodeGroupId ?? '-'}`;
 
 export interface StartFailure {
+  /** `start`: it did not come up. `death`: it came up and died soon after. */
+  readonly kind: 'start' | 'death';
   readonly attempts: number;
   /** Monotonic milliseconds before which it is not tried again. */
   readonly notBefore: number;
@@ -26,4 +28,8 @@ export interface ShardContext {
   readonly bindings: BindingMemory;
   /** By node incarnation; a start that succeeds clears it. */
   readonly startFailures: Map<string, StartFailure>;
+  /** When each node was last started by this Limber, monotonic milliseconds. */
+  readonly starts: Map<string, number>;
+  /** Nodes that were told to be lost, and not yet to have recovered. */
+  readonly recovering: Set<string>;
 }

@@ -89,6 +89,17 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
       kind: 'fence',
       node: current.node.incarnation,
     });
+  if (current && isDown(current) && view.durability === 'sync' && current.data === 'present')
+    return doing(
+      `${name(current)} died before ${name(target)} led; its files hold every acknowledged write`,
+      {
+        kind: 'intend',
+        node: current.node.incarnation,
+        reason: 'found',
+      },
+    );
+  if (target.data === 'present' && current?.data === 'missing')
+    return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   if (current && !isDown(current)) {
     if (isAnswering(target) && target.node.synced)
       return doing(`${name(current)} hands over to ${name(target)}`, {
@@ -141,6 +152,9 @@ function decideWithoutPrimary(view: ShardView): ShardDecision {
 function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
   const best = mostCaughtUp(others);
+  // Its own file holds every write that was acknowledged, which no replica is proven to.
+  if (view.durability === 'sync' && current.data === 'present')
+    return startAlone(current, 'its own files hold every acknowledged write');
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
     return doing(`${name(current)} is dead: ${name(best)} is chosen to lead`, {
       kind: 'intend',
@@ -152,6 +166,16 @@ function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   if (maybe)
     return waiting(
       `${name(current)} is dead and ${name(maybe)} holds its data but does not answer; nobody is promoted`,
+    );
+  const keeper = others.find((member) => member.data === 'present' && member.node.synced);
+  if (current.data === 'missing' && keeper && isDown(keeper))
+    return doing(
+      `the files of ${name(current)} are gone: ${name(keeper)}, which has its own, is chosen to lead`,
+      {
+        kind: 'intend',
+        node: keeper.node.incarnation,
+        reason: 'found',
+      },
     );
   // No living copy: the last recorded primary comes back first, with what its own persistence kept. All nodes of a
   // new shard start at once: nobody has data to lose, and the replicas follow as soon as they answer.
@@ -192,6 +216,11 @@ function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
 
 /** The process of the primary exists and makes no progress. */
 function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
+  if (view.durability === 'sync')
+    return doing(`${name(current)} hangs: it is killed and comes back with its own files`, {
+      kind: 'fence',
+      node: current.node.incarnation,
+    });
   const best = mostCaughtUp(view.members.filter((member) => member !== current));
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
     return doing(`${name(current)} hangs: it is killed, then ${name(best)} leads`, {

@@ -3,6 +3,8 @@
 import { parseInfo } from '../../engines/valkey/info.ts';
 import { isSyncing } from '../../engines/valkey/replication.ts';
 import { isClusterMode } from '../../fleet/cache-view.ts';
+import { dataStateOf } from '../../fleet/data-files.ts';
+import { durabilityOf } from '../../fleet/launch.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import type { ShardContext, ShardKey } from './context.ts';
@@ -26,11 +28,12 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
   ]);
   if (!cache || (nodeGroupId !== null && !shard)) return null;
   const nodes = all.filter((node) => node.intent === 'running' || node.intent === 'restarting');
-  const members = await Promise.all(nodes.map((node) => observeMember(context, node)));
+  const members = await Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
   const view: ShardView = {
     shard: shard ?? noShard(cacheIncarnation),
     clusterMode: isClusterMode(cache as Cache) ? 'enabled' : 'disabled',
     automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
+    durability: durabilityOf(cache as Cache),
     isForming: !cache.observed.isFormed,
     members,
   };
@@ -49,20 +52,21 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
 /** One that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. */
 const silentDeadlineMs = 50;
 
-async function observeMember(context: ShardContext, node: CacheNode): Promise<Member> {
+async function observeMember(context: ShardContext, cache: Cache, node: CacheNode): Promise<Member> {
   const { fleet, monitor } = context;
   const failure = context.startFailures.get(node.incarnation);
   const isBackingOff = failure !== undefined && failure.notBefore > fleet.clock.monotonic();
   const verdict = monitor.verdict(node);
-  if (verdict !== 'answering' && verdict !== 'unresponsive')
-    return { node, verdict, engine: null, isBackingOff };
-  if (node.engine === 'memcached') return { node, verdict, engine: null, isBackingOff };
+  const data = verdict === 'dead' ? await dataStateOf(fleet, cache, node) : 'none';
+  const facts = { node, isBackingOff, data };
+  if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
+  if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
   const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
-  if (engine) return { node, verdict: 'answering', engine, isBackingOff };
+  if (engine) return { ...facts, verdict: 'answering', engine };
   // It may have died while it was asked.
   const again = monitor.verdict(node);
-  return { node, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, isBackingOff };
+  return { ...facts, verdict: again === 'answering' ? 'unresponsive' : again, engine: null };
 }
 
 async function askEngine(

@@ -1,5 +1,7 @@
 /** What the reconciler of one shard sees in one pass: rows and facts, read once and not changed. */
+import type { DataState } from '../../fleet/data-files.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
+import type { Durability } from '../../model/resource.ts';
 
 /**
  * What the health monitor thinks of a node's process. Only `dead` and `hung` may lead to a failover.
@@ -28,14 +30,17 @@ export interface Member {
   readonly verdict: Verdict;
   /** Null unless `answering`. */
   readonly engine: EngineFacts | null;
-  /** A start failed a moment ago, and the next one waits for the back-off. */
+  /** It failed to start or died again a moment ago, and the next start waits for the back-off. */
   readonly isBackingOff: boolean;
+  /** What a process that is down could start from; `none` for one that lives. */
+  readonly data: DataState;
 }
 
 export interface ShardView {
   readonly shard: NodeGroup;
   readonly clusterMode: 'enabled' | 'disabled';
   readonly automaticFailover: boolean;
+  readonly durability: Durability;
   /** Cluster mode: the nodes do not know each other yet, so nobody can be told to follow. */
   readonly isForming: boolean;
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */

@@ -1,0 +1,74 @@
+/** The data files of nodes: whether they are there, whether they can be read, and setting them aside, never deleting. */
+import { cp, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CheckPrograms, cutDamage, findDamage, hasDataFiles } from '../engines/valkey/data-files.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { Cache } from '../model/resource.ts';
+import type { Fleet } from './fleet.ts';
+import { durabilityOf, engineOf } from './launch.ts';
+
+/**
+ * What a dead node could start from. `none`: its cache keeps nothing on disk. `present`: files that nobody has found
+ * bad. `missing`: there should be some and there are none.
+ */
+export type DataState = 'none' | 'present' | 'missing';
+
+const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
+  join(fleet.runtime.directoryOf(node.incarnation), 'data');
+
+export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): Promise<DataState> {
+  if (durabilityOf(cache) === 'disabled') return 'none';
+  return (await hasDataFiles(dataDirectory(fleet, node))) ? 'present' : 'missing';
+}
+
+export interface Repair {
+  /** Where the files are now, or a copy of them. */
+  readonly aside: string;
+  readonly reason: string;
+  /** The files were cut before the damage and are used; else the node starts without any. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Looks for damage in the files of a node that does not start; null when there is none. A damaged file is set aside:
+ * with `keepWhatCanBeRead` (nobody else has the data) the rest of it is used, else the node starts empty and takes
+ * the data from its primary.
+ */
+export async function repairDataFiles(
+  fleet: Fleet,
+  node: CacheNode,
+  options: { readonly keepWhatCanBeRead: boolean },
+): Promise<Repair | null> {
+  const directory = dataDirectory(fleet, node);
+  const programs = await checkPrograms(fleet, node);
+  const damage = await findDamage(directory, programs);
+  if (!damage) return null;
+  const reason = damage.problem;
+  if (options.keepWhatCanBeRead && damage.isIncrement) {
+    const aside = freshName(fleet, directory);
+    await cp(directory, aside, { recursive: true });
+    await cutDamage(damage, programs);
+    return { aside, reason, isCut: true };
+  }
+  return { aside: await setAside(fleet, node), reason, isCut: false };
+}
+
+/** Moves the node's data files away and leaves an empty folder. The process must be gone. Returns where they are. */
+export async function setAside(fleet: Fleet, node: CacheNode): Promise<string> {
+  const directory = dataDirectory(fleet, node);
+  const aside = freshName(fleet, directory);
+  await rename(directory, aside);
+  await mkdir(directory, { mode: 0o700 });
+  return aside;
+}
+
+/** `data.aside-2026-11-20T18-05-09-123Z`, beside the folder. */
+function freshName(fleet: Fleet, directory: string): string {
+  const stamp = new Date(fleet.clock.now()).toISOString().replace(/[:.]/g, '-');
+  return `${directory}.aside-${stamp}`;
+}
+
+async function checkPrograms(fleet: Fleet, node: CacheNode): Promise<CheckPrograms> {
+  const engine = await engineOf(fleet, node);
+  return { checkAof: engine.program('check-aof'), checkRdb: engine.program('check-rdb') };
+}

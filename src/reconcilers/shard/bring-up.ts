@@ -1,0 +1,116 @@
+/**
+ * Starts a node that is down: at once the first time, with back-off while it keeps failing or dying, and after a look
+ * into its files when it does not start. What is bad is set aside, never deleted; each step is an event.
+ */
+import {
+  filesSetAside,
+  nodeDied,
+  nodesRecovered,
+  rebuiltEmpty,
+  recoveringNodes,
+} from '../../catalog/events.ts';
+import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
+import { startNode } from '../../fleet/start-node.ts';
+import type { CacheNode } from '../../model/node.ts';
+import { retryDelayMs } from '../../platform/retry.ts';
+import type { Change } from '../../store/contract.ts';
+import type { ShardContext, StartFailure } from './context.ts';
+import type { ShardFacts } from './observe.ts';
+import { tellCache, tellMember } from './record.ts';
+
+/** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
+const steadyAfterMs = 10_000;
+/** Failures in a row before the node's files are looked into. */
+const inspectAfter = 2;
+/** Failures in a row before a replica gets a fresh directory. */
+const rebuildAfter = 5;
+
+export async function bringUp(
+  context: ShardContext,
+  facts: ShardFacts,
+  node: CacheNode,
+  follow: CacheNode | null,
+): Promise<void> {
+  const { fleet, startFailures, bindings, monitor, starts } = context;
+  const now = fleet.clock.monotonic();
+  const failures = startFailures.get(node.incarnation)?.attempts ?? 0;
+  const diedAgain = now - (starts.get(node.incarnation) ?? Number.NEGATIVE_INFINITY) < steadyAfterMs;
+  await announceLoss(context, facts, node, follow);
+  if (failures >= inspectAfter || (diedAgain && failures > 0))
+    await mend(context, facts, node, follow, failures);
+  bindings.forget(node.incarnation);
+  try {
+    await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
+  } catch (error) {
+    fail(context, node, 'start', failures + 1, error as Error);
+    throw error;
+  }
+  // A node that dies soon after each start is started later each time.
+  if (diedAgain)
+    fail(context, node, 'death', failures + 1, new Error(`${node.cacheClusterId} died soon after its start`));
+  else startFailures.delete(node.incarnation);
+  starts.set(node.incarnation, fleet.clock.monotonic());
+  const started = await fleet.store.node(node.incarnation);
+  if (started) monitor.watch(started);
+  if (follow === null && facts.view.clusterMode === 'disabled') await recovered(context, node);
+}
+
+function fail(
+  { fleet, startFailures }: ShardContext,
+  node: CacheNode,
+  kind: StartFailure['kind'],
+  attempts: number,
+  error: Error,
+): void {
+  const notBefore = fleet.clock.monotonic() + retryDelayMs(attempts);
+  startFailures.set(node.incarnation, { kind, attempts, notBefore, error });
+}
+
+/** A node that had a process lost it, and nobody asked for that. Told once per loss. */
+async function announceLoss(
+  context: ShardContext,
+  { cache, view }: ShardFacts,
+  node: CacheNode,
+  follow: CacheNode | null,
+): Promise<void> {
+  const isLoss = node.handle !== null && node.intent === 'running' && node.status !== 'creating';
+  if (!isLoss || context.recovering.has(node.incarnation)) return;
+  context.recovering.add(node.incarnation);
+  const changes: Change[] = [
+    tellMember(context, node, nodeDied(node.cacheClusterId, node.cacheNodeId, 'its process has ended')),
+    tellMember(context, node, recoveringNodes([node.cacheNodeId])),
+  ];
+  const own = view.members.find((member) => member.node.incarnation === node.incarnation);
+  const isEmpty = follow === null && own?.data !== 'present' && view.shard.nodeGroupId !== '';
+  if (isEmpty) changes.push(tellCache(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));
+  await context.fleet.store.commit(changes);
+}
+
+/** The node runs and holds what it should: says so if it was told to be lost. */
+export async function recovered(context: ShardContext, node: CacheNode): Promise<void> {
+  if (!context.recovering.delete(node.incarnation)) return;
+  await context.fleet.store.commit([tellMember(context, node, nodesRecovered([node.cacheNodeId]))]);
+}
+
+/** Bad files are set aside; a replica that fails for another reason is rebuilt from its primary on a fresh directory. */
+async function mend(
+  context: ShardContext,
+  { view }: ShardFacts,
+  node: CacheNode,
+  follow: CacheNode | null,
+  failures: number,
+): Promise<void> {
+  const { fleet } = context;
+  if (view.durability !== 'disabled') {
+    const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: follow === null });
+    if (repair) {
+      const how = repair.isCut ? `${repair.reason} (what can be read is used)` : repair.reason;
+      const text = filesSetAside(node.cacheClusterId, repair.aside, how);
+      return fleet.store.commit([tellMember(context, node, text)]);
+    }
+  }
+  if (follow === null || failures !== rebuildAfter) return;
+  const aside = await setAside(fleet, node);
+  const reason = `it did not start ${failures} times; it is rebuilt from ${follow.cacheClusterId}`;
+  await fleet.store.commit([tellMember(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
+}
