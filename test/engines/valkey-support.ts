@@ -1,6 +1,7 @@
 /** Real engines for the tests of src/engines/valkey: started here directly, without the runtime. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEngineStore } from '../../src/engine-store/engine-store.ts';
@@ -47,13 +48,32 @@ export async function eventually<T>(
   }
 }
 
-let nextAddress = process.pid % 16_000;
+/**
+ * Third octet of 127.105.0.0/16 that this test process has for itself, for as long as it holds a listener in it: tests
+ * run side by side, and a client must never reach the engine of another one.
+ */
+const block = await claimBlock();
+let lastAddress = 0;
 
-/** Each test process its own part of 127.105.0.0/16. */
+async function claimBlock(): Promise<number> {
+  for (let attempt = 0; attempt < 256; attempt += 1) {
+    const candidate = (process.pid + attempt) % 256;
+    const server = createServer();
+    const isOurs = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(6379, `127.105.${candidate}.254`, () => resolve(true));
+    });
+    if (!isOurs) continue;
+    server.unref();
+    return candidate;
+  }
+  throw new Error('all of 127.105.0.0/16 is in use');
+}
+
+/** Comes back after 250, when the tests that had it are over. */
 export function newAddress(): string {
-  nextAddress += 1;
-  const index = (nextAddress * 4) % 65_000;
-  return `127.105.${index >> 8}.${(index & 255) | 1}`;
+  lastAddress = (lastAddress % 250) + 1;
+  return `127.105.${block}.${lastAddress}`;
 }
 
 export interface TestNode {
@@ -144,7 +164,7 @@ export class Bench {
         return new Promise((resolve) => child.once('exit', resolve));
       }),
     );
-    if (!process.env.KEEP) rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 

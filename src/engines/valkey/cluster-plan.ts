@@ -47,6 +47,7 @@ export function clusterIsFormed(plan: ClusterPlan, seen: ClusterSeen): boolean {
 /** Null when nothing is. */
 export function whatIsMissing(plan: ClusterPlan, seen: ClusterSeen): string | null {
   const nodes = nodesOf(plan);
+  const epochs = plan.shards.map((shard) => myself(seen, shard.primary)?.epoch);
   for (const node of nodes) {
     const view = seen.get(keyOf(node));
     if (!view) return `${keyOf(node)} does not answer`;
@@ -62,9 +63,13 @@ export function whatIsMissing(plan: ClusterPlan, seen: ClusterSeen): string | nu
         wanted.every((key) => range.nodes.some((one) => keyOf(one) === key)),
       );
       if (!listed) return `${keyOf(node)} does not list the replicas of ${wanted[0]} yet`;
+      const epoch = view.members.find((member) => keyOf(member) === wanted[0])?.epoch;
+      if (epoch !== myself(seen, shard.primary)?.epoch)
+        return `${keyOf(node)} does not know the epoch of ${wanted[0]} yet`;
     }
   }
-  return null;
+  // Until then a vote is refused: whoever asks for it seems to be behind.
+  return new Set(epochs).size === epochs.length ? null : 'two primaries have the same epoch still';
 }
 
 export function myself(seen: ClusterSeen, node: PlannedNode): ClusterMember | undefined {

@@ -7,8 +7,8 @@
  * ```
  * A blank primary refuses writes for 2 s after its boot (CLUSTER_WRITABLE_DELAY); a blank replica does not wait. So a
  * shard that has a replica is formed the other way round: the slots go to the first replica, and as soon as the
- * planned primary, its replica for now, sees the cluster whole, it takes over. Three shards
- * of two nodes, cold, boot included: 0.7-0.9 s on all engines, against 2.04 s (n = 32). A shard without replicas waits.
+ * planned primary, its replica for now, sees the cluster whole, it takes over. Three shards of two nodes, cold, with their
+ * boot: 0.7-1.1 s on all engines and a busy machine, against 2.04 s. A shard without replicas waits.
  *
  * For creation only: asked about a cluster in use, it would give a shard that has failed over back to its planned
  * primary. Start the nodes with `isForming` and `isFirstSync`, and set `steadyClusterTiming` and `steadySync` afterwards.
