@@ -1,8 +1,15 @@
 /** What CreateReplicationGroup and CreateCacheCluster ask for alike: checked, with its defaults (behaviour.md §5). */
 import { nodeTypeFor } from '../catalog/node-types.ts';
+import { findDefaultParameterGroup } from '../catalog/parameters.ts';
 import { parseReference } from '../model/identifiers.ts';
 import { checkRange, snapshotRetentionMax } from '../model/limits.ts';
-import type { CacheSettings, Engine, NotificationTopic } from '../model/resource.ts';
+import {
+  type Cache,
+  type CacheSettings,
+  type Engine,
+  type NotificationTopic,
+  referencesOf,
+} from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import {
   checkWindowsApart,
@@ -11,6 +18,7 @@ import {
   parseMaintenanceWindow,
   parseSnapshotWindow,
 } from '../model/windows.ts';
+import type { Change } from '../store/contract.ts';
 import type { ActionContext, ActionDeps } from './action.ts';
 import { requireSubnetGroup } from './default-groups.ts';
 import { groupKey } from './group-row.ts';
@@ -111,6 +119,18 @@ export async function securityGroups(
       throw new ServiceError('CacheSecurityGroupNotFound', `Cache security group ${id} does not exist.`);
   }
   return ids.filter((id) => id !== 'default');
+}
+
+/**
+ * For the commit of a row that names groups: refused when somebody deleted one of them meanwhile. The service's own
+ * groups cannot go, and are not stored.
+ */
+export function groupsStand(cache: Pick<Cache, 'kind' | 'account' | 'region' | 'desired'>): Change[] {
+  return referencesOf(cache)
+    .filter(
+      ({ kind, id }) => id !== 'default' && !(kind === 'parameter-group' && findDefaultParameterGroup(id)),
+    )
+    .map(({ kind, id }) => ({ require: 'resource', key: groupKey(cache, kind, id) }));
 }
 
 function checkNetwork(input: CacheInput): void {

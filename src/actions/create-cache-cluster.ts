@@ -9,7 +9,7 @@ import { parseTags } from '../model/tags.ts';
 import { parseZone, placeMemcachedNodes, shownZone, zonesOf } from '../model/zones.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
-import { blank, cacheSettings, refuseNotYet } from './cache-settings.ts';
+import { blank, cacheSettings, groupsStand, refuseNotYet } from './cache-settings.ts';
 import { creationNotes } from './creation-notes.ts';
 import { answerCluster } from './describe-caches.ts';
 import { chooseEngine } from './engine-choice.ts';
@@ -41,9 +41,10 @@ export const createCacheCluster =
       await checkFree(deps, context, id, zones.length);
       const isReplicating = desired.engine !== 'memcached';
       const changes: Change[] = [
+        ...groupsStand(row),
         { put: 'resource', row },
         ...(isReplicating ? [onlyNodeGroup(row)] : []),
-        ...creationNotes(row, note, deps.clock.now()),
+        ...creationNotes(row, { note, now: deps.clock.now() }),
         enqueue(deps, 'create-cache', row, { zones }),
       ];
       return { changes, result: row };

@@ -17,7 +17,7 @@ import { ServiceError } from '../model/service-errors.ts';
 import { parseTags } from '../model/tags.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
-import { cacheSettings, refuseNotYet } from './cache-settings.ts';
+import { cacheSettings, groupsStand, refuseNotYet } from './cache-settings.ts';
 import { creationNotes } from './creation-notes.ts';
 import { answerGroup } from './describe-caches.ts';
 import { chooseEngine } from './engine-choice.ts';
@@ -54,6 +54,7 @@ export const createReplicationGroup =
       const clusters = newMembers(group, plan);
       await checkFree(deps, context, id, clusters);
       const changes: Change[] = [
+        ...groupsStand(group),
         { put: 'resource', row: group },
         ...clusters.map((row): Change => ({ put: 'resource', row })),
         ...plan.nodeGroups.map(
@@ -69,7 +70,11 @@ export const createReplicationGroup =
             },
           }),
         ),
-        ...creationNotes(group, note, deps.clock.now()),
+        ...creationNotes(group, {
+          note,
+          asksForEncryption: input.AtRestEncryptionEnabled ?? false,
+          now: deps.clock.now(),
+        }),
         enqueue(deps, 'create-cache', group),
       ];
       return { changes, result: { group, clusters } };

@@ -14,13 +14,13 @@ import { refuseNotYet } from './cache-settings.ts';
 import {
   answerCluster,
   answerGroup,
+  membersOf,
   requireCacheCluster,
   requireReplicationGroup,
 } from './describe-caches.ts';
 import { enqueue } from './enqueue.ts';
 import { nextVersion } from './group-row.ts';
 
-const membersMax = 3_000;
 /** What can be deleted: a cache that could not be made, too. */
 const deletable = ['available', 'create-failed'];
 
@@ -36,7 +36,7 @@ export const deleteReplicationGroup =
           'InvalidReplicationGroupState',
           `Replication group ${id} is ${group.status}; it can be deleted when it is available.`,
         );
-      const members = await membersOf(deps, group);
+      const members = await membersOf(deps.store, group);
       const retained = input.RetainPrimaryCluster ? await retainedMember(deps, group) : null;
       const row = nextVersion(group, deps.clock.now(), { status: 'deleting' });
       const changes: Change[] = [
@@ -54,11 +54,6 @@ export const deleteReplicationGroup =
 
 const deleting = (deps: ActionDeps, cluster: CacheCluster): CacheCluster =>
   nextVersion(cluster, deps.clock.now(), { status: 'deleting' });
-
-async function membersOf(deps: ActionDeps, group: ReplicationGroup): Promise<CacheCluster[]> {
-  const referrers = await deps.store.referrers(group, membersMax);
-  return referrers.filter((row): row is CacheCluster => row.kind === 'cache-cluster');
-}
 
 /** The member that RetainPrimaryCluster keeps. */
 async function retainedMember(deps: ActionDeps, group: ReplicationGroup): Promise<string> {

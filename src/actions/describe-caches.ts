@@ -38,7 +38,16 @@ export async function requireCacheCluster(store: Store, scope: Scope, id: string
   return cluster;
 }
 
-/** The rows of several groups in four reads. */
+/** More than a group may have: 500 node groups of six. */
+const membersMax = 3_000;
+
+/** The member clusters of a group, ordered by id. */
+export async function membersOf(store: Store, group: ReplicationGroup): Promise<CacheCluster[]> {
+  const referrers = await store.referrers(group, membersMax);
+  return referrers.filter((row): row is CacheCluster => row.kind === 'cache-cluster');
+}
+
+/** The rows of several groups in three reads. */
 export async function readGroupRows(store: Store, groups: readonly ReplicationGroup[]): Promise<GroupRows[]> {
   const incarnations = groups.map((group) => group.incarnation);
   const [nodeGroups, nodes, endpoints] = await Promise.all([
@@ -46,8 +55,6 @@ export async function readGroupRows(store: Store, groups: readonly ReplicationGr
     store.nodesOf(incarnations),
     store.endpointsOf(incarnations),
   ]);
-  const byCache = <T extends { readonly cacheIncarnation: string }>(rows: readonly T[]) =>
-    Map.groupBy(rows, (row) => row.cacheIncarnation);
   const [groupsOf, nodesOf, endpointsOf] = [byCache(nodeGroups), byCache(nodes), byCache(endpoints)];
   return groups.map((group) => ({
     group,
@@ -63,25 +70,33 @@ export async function readClusterRows(
   clusters: readonly CacheCluster[],
 ): Promise<ClusterRows[]> {
   const groupIds = new Set(clusters.flatMap((cluster) => cluster.desired.replicationGroupId ?? []));
-  const groups = new Map<string, ReplicationGroup>();
   const [first] = clusters;
-  for (const id of groupIds) {
-    const group = first && (await store.resource(groupKey(first, 'replication-group', id)));
-    if (group) groups.set(id, group);
-  }
-  const cacheOf = (cluster: CacheCluster) =>
-    groups.get(cluster.desired.replicationGroupId ?? '')?.incarnation ?? cluster.incarnation;
+  if (!first) return [];
+  const found = await Promise.all(
+    [...groupIds].map((id) => store.resource(groupKey(first, 'replication-group', id))),
+  );
+  const groups = new Map(found.flatMap((group) => (group ? [[group.id, group]] : [])));
+  const groupOf = (cluster: CacheCluster) => groups.get(cluster.desired.replicationGroupId ?? '') ?? null;
+  const cacheOf = (cluster: CacheCluster) => (groupOf(cluster) ?? cluster).incarnation;
   const incarnations = [...new Set(clusters.map(cacheOf))];
   const [nodes, endpoints] = await Promise.all([
     store.nodesOf(incarnations),
     store.endpointsOf(incarnations),
   ]);
+  const [nodesOf, endpointsOf] = [
+    Map.groupBy(nodes, (node) => `${node.cacheIncarnation} ${node.cacheClusterId}`),
+    byCache(endpoints),
+  ];
   return clusters.map((cluster) => ({
     cluster,
-    group: groups.get(cluster.desired.replicationGroupId ?? '') ?? null,
-    nodes: nodes.filter((node) => node.cacheClusterId === cluster.id),
-    endpoints: endpoints.filter((endpoint) => endpoint.cacheIncarnation === cacheOf(cluster)),
+    group: groupOf(cluster),
+    nodes: nodesOf.get(`${cacheOf(cluster)} ${cluster.id}`) ?? [],
+    endpoints: endpointsOf.get(cacheOf(cluster)) ?? [],
   }));
+}
+
+function byCache<T extends { readonly cacheIncarnation: string }>(rows: readonly T[]): Map<string, T[]> {
+  return Map.groupBy(rows, (row) => row.cacheIncarnation);
 }
 
 export async function answerGroup(deps: ActionDeps, group: ReplicationGroup) {
@@ -99,10 +114,10 @@ export const describeReplicationGroups =
   async (input, context) => {
     if (input.ReplicationGroupId !== undefined) {
       const id = parseReference(input.ReplicationGroupId, 'ReplicationGroupId');
-      return holdWhileChanging(deps, context, async () => {
-        const group = await requireReplicationGroup(deps.store, context, id);
-        return { status: group.status, answer: { ReplicationGroups: [await answerGroup(deps, group)] } };
-      });
+      const group = await holdWhileChanging(deps, context, () =>
+        requireReplicationGroup(deps.store, context, id),
+      );
+      return { ReplicationGroups: [await answerGroup(deps, group)] };
     }
     const scope = { account: context.account, region: context.region, kind: 'replication-group' } as const;
     const page = await describePage(deps.store, scope, input);
@@ -119,13 +134,10 @@ export const describeCacheClusters =
     const withNodes = input.ShowCacheNodeInfo ?? false;
     if (input.CacheClusterId !== undefined) {
       const id = parseReference(input.CacheClusterId, 'CacheClusterId');
-      return holdWhileChanging(deps, context, async () => {
-        const cluster = await requireCacheCluster(deps.store, context, id);
-        return {
-          status: cluster.status,
-          answer: { CacheClusters: [await answerCluster(deps, cluster, withNodes)] },
-        };
-      });
+      const cluster = await holdWhileChanging(deps, context, () =>
+        requireCacheCluster(deps.store, context, id),
+      );
+      return { CacheClusters: [await answerCluster(deps, cluster, withNodes)] };
     }
     const { limit, fromKey: after } = parsePage(input);
     const found = await deps.store.resources(

@@ -9,7 +9,7 @@ import { ServiceError } from '../model/service-errors.ts';
 import { parseZone } from '../model/zones.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
-import { notYet, refuseNotYet } from './cache-settings.ts';
+import { groupsStand, notYet, refuseNotYet } from './cache-settings.ts';
 import { requireAvailableCluster } from './cache-state.ts';
 import { answerCluster, requireCacheCluster } from './describe-caches.ts';
 import { enqueue } from './enqueue.ts';
@@ -86,7 +86,7 @@ async function plan(
     },
     observed: { ...cluster.observed, ...parameters?.observed },
   });
-  const changes: Change[] = [{ put: 'resource', row }, ...(parameters?.changes ?? [])];
+  const changes: Change[] = [...groupsStand(row), { put: 'resource', row }, ...(parameters?.changes ?? [])];
   if (isNow)
     changes.push(
       enqueue(deps, 'resize-memcached', cluster, {

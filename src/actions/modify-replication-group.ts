@@ -4,13 +4,18 @@ import type {
   ModifyReplicationGroupResult,
 } from '@aws-sdk/client-elasticache';
 import { parseDescription, parseReference } from '../model/identifiers.ts';
-import type { CacheObserved, ReplicationGroup, ReplicationGroupDesired } from '../model/resource.ts';
+import type {
+  CacheObserved,
+  CacheSettings,
+  ReplicationGroup,
+  ReplicationGroupDesired,
+} from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
-import { notYet, refuseNotYet } from './cache-settings.ts';
+import { groupsStand, notYet, refuseNotYet } from './cache-settings.ts';
 import { requireAvailableGroup } from './cache-state.ts';
-import { answerGroup, requireReplicationGroup } from './describe-caches.ts';
+import { answerGroup, membersOf, requireReplicationGroup } from './describe-caches.ts';
 import { nextVersion } from './group-row.ts';
 import { changeParameterGroup } from './modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from './modify-settings.ts';
@@ -79,14 +84,36 @@ async function plan(
   const isNamed = Object.keys(changed).length > 0 || asked !== undefined;
   if (!isNamed) throw combination('No modifications were requested');
   if (isUnchanged(group.desired, changed) && !parameters) return { changes: [], result: group };
-  const desired = {
-    ...group.desired,
-    ...changed,
+  const shared = {
+    ...settings,
     ...(parameters ? { parameterGroupName: parameters.parameterGroupName } : {}),
   };
+  const desired = { ...group.desired, ...changed, ...shared };
   const observed: CacheObserved = { ...group.observed, ...parameters?.observed };
   const row = nextVersion(group, deps.clock.now(), { desired, observed });
-  return { changes: [{ put: 'resource', row }, ...(parameters?.changes ?? [])], result: row };
+  return {
+    changes: [
+      ...groupsStand(row),
+      { put: 'resource', row },
+      ...(await changedMembers(deps, group, shared)),
+      ...(parameters?.changes ?? []),
+    ],
+    result: row,
+  };
+}
+
+/** Members hold copies of their group's settings: what they refer to must not be deleted, what they left may be. */
+async function changedMembers(
+  deps: ActionDeps,
+  group: ReplicationGroup,
+  shared: Partial<Omit<CacheSettings, 'engine'>>,
+): Promise<Change[]> {
+  if (Object.keys(shared).length === 0) return [];
+  const now = deps.clock.now();
+  return (await membersOf(deps.store, group)).map((member) => ({
+    put: 'resource',
+    row: nextVersion(member, now, { desired: { ...member.desired, ...shared } }),
+  }));
 }
 
 async function snapshotting(

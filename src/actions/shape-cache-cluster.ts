@@ -4,6 +4,7 @@ import type {
   CacheNode as ApiCacheNode,
   PendingModifiedValues,
 } from '@aws-sdk/client-elasticache';
+import { reportedVersion } from '../catalog/engine-versions.ts';
 import { buildArn } from '../model/arns.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { CacheCluster, CacheObserved, CacheSettings, ReplicationGroup } from '../model/resource.ts';
@@ -36,13 +37,14 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
   const configurationEndpoint =
     isMemcached && isCreated ? shapeEndpoint(configuration, options.dnsZone) : undefined;
   const topic = settings.notificationTopic;
+  const waiting = nodesToReboot(rows);
   return {
     CacheClusterId: cluster.id,
     ...(configurationEndpoint ? { ConfigurationEndpoint: configurationEndpoint } : {}),
     ClientDownloadLandingPage: '',
     CacheNodeType: settings.cacheNodeType,
     Engine: settings.engine,
-    EngineVersion: observed.runningVersion ?? settings.engineVersion,
+    EngineVersion: reportedVersion(settings.engine, settings.engineVersion, observed.runningVersion),
     CacheClusterStatus: cluster.status,
     NumCacheNodes: cluster.desired.numCacheNodes,
     PreferredAvailabilityZone: cluster.desired.preferredAvailabilityZone,
@@ -56,8 +58,8 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     })),
     CacheParameterGroup: {
       CacheParameterGroupName: settings.parameterGroupName,
-      ParameterApplyStatus: observed.parameterApplyStatus,
-      CacheNodeIdsToReboot: [...observed.cacheNodeIdsToReboot],
+      ParameterApplyStatus: parameterStatus(observed, waiting.length > 0),
+      CacheNodeIdsToReboot: waiting,
     },
     CacheSubnetGroupName: settings.subnetGroupName,
     ...(options.withNodes && isCreated ? { CacheNodes: shapeNodes(rows, options.dnsZone) } : {}),
@@ -77,6 +79,18 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
   };
 }
 
+/** A group's row holds the ids of its members that wait; the only node of a member is `0001`. */
+function nodesToReboot({ cluster, group }: ClusterRows): string[] {
+  if (!group) return [...cluster.observed.cacheNodeIdsToReboot];
+  return group.observed.cacheNodeIdsToReboot.includes(cluster.id) ? ['0001'] : [];
+}
+
+/** Of one member or node: another one's pending reboot is not its own. */
+function parameterStatus({ parameterApplyStatus: ofCache }: CacheObserved, isWaiting: boolean) {
+  if (isWaiting) return 'pending-reboot';
+  return ofCache === 'pending-reboot' ? 'in-sync' : ofCache;
+}
+
 function shapePending(cluster: CacheCluster): PendingModifiedValues {
   const { pending } = cluster.desired;
   return {
@@ -91,6 +105,8 @@ function shapePending(cluster: CacheCluster): PendingModifiedValues {
 
 /** Nodes that are being made are shown without endpoint: nobody serves there yet. */
 function shapeNodes(rows: ClusterRows, dnsZone: string | null): ApiCacheNode[] {
+  const { observed } = rows.group ?? rows.cluster;
+  const waiting = nodesToReboot(rows);
   return rows.nodes
     .filter((node) => node.intent !== 'deleted')
     .map((node) => {
@@ -101,7 +117,7 @@ function shapeNodes(rows: ClusterRows, dnsZone: string | null): ApiCacheNode[] {
         CacheNodeStatus: node.status,
         CacheNodeCreateTime: new Date(node.createdAt),
         ...(endpoint ? { Endpoint: endpoint } : {}),
-        ParameterGroupStatus: (rows.group ?? rows.cluster).observed.parameterApplyStatus,
+        ParameterGroupStatus: parameterStatus(observed, waiting.includes(node.cacheNodeId)),
         CustomerAvailabilityZone: node.availabilityZone,
       };
     });

@@ -25,7 +25,12 @@ export const snapshotRetentionMax = 35;
 export const subnetsPerGroupMax = 20;
 
 export const quotas = {
-  nodesPerRegion: { limit: 300, code: 'NodeQuotaForCustomerExceeded', counted: 'cache nodes in this region' },
+  // AWS's own default is 300, raised on request; nobody can be asked here, and one large cluster may have 500.
+  nodesPerRegion: {
+    limit: 5_000,
+    code: 'NodeQuotaForCustomerExceeded',
+    counted: 'cache nodes in this region',
+  },
   memcachedNodesPerCluster: {
     limit: memcachedNodesMax,
     code: 'NodeQuotaForClusterExceeded',

@@ -44,6 +44,9 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return confirmPrimary(context, facts, node(act.node));
     case 'follow':
       return follow(context, facts, node(act.node), node(act.primary));
+    case 'doubt':
+      await updateNode(context.fleet, act.node, (row) => (row.synced ? { ...row, synced: false } : row));
+      return;
     case 'confirm-synced':
       return confirm(context, node(act.node), node(act.primary));
     case 'restore-lead':

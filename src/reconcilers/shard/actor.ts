@@ -27,8 +27,8 @@ export interface ShardActor {
 
 /** While something is waited for: engines take a moment to load, to sync, to come back. */
 const waitMs = { first: 5, max: 500 } as const;
-/** With nothing to do: only in case that every wake-up was missed. */
-const idleMs = 10_000;
+/** With nothing to do: notices a replica that is filled anew, and whatever else nobody told. */
+const idleMs = 2_000;
 
 export function createShardActor(
   context: ShardContext,

@@ -10,7 +10,7 @@ import {
   recoveringNodes,
 } from '../../catalog/events.ts';
 import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
-import { startNode } from '../../fleet/start-node.ts';
+import { startNode, updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { retryDelayMs } from '../../platform/retry.ts';
 import type { Change } from '../../store/contract.ts';
@@ -52,7 +52,12 @@ export async function bringUp(
   starts.set(node.incarnation, fleet.clock.monotonic());
   const started = await fleet.store.node(node.incarnation);
   if (started) monitor.watch(started);
-  if (follow === null && facts.view.clusterMode === 'disabled') await recovered(context, node);
+  if (follow !== null) return;
+  // It leads, and the others take its data anew: nothing that was confirmed of them holds any longer.
+  for (const { node: other } of facts.view.members)
+    if (other !== node && other.synced)
+      await updateNode(fleet, other.incarnation, (row) => ({ ...row, synced: false }));
+  await recovered(context, node);
 }
 
 function fail(

@@ -28,6 +28,8 @@ export type ShardAct =
   | { readonly kind: 'confirm-primary'; readonly node: string }
   /** Make a living node follow the primary. */
   | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
+  /** The replica is being filled anew: what was confirmed of it holds no longer. */
+  | { readonly kind: 'doubt'; readonly node: string }
   /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
   | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
   /** Let a living copy feed the old primary, which then takes the lead again (automatic failover disabled). */
@@ -303,7 +305,8 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
   if (!isAnswering(primary)) return null;
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
     return { kind: 'follow', node, primary: leader };
-  if (member.engine.isLoading || member.engine.isSyncing) return `${name(member)} is loading the data`;
+  if (member.engine.isLoading || member.engine.isSyncing)
+    return member.node.synced ? { kind: 'doubt', node } : `${name(member)} is loading the data`;
   if (!member.node.synced) return { kind: 'confirm-synced', node, primary: leader };
   return null;
 }
@@ -319,6 +322,8 @@ function describe(view: ShardView, act: ShardAct): string {
       return `${of(act.node)} is told to follow ${of(act.primary)}`;
     case 'confirm-synced':
       return `${of(act.node)} is asked whether it holds all data`;
+    case 'doubt':
+      return `${of(act.node)} is filled anew`;
     case 'fence':
       return `${of(act.node)} hangs and is killed`;
     case 'end':

@@ -76,7 +76,7 @@ async function askEngine(
 ): Promise<EngineFacts | null> {
   try {
     const connection = await fleet.connections.of(node);
-    const text = await connection.callWithin(deadlineMs, 'INFO');
+    const text = await connection.callWithin(deadlineMs, 'INFO', 'server', 'replication', 'persistence');
     const info = parseInfo(String(text));
     // Somebody else's process at this address is no news of ours.
     if (info.pid !== node.handle?.pid) return null;
