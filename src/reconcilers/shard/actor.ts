@@ -60,6 +60,13 @@ export function createShardActor(
     onReport(actor);
   }
 
+  /** Its primary stands, so that the endpoints may be bound whatever else is to be done. */
+  function isLed({ view }: ShardFacts): boolean {
+    const { currentPrimary, targetPrimary } = view.shard;
+    const leader = view.members.find((member) => member.node.incarnation === currentPrimary);
+    return !view.isForming && currentPrimary === targetPrimary && leader?.engine?.role === 'primary';
+  }
+
   function decide(facts: ShardFacts): ShardDecision {
     return key.nodeGroupId === null ? decideMemcached(facts.view.members) : decideShard(facts.view);
   }
@@ -75,10 +82,9 @@ export function createShardActor(
     const decision = decide(facts);
     tell(decision.acts.length > 0 ? { ...decision, isSettled: false } : decision);
     if (decision.acts.length > 0) {
-      // Endpoints do not wait for a node that starts.
       const work = decision.acts.map((act) => performAct(context, facts, act));
-      if (decision.acts.every((act) => act.kind === 'start') && !facts.view.isForming)
-        work.push(bindEndpoints(context, facts));
+      // Endpoints do not wait for a node that starts or is asked about its data.
+      if (isLed(facts)) work.push(bindEndpoints(context, facts));
       const results = await Promise.allSettled(work);
       const failures = results.filter((result) => result.status === 'rejected');
       for (const failure of failures)

@@ -1,6 +1,7 @@
 /** What promotion and following mean in cluster mode, where the engines keep roles by themselves. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineConnection } from '../../engines/valkey/client.ts';
+import { failOver, followPrimary, switchOver } from '../../engines/valkey/cluster-failover.ts';
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import { readInfo } from '../../engines/valkey/info.ts';
 import { busPortOf } from '../../fleet/launch.ts';
@@ -10,24 +11,25 @@ import type { ShardContext } from './context.ts';
 
 const switchoverDeadlineMs = 5_000;
 
-/** How long a vote may take before the replica takes the slots without one. */
+/** How long a vote may take before the replica takes the slots without one; one takes 8-33 ms. */
 const voteMs = 100;
 
 /**
  * The primary is dead: its replica takes its slots. With a vote first where the other primaries can give one, since a
- * voted epoch cannot collide; without one when nobody answers in time.
+ * voted epoch cannot collide; without one when there is no majority, or nobody answers in time.
  */
 export async function clusterTakeOver(
   context: ShardContext,
   node: CacheNode,
   connection: EngineConnection,
 ): Promise<void> {
-  const others = await context.fleet.store.nodeGroupsOf([node.cacheIncarnation]);
-  if (others.length > 2) {
-    await connection.call('CLUSTER', 'FAILOVER', 'FORCE');
+  const shards = await context.fleet.store.nodeGroupsOf([node.cacheIncarnation]);
+  // Of two primaries one is dead: no majority is left.
+  if (shards.length > 2) {
+    await failOver(connection, 'vote');
     if (await leadsWithin(connection, voteMs)) return;
   }
-  await connection.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+  await failOver(connection, 'alone');
   if (!(await leadsWithin(connection, switchoverDeadlineMs)))
     throw new Error(`${node.cacheClusterId} was told to take over and does not lead`);
 }
@@ -38,10 +40,15 @@ export async function clusterSwitchover(
   from: CacheNode,
   to: CacheNode,
 ): Promise<void> {
-  const connection = await context.fleet.connections.of(to);
-  await connection.call('CLUSTER', 'FAILOVER');
+  const [primary, replica] = await Promise.all([
+    context.fleet.connections.of(from),
+    context.fleet.connections.of(to),
+  ]);
+  const hasBegun = await switchOver(primary, replica);
   faultPoint('cluster-switchover:asked');
-  if (!(await leadsWithin(connection, switchoverDeadlineMs)))
+  if (!hasBegun)
+    throw new Error(`${from.cacheClusterId} does not count ${to.cacheClusterId} as its replica yet`);
+  if (!(await leadsWithin(replica, switchoverDeadlineMs)))
     throw new Error(`${to.cacheClusterId} did not take over from ${from.cacheClusterId} in time`);
 }
 
@@ -56,9 +63,9 @@ export async function clusterFollow(
   ]);
   const id = String(await leader.call('CLUSTER', 'MYID'));
   try {
-    await connection.call('CLUSTER', 'REPLICATE', id);
+    await followPrimary(connection, id);
   } catch (error) {
-    // A node that has lost its file knows nobody: introduce it, and follow in the next pass.
+    // A node that is new, or has lost its file, knows nobody: introduce it, and let it follow in the next pass.
     if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
     await connection.call('CLUSTER', 'MEET', primary.address, primary.port, busPortOf(primary.port));
   }
