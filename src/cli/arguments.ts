@@ -26,6 +26,9 @@ export interface Command {
   run(argv: string[]): Promise<number>;
 }
 
+/** Another Limber uses the data directory: `up --detach` then asks that one whether it is healthy. */
+export const heldExitCode = 4;
+
 export type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
 /** Which data directory is meant; every command that looks at a Limber takes it. */

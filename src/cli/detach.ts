@@ -3,25 +3,39 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CommandFailed } from './arguments.ts';
+import { CommandFailed, heldExitCode } from './arguments.ts';
 import { welcome } from './banner.ts';
 import { lastWords, openLog } from './log-file.ts';
-import { askHealth, readStartRecord } from './start-record.ts';
+import { askHealth, findLimber, readStartRecord } from './start-record.ts';
 import type { UpOptions } from './up-options.ts';
 
 const pollMs = 20;
 /** Healthy after 0.1-0.4 s as a rule; a machine that comes back with hundreds of nodes takes longer. A judgement. */
 const healthyWithinMs = 60_000;
+const otherWithinMs = 10_000;
 
 export async function startDetached(options: UpOptions): Promise<number> {
   const { dataDirectory, pool, dnsZone } = options;
-  const { port } = await launchDetached(options);
+  const { pid, port, isNew } = await launchDetached(options);
+  if (!isNew) {
+    console.log(`${alreadyRuns(dataDirectory, pid, port)}.`);
+    return 0;
+  }
   console.log(await welcome({ port, dataDirectory, pool, dnsZone, isInForeground: false }));
   return 0;
 }
 
-/** Resolves when the new Limber is healthy. Throws `CommandFailed` with its last words; it does not run then. */
-export async function launchDetached(options: UpOptions): Promise<{ pid: number; port: number }> {
+export function alreadyRuns(dataDirectory: string, pid: number, port: number): string {
+  return `Limber already runs with the data directory ${dataDirectory} (pid ${pid}, http://127.0.0.1:${port})`;
+}
+
+/**
+ * Resolves when the new Limber is healthy, or (`isNew` false) the one that somebody else has just started with this
+ * data directory. Throws `CommandFailed` with its last words; it does not run then.
+ */
+export async function launchDetached(
+  options: UpOptions,
+): Promise<{ pid: number; port: number; isNew: boolean }> {
   const log = openLog(options.dataDirectory);
   let child: ChildProcess;
   try {
@@ -44,9 +58,11 @@ export async function launchDetached(options: UpOptions): Promise<{ pid: number;
     const outcome = await Promise.race([exited, untilHealthy(child, options.dataDirectory)]);
     if (typeof outcome !== 'string') {
       child.unref();
-      return outcome;
+      return { ...outcome, isNew: true };
     }
     child.kill('SIGTERM');
+    const other = child.exitCode === heldExitCode ? await untilOtherServes(options.dataDirectory) : null;
+    if (other) return { ...other, isNew: false };
     const words = lastWords(log.path, log.size);
     throw new CommandFailed(
       `Limber did not start (${outcome})${words ? `:\n${words}` : ''}\nIts log: ${log.path}`,
@@ -75,4 +91,15 @@ async function untilHealthy(child: ChildProcess, dataDirectory: string) {
     await delay(pollMs);
   }
   return `not healthy within ${healthyWithinMs / 1000} s`;
+}
+
+/** It holds the data directory, but may still be starting. */
+async function untilOtherServes(dataDirectory: string) {
+  const untilMs = performance.now() + otherWithinMs;
+  for (;;) {
+    const { kind, record } = await findLimber(dataDirectory);
+    if (kind === 'serving') return { pid: record.pid, port: record.port };
+    if (performance.now() > untilMs) return null;
+    await delay(pollMs);
+  }
 }

@@ -28,7 +28,13 @@ export async function run(argv: string[]): Promise<number> {
     pool: presence.kind === 'stopped' ? pool : presence.record.pool,
   };
   const findings: Finding[] = [];
-  for (const find of [findInstallation, findPorts, findLimits, findSurvivors]) {
+  const finders: ((examined: Examined) => Promise<Finding[]>)[] = [
+    findInstallation,
+    findPorts,
+    findLimits,
+    findSurvivors,
+  ];
+  for (const find of finders) {
     const found = await find(examined);
     findings.push(...found);
     if (!values.json) for (const finding of found) console.log(lineOf(finding));

@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 import { probeAddress } from '../endpoints/port-probe.ts';
 import { version } from '../platform/version.ts';
 import { type RunningServer, startServer } from '../server.ts';
-import { CommandFailed, defaultDataDirectory } from './arguments.ts';
+import { CommandFailed, defaultDataDirectory, heldExitCode } from './arguments.ts';
 import { welcome } from './banner.ts';
 import { keepLogSmall } from './log-file.ts';
 import { writeStartRecord } from './start-record.ts';
@@ -81,7 +81,7 @@ async function explain(error: unknown, { port }: UpOptions): Promise<unknown> {
     const holder = typeof probe === 'object' && 'inUse' in probe ? probe.inUse : `port ${port} is taken`;
     return new CommandFailed(`${holder}. Stop that, or choose another port: --port N`, { cause: error });
   }
-  if (name === 'StoreLocked' || name === 'StoreUnavailable')
-    return new CommandFailed(message, { cause: error });
+  if (name === 'StoreLocked') return new CommandFailed(message, { cause: error, exitCode: heldExitCode });
+  if (name === 'StoreUnavailable') return new CommandFailed(message, { cause: error });
   return error;
 }

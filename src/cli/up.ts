@@ -2,9 +2,9 @@ import { defaultPool } from '../endpoints/addresses.ts';
 import { probeAddress } from '../endpoints/port-probe.ts';
 import { defaultSettings } from '../fleet/settings.ts';
 import { logLevels } from '../platform/log.ts';
-import { CommandFailed, dataOption, readArguments } from './arguments.ts';
+import { CommandFailed, dataOption, heldExitCode, readArguments } from './arguments.ts';
 import { limberCommand } from './command-line.ts';
-import { startDetached } from './detach.ts';
+import { alreadyRuns, startDetached } from './detach.ts';
 import { serve } from './serve.ts';
 import { askHealth, findLimber } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
@@ -22,7 +22,8 @@ Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, whic
   --log-level L  ${logLevels.join(', ')} (default info; on a terminal warn)
 
 LIMBER_SETTINGS changes limits, as JSON: ${JSON.stringify({ hangAfterMs: defaultSettings.hangAfterMs })}
-Ends cleanly on Ctrl-C and SIGTERM. Exit code 1: it could not start, 2: wrong use.`;
+Ends cleanly on Ctrl-C and SIGTERM. Exit code 1: it could not start, 2: wrong use,
+4: another Limber uses the data directory.`;
 
 export async function run(argv: string[]): Promise<number> {
   const { values } = readArguments(argv, {
@@ -39,9 +40,13 @@ export async function run(argv: string[]): Promise<number> {
   const presence = await findLimber(dataDirectory);
   if (presence.kind !== 'stopped') {
     const { pid, port } = presence.record;
-    const runs = `Limber already runs with the data directory ${dataDirectory} (pid ${pid}, http://127.0.0.1:${port})`;
-    if (presence.kind === 'silent') throw new CommandFailed(`${runs}, but does not answer`);
-    if (!detach) throw new CommandFailed(`${runs}. To stop it: ${limberCommand(dataDirectory, 'down')}`);
+    const runs = alreadyRuns(dataDirectory, pid, port);
+    const exitCode = heldExitCode;
+    if (presence.kind === 'silent') throw new CommandFailed(`${runs}, but does not answer`, { exitCode });
+    if (!detach) {
+      const stop = limberCommand(dataDirectory, 'down');
+      throw new CommandFailed(`${runs}. To stop it: ${stop}`, { exitCode });
+    }
     console.log(`${runs}.`);
     return 0;
   }

@@ -7,7 +7,10 @@ import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
 /** Valkey and Redis, their cluster bus, Memcached: ElastiCache's default ports. */
 const cachePorts = [6379, 16379, 11211];
 
-export async function findPorts({ presence, port, pool }: Examined): Promise<Finding[]> {
+export async function findPorts(
+  { presence, port, pool }: Examined,
+  ports: readonly number[] = cachePorts,
+): Promise<Finding[]> {
   const api =
     presence.kind === 'serving'
       ? ok('API port', `Limber serves on 127.0.0.1:${presence.record.port} (pid ${presence.record.pid})`)
@@ -18,7 +21,7 @@ export async function findPorts({ presence, port, pool }: Examined): Promise<Fin
             `Look at its log; kill -9 ${presence.record.pid} ends it, caches go on.`,
           )
         : await findApiPort(port);
-  return [api, await findCachePorts(pool)];
+  return [api, await findCachePorts(pool, ports)];
 }
 
 async function findApiPort(port: number): Promise<Finding> {
@@ -31,15 +34,14 @@ async function findApiPort(port: number): Promise<Finding> {
 }
 
 /** Probed on an address that Limber gives to nobody, so that only a listener on all addresses is in the way. */
-async function findCachePorts(cidr: string): Promise<Finding> {
+async function findCachePorts(cidr: string, ports: readonly number[]): Promise<Finding> {
   const subject = 'cache ports';
   const address = lastAddress(cidr);
-  const probes = await Promise.all(cachePorts.map((port) => probeAddress(address, port)));
+  const probes = await Promise.all(ports.map((port) => probeAddress(address, port)));
   const problems = probes.flatMap((probe) =>
     probe === 'free' ? [] : ['inUse' in probe ? probe.inUse : probe.unusable],
   );
-  if (problems.length === 0)
-    return ok(subject, `${cachePorts.join(', ')} are free on the addresses in ${cidr}`);
+  if (problems.length === 0) return ok(subject, `${ports.join(', ')} are free on the addresses in ${cidr}`);
   return warn(
     subject,
     problems.join('; '),
