@@ -5,13 +5,13 @@ import type { Change } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardFacts } from './observe.ts';
 
-/** True when this shard's members are the ones to bind the endpoint. */
-function isOurs(facts: ShardFacts, endpoint: Endpoint): boolean {
+/** True when this shard's members are the ones to bind the endpoint. `first`: the id of the cache's first shard. */
+function isOurs(facts: ShardFacts, endpoint: Endpoint, first: string | undefined): boolean {
   if (endpoint.purpose === 'node') return false;
   const { members, shard, clusterMode } = facts.view;
   if (clusterMode === 'disabled') return true;
   // The configuration endpoint of a cluster: bound by one node of any shard. Nobody yet: the first shard's.
-  if (endpoint.holder === null) return shard.nodeGroupId === '0001';
+  if (endpoint.holder === null) return shard.nodeGroupId === first;
   return members.some((member) => member.node.incarnation === endpoint.holder);
 }
 
@@ -24,7 +24,11 @@ export async function bindEndpoints(
   facts: ShardFacts,
   primary: string | null = null,
 ): Promise<void> {
-  const endpoints = facts.endpoints.filter((endpoint) => isOurs(facts, endpoint));
+  const { cacheIncarnation } = facts.view.shard;
+  // Users may number node groups as they like.
+  const isUnbound = facts.endpoints.some(({ purpose, holder }) => purpose !== 'node' && holder === null);
+  const [first] = isUnbound ? await context.fleet.store.nodeGroupsOf([cacheIncarnation]) : [];
+  const endpoints = facts.endpoints.filter((endpoint) => isOurs(facts, endpoint, first?.nodeGroupId));
   if (endpoints.length === 0) return;
   const holders = facts.view.members.map((member): Holder => {
     const { node, engine } = member;
