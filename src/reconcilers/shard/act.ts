@@ -49,6 +49,8 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return;
     case 'confirm-synced':
       return confirm(context, node(act.node), node(act.primary));
+    case 'lend-lead':
+      return lendLead(context, node(act.node));
     case 'restore-lead':
       return restoreLead(context, facts.cache, node(act.from), node(act.to));
     default:
@@ -135,6 +137,9 @@ async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: Ca
       : [],
   );
   faultPoint('failover:confirmed');
+  // It may have led before without taking writes, for another one's sake.
+  const connection = await context.fleet.connections.of(node);
+  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
   if (before) await updateNode(context.fleet, before.incarnation, (row) => ({ ...row, role: 'replica' }));
 }
@@ -161,6 +166,13 @@ async function confirm(context: ShardContext, node: CacheNode, primary: CacheNod
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true, role: 'replica' }));
 }
 
+async function lendLead(context: ShardContext, node: CacheNode): Promise<void> {
+  const connection = await context.fleet.connections.of(node);
+  await refuseWrites(connection);
+  await promote(connection);
+  faultPoint('restore-lead:source-leads');
+}
+
 /**
  * Automatic failover is disabled and the primary came back as a replica of a living copy. The copy leads, refusing
  * every client's write, until the primary holds all its data; then the primary leads again. Whoever dies in between:
@@ -172,13 +184,11 @@ async function restoreLead(
   from: CacheNode,
   to: CacheNode,
 ): Promise<void> {
+  await lendLead(context, from);
   const [source, former] = await Promise.all([
     context.fleet.connections.of(from),
     context.fleet.connections.of(to),
   ]);
-  await refuseWrites(source);
-  await promote(source);
-  faultPoint('restore-lead:source-leads');
   await replicateFrom(former, from);
   const deadline = context.fleet.clock.monotonic() + 30_000;
   while ((await confirmSynced(source, [to], confirmDeadlineMs)).length === 0) {

@@ -4,7 +4,7 @@
  */
 import { performAct } from './act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
-import { decideShard, type ShardDecision } from './decide.ts';
+import { decideShard, type ShardAct, type ShardDecision } from './decide.ts';
 import { decideMemcached } from './decide-memcached.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
@@ -30,6 +30,11 @@ const waitMs = { first: 5, max: 500 } as const;
 /** With nothing to do: notices a replica that is filled anew, and whatever else nobody told. */
 const idleMs = 2_000;
 
+/** Nobody waits for these: a primary may die meanwhile, and that must be seen at once. */
+function takesTime(act: ShardAct): act is ShardAct & { readonly node: string } {
+  return act.kind === 'start' || act.kind === 'confirm-synced' || act.kind === 'end' || act.kind === 'follow';
+}
+
 export function createShardActor(
   context: ShardContext,
   key: ShardKey,
@@ -43,6 +48,7 @@ export function createShardActor(
   let wakeAgain = false;
   let pauseMs: number = waitMs.first;
   let running: Promise<void> = Promise.resolve();
+  const beside = new Map<string, Promise<void>>();
 
   function sleep(ms: number): void {
     if (isStopped) return;
@@ -71,6 +77,33 @@ export function createShardActor(
     return key.nodeGroupId === null ? decideMemcached(facts.view.members) : decideShard(facts.view);
   }
 
+  /** Work that takes its time runs beside the loop, one piece per node; its end wakes the loop. */
+  function runBeside(facts: ShardFacts, act: ShardAct & { readonly node: string }): boolean {
+    if (beside.has(act.node)) return false;
+    const work = performAct(context, facts, act)
+      .catch((error: unknown) => complain(act, error))
+      .finally(() => {
+        beside.delete(act.node);
+        wake();
+      });
+    beside.set(act.node, work);
+    return true;
+  }
+
+  function complain(act: ShardAct, error: unknown): void {
+    log.warn(`an act on a shard failed: ${act.kind}`, { shard: keyText(key), error });
+  }
+
+  /** Starts what may run beside, and waits for the rest. True when something was begun or done. */
+  async function perform(facts: ShardFacts, acts: readonly ShardAct[]): Promise<boolean> {
+    const begun = acts.filter((act) => takesTime(act) && runBeside(facts, act)).length;
+    const rest = acts.filter((act) => !takesTime(act));
+    const results = await Promise.allSettled(rest.map((act) => performAct(context, facts, act)));
+    for (const [index, result] of results.entries())
+      if (result.status === 'rejected') complain(rest[index]!, result.reason);
+    return begun > 0 || results.some((result) => result.status === 'fulfilled');
+  }
+
   /** One pass. Resolves to how long to sleep, or null to look again at once. */
   async function pass(): Promise<number | null> {
     const facts = await observeShard(context, key);
@@ -80,21 +113,15 @@ export function createShardActor(
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
     const decision = decide(facts);
-    tell(decision.acts.length > 0 ? { ...decision, isSettled: false } : decision);
-    if (decision.acts.length > 0) {
-      const work = decision.acts.map((act) => performAct(context, facts, act));
-      // Endpoints do not wait for a node that starts or is asked about its data.
-      if (isLed(facts)) work.push(bindEndpoints(context, facts));
-      const results = await Promise.allSettled(work);
-      const failures = results.filter((result) => result.status === 'rejected');
-      for (const failure of failures)
-        log.warn('an act on a shard failed', { shard: keyText(key), error: failure.reason });
-      if (failures.length < results.length) {
-        pauseMs = waitMs.first;
-        return null;
-      }
-    } else if (!facts.view.isForming) await bindEndpoints(context, facts);
-    if (decision.isSettled) {
+    const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
+    tell({ ...decision, isSettled });
+    const didSomething = await perform(facts, decision.acts);
+    if (isLed(facts)) await bindEndpoints(context, facts);
+    if (didSomething) {
+      pauseMs = waitMs.first;
+      return decision.acts.every(takesTime) ? waitMs.max : null;
+    }
+    if (isSettled) {
       await recordRoles(context, facts.view);
       pauseMs = waitMs.first;
       return idleMs;
@@ -147,6 +174,7 @@ export function createShardActor(
       isStopped = true;
       if (timer) clearTimeout(timer);
       await running;
+      await Promise.all(beside.values());
     },
   };
   return actor;

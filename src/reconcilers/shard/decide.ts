@@ -32,6 +32,8 @@ export type ShardAct =
   | { readonly kind: 'doubt'; readonly node: string }
   /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
   | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
+  /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */
+  | { readonly kind: 'lend-lead'; readonly node: string }
   /** Let a living copy feed the old primary, which then takes the lead again (automatic failover disabled). */
   | { readonly kind: 'restore-lead'; readonly from: string; readonly to: string };
 
@@ -205,6 +207,11 @@ function startAlone(member: Member, why: string): ShardDecision {
 
 /** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
 function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
+  if (best.engine?.role === 'replica')
+    return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
+      kind: 'lend-lead',
+      node: best.node.incarnation,
+    });
   if (current.isBackingOff) return waiting(`${name(current)} is started again in a moment`);
   return doing(
     `${name(current)} is started as a replica of ${name(best)}, whose data it needs before it leads again`,
@@ -303,6 +310,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
   if (!isAnswering(member)) return `${name(member)} does not answer at present`;
   if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (!isAnswering(primary)) return null;
+  if (primary.engine.isLoading) return `${name(primary)} is loading its data`;
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
     return { kind: 'follow', node, primary: leader };
   if (member.engine.isLoading || member.engine.isSyncing)
