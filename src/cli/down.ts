@@ -51,12 +51,17 @@ async function stopCaches(
     const { caches } = await admin.call('status', {});
     const { willLose } = await admin.call('stop-caches', { dryRun: true });
     const what = caches.length === 1 ? '1 cache' : `${caches.length} caches`;
-    console.log(describeLoss(what, willLose));
-    await confirm(`Stop ${what}?`, isSure);
+    if (caches.length > 0) {
+      console.log(describeLoss(what, willLose));
+      await confirm(`Stop ${what}?`, isSure);
+    }
     const { stopped } = await admin.call('stop-caches', {});
     await stopLimber(admin, dataDirectory);
     hasStopped = true;
-    console.log(`${stopped === 1 ? '1 node has' : `${stopped} nodes have`} stopped, and Limber too.`);
+    const nodes = stopped === 1 ? '1 node has' : `${stopped} nodes have`;
+    console.log(
+      stopped === 0 ? 'Limber has stopped. There was no cache.' : `${nodes} stopped, and Limber too.`,
+    );
     return 0;
   } finally {
     if (!hasStopped && !running) await stopLimber(admin, dataDirectory);

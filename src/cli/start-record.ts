@@ -75,8 +75,19 @@ export function isRunning(record: StartRecord): boolean {
   return stat !== null && stat.startTime === record.startTime && !isDead(stat);
 }
 
+/** What `GET /healthz` tells. */
+export interface Health {
+  readonly pid: number;
+  readonly dataDirectory: string;
+}
+
 /** The pid of the Limber that serves on this port; null when none answers in time. */
-export function askHealth(port: number, deadlineMs = healthDeadlineMs): Promise<number | null> {
+export async function askHealth(port: number, deadlineMs = healthDeadlineMs): Promise<number | null> {
+  return (await readHealth(port, deadlineMs))?.pid ?? null;
+}
+
+/** Null when no Limber answers on this port in time. */
+export function readHealth(port: number, deadlineMs = healthDeadlineMs): Promise<Health | null> {
   return new Promise((resolve) => {
     const request = get({ host: '127.0.0.1', port, path: '/healthz', agent: false }, (response) => {
       let text = '';
@@ -86,22 +97,22 @@ export function askHealth(port: number, deadlineMs = healthDeadlineMs): Promise<
         if (text.length > 65_536) finish(null);
       });
       response.on('error', () => finish(null));
-      response.on('end', () => finish(response.statusCode === 200 ? pidOf(text) : null));
+      response.on('end', () => finish(response.statusCode === 200 ? parseHealth(text) : null));
     });
     const timer = setTimeout(() => finish(null), deadlineMs);
-    const finish = (pid: number | null) => {
+    const finish = (health: Health | null) => {
       clearTimeout(timer);
       request.destroy();
-      resolve(pid);
+      resolve(health);
     };
     request.on('error', () => finish(null));
   });
 }
 
-function pidOf(text: string): number | null {
+function parseHealth(text: string): Health | null {
   try {
-    const { pid } = JSON.parse(text) as { pid?: unknown };
-    return typeof pid === 'number' ? pid : null;
+    const { pid, dataDirectory } = JSON.parse(text) as Partial<Health>;
+    return typeof pid === 'number' ? { pid, dataDirectory: String(dataDirectory) } : null;
   } catch {
     return null;
   }

@@ -6,7 +6,7 @@ import { CommandFailed, dataOption, heldExitCode, readArguments } from './argume
 import { limberCommand } from './command-line.ts';
 import { alreadyRuns, startDetached } from './detach.ts';
 import { serve } from './serve.ts';
-import { askHealth, findLimber } from './start-record.ts';
+import { findLimber, readHealth } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
 export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE] [--detach]
@@ -60,7 +60,13 @@ async function refuseTakenPort(port: number): Promise<void> {
   const probe = await probeAddress('127.0.0.1', port);
   if (probe === 'free') return;
   if ('unusable' in probe) throw new CommandFailed(`${probe.unusable}. Choose another port: --port N`);
-  const pid = await askHealth(port, 500);
-  const what = pid === null ? '' : ', which is a Limber with another data directory';
-  throw new CommandFailed(`${probe.inUse}${what}. Stop that, or choose another port: --port N`);
+  const other = await readHealth(port, 500);
+  if (other) {
+    const stop = limberCommand(other.dataDirectory, 'down');
+    throw new CommandFailed(
+      `127.0.0.1:${port} is held by another Limber (pid ${other.pid}, data directory ${other.dataDirectory}). ` +
+        `Stop that (${stop}), or choose another port: --port N`,
+    );
+  }
+  throw new CommandFailed(`${probe.inUse}. Stop that, or choose another port: --port N`);
 }

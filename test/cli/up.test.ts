@@ -20,8 +20,9 @@ describe('limber up', () => {
   it('serves on 127.0.0.1, says where and what to do next, and is healthy', async (t) => {
     const limber = await startLimber(t);
     assert.equal(await askHealth(limber.port), limber.pid);
-    assert.match(limber.logs(), new RegExp(`serves ElastiCache's API at ${limber.endpoint}\n`));
-    assert.match(limber.logs(), /Next, in another terminal:\n\n {2}eval "\$\(\S*limber env --data \S+\)"\n/);
+    const said = await eventually((see) => /serves[\s\S]*Ctrl-C stops Limber/.exec(see(limber.logs()))?.[0]);
+    assert.match(said, new RegExp(`^serves ElastiCache's API at ${limber.endpoint}\n`));
+    assert.match(said, /Next, in another terminal:\n\n {2}eval "\$\(\S*limber env --data \S+\)"\n/);
     const { CacheClusters } = await limber.client().send(new DescribeCacheClustersCommand({}));
     assert.deepEqual(CacheClusters, []);
   });
@@ -74,9 +75,10 @@ describe('limber up', () => {
     const { dataDirectory, pool } = await scratchFor(t);
     const where = ['--port', String(limber.port), '--data', dataDirectory, '--pool', pool];
     const { code, stderr } = await runLimber(['up', ...where]);
+    const who = `another Limber \\(pid ${limber.pid}, data directory ${limber.dataDirectory}\\)`;
     assert.match(
       stderr,
-      new RegExp(`process ${limber.pid} .*, which is a Limber with another data directory`),
+      new RegExp(`^limber: 127.0.0.1:${limber.port} is held by ${who}\\. Stop that \\(.*limber down `),
     );
     assert.equal(code, 1);
   });
