@@ -84,6 +84,8 @@ async function perform(tools: Tools, what: DeleteCacheAct, input: DeleteCacheInp
     case 'destroy':
       return destroyNodes(tools, view.nodes, view);
     case 'remove-rows':
+      // A Limber that came back in the middle looks after the shards again.
+      await shards.forget(input.cacheIncarnation);
       if (!hasReplication(view.cache)) tools.configurationServer.withdraw(input.cacheIncarnation);
       return fleet.store.commit(removal(tools, view));
     default:

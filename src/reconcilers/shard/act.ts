@@ -95,6 +95,15 @@ async function intend(
     currentPrimary: shard.currentPrimary ?? (reason === 'found' ? incarnation : null),
   }));
   faultPoint(`${reason}:intended`);
+  if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
+}
+
+/** A hand-over was given up: the primary goes on, and takes writes again if it refused them for that. */
+async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: string): Promise<void> {
+  const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
+  if (member?.engine?.role !== 'primary') return;
+  const connection = await context.fleet.connections.of(member.node);
+  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
 }
 
 async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {

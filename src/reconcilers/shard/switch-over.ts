@@ -3,11 +3,14 @@
  * primary refuses writes before the new one leads and until it has become a replica, so whoever dies between two
  * lines leaves at most one node that takes writes.
  */
+import type { EngineConnection } from '../../engines/valkey/client.ts';
+import { readInfo } from '../../engines/valkey/info.ts';
 import { promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import {
   acceptWrites,
   holdWrites,
   refuseWrites,
+  type WriteCondition,
   waitForEqualOffsets,
 } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
@@ -29,20 +32,30 @@ export async function switchOver(
   const { connections } = context.fleet;
   const [old, next] = await Promise.all([connections.of(from), connections.of(to)]);
   const condition = await writeCondition(context.fleet.store, facts.cache);
-  await holdWrites(old, holdMs);
-  faultPoint('switchover:writes-held');
-  await refuseWrites(old);
-  faultPoint('switchover:writes-refused');
-  if (!(await waitForEqualOffsets(old, next, holdMs))) {
-    await acceptWrites(old, condition);
-    throw new Error(`${to.cacheClusterId} did not catch up with ${from.cacheClusterId} within ${holdMs} ms`);
-  }
-  await promote(next);
-  faultPoint('switchover:promoted');
+  // A Limber before us may have died behind the promotion: since then the old primary has refused every write.
+  if ((await readInfo(next)).role === 'replica') await takeTheLead(old, next, condition, to.cacheClusterId);
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
   await bindEndpoints(context, facts, to.incarnation);
   faultPoint('switchover:endpoint-moved');
   await replicateFrom(old, to);
   faultPoint('switchover:old-follows');
   await acceptWrites(old, condition);
+}
+
+async function takeTheLead(
+  old: EngineConnection,
+  next: EngineConnection,
+  condition: WriteCondition,
+  nextName: string,
+): Promise<void> {
+  await holdWrites(old, holdMs);
+  faultPoint('switchover:writes-held');
+  await refuseWrites(old);
+  faultPoint('switchover:writes-refused');
+  if (!(await waitForEqualOffsets(old, next, holdMs))) {
+    await acceptWrites(old, condition);
+    throw new Error(`${nextName} did not catch up with the primary within ${holdMs} ms`);
+  }
+  await promote(next);
+  faultPoint('switchover:promoted');
 }
