@@ -46,6 +46,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     bindings: new BindingMemory(),
     startFailures,
     starts: new Map(),
+    handOverFailures: new Map(),
     recovering: new Set(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };

@@ -10,7 +10,7 @@ import type { Cache } from '../../model/resource.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { bringUp, recovered } from './bring-up.ts';
 import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
-import type { ShardContext } from './context.ts';
+import { keyText, type ShardContext } from './context.ts';
 import type { ShardAct } from './decide.ts';
 import { bindEndpoints } from './endpoints.ts';
 import type { ShardFacts } from './observe.ts';
@@ -123,8 +123,16 @@ async function handOver(
   from: CacheNode,
   to: CacheNode,
 ): Promise<void> {
-  if (facts.view.clusterMode === 'enabled') await clusterSwitchover(context, from, to);
-  else await switchOver(context, facts, from, to);
+  const key = keyText(facts.view.shard);
+  try {
+    if (facts.view.clusterMode === 'enabled') await clusterSwitchover(context, from, to);
+    else await switchOver(context, facts, from, to);
+    context.handOverFailures.delete(key);
+  } catch (error) {
+    const count = facts.view.handOverFailures + 1;
+    context.handOverFailures.set(key, { count, at: context.fleet.clock.monotonic() });
+    throw error;
+  }
 }
 
 /** The engine says that it leads: record it, and tell. */

@@ -30,6 +30,8 @@ export interface ShardContext {
   readonly startFailures: Map<string, StartFailure>;
   /** When each node was last started by this Limber, monotonic milliseconds. */
   readonly starts: Map<string, number>;
+  /** By `keyText`: planned hand-overs that failed, and when the last one did (monotonic milliseconds). */
+  readonly handOverFailures: Map<string, { readonly count: number; readonly at: number }>;
   /** Nodes that were told to be lost, and not yet to have recovered. */
   readonly recovering: Set<string>;
 }

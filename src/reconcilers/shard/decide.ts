@@ -45,6 +45,9 @@ export interface ShardDecision {
   readonly isSettled: boolean;
 }
 
+/** Each attempt costs the writers up to a second. */
+const handOversMax = 3;
+
 const doing = (sentence: string, ...acts: ShardAct[]): ShardDecision => ({
   sentence,
   acts,
@@ -105,7 +108,7 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
   if (target.data === 'present' && current?.data === 'missing')
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   if (current && !isDown(current)) {
-    if (isAnswering(target) && target.node.synced)
+    if (isAnswering(target) && target.node.synced && view.handOverFailures < handOversMax)
       return doing(`${name(current)} hands over to ${name(target)}`, {
         kind: 'switchover',
         from: current.node.incarnation,
@@ -268,6 +271,12 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */
 function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision {
+  if (view.handOverFailures >= handOversMax)
+    return decideFollowers(
+      view,
+      current,
+      `${name(current)} could not hand over; it is tried again in half a minute`,
+    );
   const best = mostCaughtUp(
     view.members.filter((member) => member !== current && member.node.intent === 'running'),
   );

@@ -7,7 +7,7 @@ import { dataStateOf } from '../../fleet/data-files.ts';
 import { durabilityOf } from '../../fleet/launch.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
-import type { ShardContext, ShardKey } from './context.ts';
+import { keyText, type ShardContext, type ShardKey } from './context.ts';
 import type { EngineFacts, Member, ShardView } from './view.ts';
 
 export interface ShardFacts {
@@ -35,9 +35,18 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
     durability: durabilityOf(cache as Cache),
     isForming: !cache.observed.isFormed,
+    handOverFailures: recentHandOverFailures(context, key),
     members,
   };
   return { cache: cache as Cache, view, endpoints };
+}
+
+/** Failures are forgotten after this, and a hand-over that is still wanted is tried again. */
+const handOverMemoryMs = 30_000;
+
+function recentHandOverFailures({ fleet, handOverFailures }: ShardContext, key: ShardKey): number {
+  const failures = handOverFailures.get(keyText(key));
+  return failures && fleet.clock.monotonic() - failures.at < handOverMemoryMs ? failures.count : 0;
 }
 
 const noShard = (cacheIncarnation: string): NodeGroup => ({
