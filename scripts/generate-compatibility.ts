@@ -1,0 +1,82 @@
+/**
+ * Writes docs/compatibility.md from the table of handlers that the server really uses, the parameters that the
+ * actions' own files refuse, and the notes beside this file: `node scripts/generate-compatibility.ts`. A test fails
+ * while the page differs from what this would write.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ActionDeps } from '../src/actions/action.ts';
+import { createActions } from '../src/actions/index.ts';
+import { type ActionName, actionNames } from '../src/protocol/query/index.ts';
+import { families, limits } from './compatibility-notes.ts';
+
+const pagePath = fileURLToPath(new URL('../docs/compatibility.md', import.meta.url));
+const sourcePath = (path: string) => fileURLToPath(new URL(`../src/actions/${path}`, import.meta.url));
+
+/** Making the handlers touches none of what they are given. */
+export const builtActions: ReadonlySet<string> = new Set(Object.keys(createActions({} as ActionDeps)));
+
+/** Which file refuses parameters for which actions. */
+const refusals: readonly { readonly file: string; readonly actions: readonly ActionName[] }[] = [
+  { file: 'create-cache-cluster.ts', actions: ['CreateCacheCluster'] },
+  { file: 'create-replication-group.ts', actions: ['CreateReplicationGroup'] },
+  { file: 'delete-caches.ts', actions: ['DeleteCacheCluster', 'DeleteReplicationGroup'] },
+  { file: 'modify-cache-cluster.ts', actions: ['ModifyCacheCluster'] },
+  { file: 'modify-replication-group.ts', actions: ['ModifyReplicationGroup'] },
+];
+
+/** The list `notBuilt` of a file, and lists given to `refuseNotYet` in place. */
+export function refusedParameters(source: string): string[] {
+  const lists = [
+    ...source.matchAll(/const notBuilt = \[([^\]]*)\]/g),
+    ...source.matchAll(/refuseNotYet\(input, \[([^\]]*)\]\)/g),
+  ];
+  const names = lists.flatMap(([, list = '']) =>
+    [...list.matchAll(/'(\w+)'/g)].map(([, name]) => name as string),
+  );
+  return [...new Set(names)].sort();
+}
+
+function limitsOf(action: ActionName): string[] {
+  const file = refusals.find(({ actions }) => actions.includes(action))?.file;
+  const refused = file ? refusedParameters(readFileSync(sourcePath(file), 'utf8')) : [];
+  const sentence =
+    refused.length > 0 ? [`not yet, and refused: ${refused.map((one) => `\`${one}\``).join(', ')}`] : [];
+  return [...sentence, ...(limits[action] ? [limits[action]] : [])];
+}
+
+function row(action: ActionName): string {
+  if (!builtActions.has(action)) return `| ${action} | – | |`;
+  const limited = limitsOf(action);
+  return `| ${action} | ${limited.length > 0 ? 'limited' : 'yes'} | ${limited.join('; ')} |`;
+}
+
+export function compatibilityPage(): string {
+  const built = actionNames.filter((action) => builtActions.has(action)).length;
+  const tables = families.map(({ title, sentence, actions }) =>
+    [
+      `## ${title}`,
+      '',
+      ...(sentence ? [sentence, ''] : []),
+      '| action | built | limits |',
+      '|---|---|---|',
+      ...actions.map(row),
+    ].join('\n'),
+  );
+  return `# Compatibility
+
+<!-- Written by scripts/generate-compatibility.ts: change the code or scripts/compatibility-notes.ts, not this page. -->
+
+ElastiCache's API of version 2015-02-02 has ${actionNames.length} actions; ${built} are built. Every action is decoded and checked from the
+AWS SDK's own description of it.
+
+- **yes**: as ElastiCache does it, but for the [differences](differences.md) that hold everywhere.
+- **limited**: built; what it does not do is said. A parameter that is not built yet is refused with
+  \`InvalidParameterValue\` and never ignored.
+- **–**: not yet. It answers \`InvalidAction\` with the action's name, never a made-up success.
+
+${tables.join('\n\n')}
+`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(pagePath, compatibilityPage());
