@@ -1,0 +1,119 @@
+/**
+ * Limber's groups. Planned: TestFailover; where this Limber does not have it yet, a reboot of the primary, before which
+ * Limber hands over to the replica (cluster mode disabled only).
+ */
+import { RebootCacheClusterCommand, TestFailoverCommand } from '@aws-sdk/client-elasticache';
+import { eventually } from '../../test/support/eventually.ts';
+import type { Limber } from '../../test/support/limber.ts';
+import { type CacheStatus, type MemberStatus, untilSettled } from '../lib/limber-under-test.ts';
+import { type Address, askOnce } from '../lib/resp-client.ts';
+import { clusterRoute, endpointRoute, type Route } from '../lib/routes.ts';
+import { type FailoverSystem, type Fault, hashTagsOf, type Target } from './system.ts';
+
+export interface LimberSystemOptions {
+  readonly limber: Limber;
+  readonly name: string;
+  readonly groupId: string;
+  readonly isClusterMode: boolean;
+}
+
+/** The shard `0001` of a group with one replica per shard. */
+export function limberSystem(options: LimberSystemOptions): FailoverSystem {
+  const { limber, name, groupId } = options;
+  return {
+    name,
+    repairsItself: true,
+    async ready() {
+      const cache = await untilSettled(limber, groupId);
+      const [primary, replica] = shardOf(cache);
+      const way = options.isClusterMode
+        ? await clusterWay(cache, primary, replica)
+        : { route: endpointRoute(cache.endpoints.find(({ purpose }) => purpose === 'primary')!) };
+      return { ...way, primary, replica, ...acts(options, primary) };
+    },
+  };
+}
+
+function acts({ limber, groupId }: LimberSystemOptions, primary: MemberStatus) {
+  let struck: Fault | null = null;
+  let hasRestarted = true;
+  return {
+    strike: async (fault: Fault) => {
+      struck = fault;
+      if (fault === 'kill') process.kill(primary.pid!, 'SIGKILL');
+      if (fault === 'hang') process.kill(primary.pid!, 'SIGSTOP');
+      if (fault === 'planned') hasRestarted = await handOver(limber, groupId, primary);
+    },
+    repair: async () => {
+      if (struck === null || !hasRestarted) return;
+      await eventually(
+        async () => {
+          const { caches } = await limber.status();
+          const members = caches.find((cache) => cache.id === groupId)?.members;
+          const pid = members?.find((member) => member.id === primary.id)?.pid;
+          return pid && pid !== primary.pid;
+        },
+        { deadlineMs: 60_000 },
+      );
+    },
+  };
+}
+
+/** Whether this Limber has TestFailover. */
+export async function hasTestFailover(limber: Limber): Promise<boolean> {
+  const probe = new TestFailoverCommand({ ReplicationGroupId: 'no-such-group', NodeGroupId: '0001' });
+  return await limber
+    .client()
+    .send(probe)
+    .then(
+      () => true,
+      (error: Error) => error.name !== 'InvalidAction',
+    );
+}
+
+/** True when the node restarts too. */
+async function handOver(limber: Limber, groupId: string, primary: MemberStatus): Promise<boolean> {
+  const client = limber.client();
+  try {
+    await client.send(new TestFailoverCommand({ ReplicationGroupId: groupId, NodeGroupId: '0001' }));
+    return false;
+  } catch (error) {
+    if ((error as Error).name !== 'InvalidAction') throw error;
+  }
+  const { id, cacheNodeId } = primary;
+  await client.send(
+    new RebootCacheClusterCommand({ CacheClusterId: id, CacheNodeIdsToReboot: [cacheNodeId] }),
+  );
+  return true;
+}
+
+function shardOf({ members }: CacheStatus): [primary: MemberStatus, replica: MemberStatus] {
+  const shard = members.filter((member) => member.nodeGroupId === '0001');
+  const primary = shard.find((member) => member.role === 'primary');
+  const replica = shard.find((member) => member.role === 'replica');
+  if (!primary || !replica) throw new Error(`shard 0001 is not whole: ${JSON.stringify(shard)}`);
+  return [primary, replica];
+}
+
+async function clusterWay(
+  { members }: CacheStatus,
+  primary: MemberStatus,
+  replica: MemberStatus,
+): Promise<{ route: Route; hashTags: readonly string[] }> {
+  const others = members.filter((member) => member.nodeGroupId !== '0001' && member.role === 'primary');
+  return clusterTarget(primary, replica, others);
+}
+
+/** A cluster-aware way to the shard of `primary`; also for clusters without Limber. */
+export async function clusterTarget(
+  primary: Address,
+  replica: Address,
+  observers: readonly Address[],
+): Promise<Pick<Target, 'route'> & { readonly hashTags: readonly string[] }> {
+  const slots = (await askOnce(primary, 'CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+  const ranges = slots
+    .filter(([, , [address, port]]) => address === primary.address && port === primary.port)
+    .map(([first, last]) => [first, last] as const);
+  const { hashTags, slot } = await hashTagsOf(primary, ranges);
+  return { route: clusterRoute([primary, replica], observers, slot), hashTags };
+}
