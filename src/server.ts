@@ -5,11 +5,13 @@ import type { RunnableVersion } from './actions/action.ts';
 import { createActions } from './actions/index.ts';
 import { createAdminRoutes } from './admin/routes.ts';
 import { parsePool } from './endpoints/addresses.ts';
+import { defaultDnsPort, startDnsServer } from './endpoints/dns/server.ts';
 import type { EngineStore } from './engine-store/contract.ts';
 import { createEngineStore } from './engine-store/engine-store.ts';
 import { connectMemcached, type MemcachedClient } from './engines/memcached/client.ts';
 import { createConfigurationServer } from './fleet/configuration-server.ts';
 import { createConnections } from './fleet/connections.ts';
+import { createNameLookup } from './fleet/endpoint-names.ts';
 import { createFingerprints } from './fleet/fingerprints.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { defaultSettings, type Settings } from './fleet/settings.ts';
@@ -44,6 +46,8 @@ export interface ServerOptions {
   readonly pool: string;
   /** Zone of the endpoints' DNS names, or null: endpoints are shown as addresses. */
   readonly dnsZone: string | null;
+  /** Where the zone is served, on 127.0.0.1; 0 takes a free one. */
+  readonly dnsPort?: number;
   readonly enginesDirectory?: string;
   readonly logLevel: LogLevel;
   readonly settings?: Partial<Settings>;
@@ -51,6 +55,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly port: number;
+  /** Null without a zone. */
+  readonly dnsPort: number | null;
   /** Ends Limber within a second; the caches go on. May be called again. */
   close(): Promise<void>;
 }
@@ -146,6 +152,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     health: () => ({ version, dataDirectory }),
   });
+  const dns =
+    options.dnsZone === null
+      ? null
+      : await startDnsServer({
+          zone: options.dnsZone,
+          port: options.dnsPort ?? defaultDnsPort,
+          lookUp: createNameLookup({ store, isServing: (node) => monitor.verdict(node) === 'answering' }),
+          log,
+        });
   const { port } = await frontDoor.listen('127.0.0.1', options.port);
   shards.ensure(adoption.keys);
   runner.wake();
@@ -167,10 +182,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let closing: Promise<void> | null = null;
   return {
     port,
+    dnsPort: dns?.port ?? null,
     close() {
       closing ??= (async () => {
         for (const round of rounds) round.stop();
-        await frontDoor.close();
+        await Promise.all([frontDoor.close(), dns?.close()]);
         await Promise.race([
           Promise.all([runner.stop(500), shards.stop()]),
           new Promise((resolve) => setTimeout(resolve, 500).unref()),
