@@ -5,7 +5,6 @@ import { logLevels } from '../platform/log.ts';
 import { CommandFailed, dataOption, heldExitCode, readArguments } from './arguments.ts';
 import { limberCommand } from './command-line.ts';
 import { alreadyRuns, startDetached } from './detach.ts';
-import { serve } from './serve.ts';
 import { findLimber, readHealth } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
@@ -51,7 +50,10 @@ export async function run(argv: string[]): Promise<number> {
     return 0;
   }
   await refuseTakenPort(options.port);
-  return detach ? await startDetached(options) : await serve(options);
+  if (detach) return await startDetached(options);
+  // Loaded only here: the server is most of our code, and who waits for a detached one has no use for it.
+  const { serve } = await import('./serve.ts');
+  return await serve(options);
 }
 
 /** Before anything of the data directory is touched. The port may still be lost between here and there. */

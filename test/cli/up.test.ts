@@ -20,7 +20,9 @@ describe('limber up', () => {
   it('serves on 127.0.0.1, says where and what to do next, and is healthy', async (t) => {
     const limber = await startLimber(t);
     assert.equal(await askHealth(limber.port), limber.pid);
-    const said = await eventually((see) => /serves[\s\S]*Ctrl-C stops Limber/.exec(see(limber.logs()))?.[0]);
+    const said = await eventually(
+      (see) => /serves ElastiCache[\s\S]*Ctrl-C stops Limber/.exec(see(limber.logs()))?.[0],
+    );
     assert.match(said, new RegExp(`^serves ElastiCache's API at ${limber.endpoint}\n`));
     assert.match(said, /Next, in another terminal:\n\n {2}eval "\$\(\S*limber env --data \S+\)"\n/);
     const { CacheClusters } = await limber.client().send(new DescribeCacheClustersCommand({}));
