@@ -52,6 +52,10 @@ export async function clusterSwitchover(
     throw new Error(`${to.cacheClusterId} did not take over from ${from.cacheClusterId} in time`);
 }
 
+/** Gossip between two nodes that are introduced takes 0.1-0.3 s. */
+const introductionMs = 2_000;
+
+/** A node that is new, or has lost its file, knows nobody: it is introduced first, and follows when it knows its primary. */
 export async function clusterFollow(
   context: ShardContext,
   node: CacheNode,
@@ -62,13 +66,31 @@ export async function clusterFollow(
     context.fleet.connections.of(primary),
   ]);
   const id = String(await leader.call('CLUSTER', 'MYID'));
-  try {
-    await followPrimary(connection, id);
-  } catch (error) {
-    // A node that is new, or has lost its file, knows nobody: introduce it, and let it follow in the next pass.
-    if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
-    await connection.call('CLUSTER', 'MEET', primary.address, primary.port, busPortOf(primary.port));
+  const end = performance.now() + introductionMs;
+  for (let isIntroduced = false; ; isIntroduced = true) {
+    try {
+      return await followPrimary(connection, id);
+    } catch (error) {
+      if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
+      if (performance.now() >= end) throw error;
+    }
+    if (!isIntroduced) await introduce(context, node, connection);
+    faultPoint('cluster-follow:introduced');
+    await delay(10);
   }
+}
+
+/** To every other node, since gossip alone takes seconds to tell all of them. */
+async function introduce(
+  { fleet }: ShardContext,
+  node: CacheNode,
+  connection: EngineConnection,
+): Promise<void> {
+  const all = await fleet.store.nodesOf([node.cacheIncarnation]);
+  const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
+  await connection.pipeline(
+    others.map(({ address, port }) => ['CLUSTER', 'MEET', address, port, busPortOf(port)]),
+  );
 }
 
 async function leadsWithin(connection: EngineConnection, deadlineMs: number): Promise<boolean> {

@@ -244,17 +244,19 @@ function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
 
 /** The recorded primary runs as a replica. */
 function decideDeposedPrimary(view: ShardView, current: Member & { engine: EngineFacts }): ShardDecision {
-  const leader = view.members.find((member) => member !== current && leads(member));
   const from = view.members.find(
     (member) => member !== current && endpointOf(member.node) === current.engine.follows,
   );
-  // The engine's own failover (cluster mode) acted while Limber was away: what it decided stands.
-  if (view.clusterMode === 'enabled' && leader)
-    return doing(`${name(leader)} leads since the engine's own failover`, {
+  // The engine's own failover (cluster mode) acted while Limber was away: what it decided stands. A member that is
+  // about to join calls itself a primary too: only the one that the deposed primary follows counts.
+  if (view.clusterMode === 'enabled' && from && leads(from))
+    return doing(`${name(from)} leads since the engine's own failover`, {
       kind: 'intend',
-      node: leader.node.incarnation,
+      node: from.node.incarnation,
       reason: 'found',
     });
+  if (view.clusterMode === 'enabled' && from)
+    return waiting(`${name(current)} follows ${name(from)}, which does not lead yet`);
   if (from && isAnswering(from))
     return doing(`${name(current)} takes the data from ${name(from)} and leads again`, {
       kind: 'restore-lead',
