@@ -214,7 +214,7 @@ describe('changing parameters', () => {
       // Later by one step of the event loop each round, so that the rounds meet at different places.
       for (let done = 0; done < round; done += 1) await null;
       const cache = await storeGroup(fixture, `orders${round}`, { parameterGroupName: name });
-      const mayHaveReadOldValues = (await overridesOf(fixture, name))?.['timeout'] === undefined;
+      const mayHaveReadOldValues = (await overridesOf(fixture, name))?.timeout === undefined;
       await change;
       const isTold = (await fixture.store.openOperations()).some((one) => one.lock === cache.incarnation);
       assert.ok(isTold || !mayHaveReadOldValues, `round ${round}`);
