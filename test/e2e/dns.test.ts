@@ -107,8 +107,11 @@ describe('a replication group with DNS', () => {
     const addresses = (await membersOf('orders'))
       .filter((member) => replicas.includes(member.id))
       .map((member) => member.address);
-    const answers = [await resolver.resolve4(reader.host), await resolver.resolve4(reader.host)];
-    for (const answer of answers) assert.deepEqual([...answer].sort(), [...addresses].sort());
+    // One that is slow to answer at this moment is left out at this moment.
+    const answers = await eventually(async (see) => {
+      const two = [await resolver.resolve4(reader.host), await resolver.resolve4(reader.host)];
+      return see(two).every((answer) => [...answer].sort().join() === [...addresses].sort().join()) && two;
+    });
     assert.notEqual(answers[0]?.[0], answers[1]?.[0]);
   });
 
