@@ -59,6 +59,8 @@ interface Watched {
 /** A node of this size takes the kernel long to free; its death shows in /proc before its sockets close. */
 const largeBytes = 256 * 2 ** 20;
 const largeIntervalMs = 10;
+/** Of nodes whose hang makes nobody fail over: replicas, and Memcached. */
+const leisurelyIntervalMs = 1_000;
 /** A tick that comes this late says that the observer slept, not the observed. */
 const lateMs = 200;
 /** After a lost connection /proc is looked at every millisecond for this long. */
@@ -127,7 +129,12 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     if (!entry.isPinging) ping(entry);
     else look(entry);
     if (isTroubled) look(entry);
-    schedule(entry, isTroubled ? limits.pingIntervalMs / 5 : limits.pingIntervalMs);
+    schedule(entry, isTroubled ? limits.pingIntervalMs / 5 : intervalOf(entry.node));
+  }
+
+  function intervalOf({ role, engine }: CacheNode): number {
+    const isLeisurely = role === 'replica' || engine === 'memcached';
+    return isLeisurely ? Math.max(limits.pingIntervalMs, leisurelyIntervalMs) : limits.pingIntervalMs;
   }
 
   function schedule(entry: Watched, ms: number): void {

@@ -28,7 +28,7 @@ export interface ShardActor {
 /** While something is waited for: engines take a moment to load, to sync, to come back. */
 const waitMs = { first: 5, max: 500 } as const;
 /** With nothing to do: notices a replica that is filled anew, and whatever else nobody told. */
-const idleMs = 2_000;
+const idleMs = 5_000;
 
 /** Nobody waits for these: a primary may die meanwhile, and that must be seen at once. */
 function takesTime(act: ShardAct): act is ShardAct & { readonly node: string } {
@@ -113,10 +113,12 @@ export function createShardActor(
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
     const decision = decide(facts);
+    // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
+    if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
     const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
     tell({ ...decision, isSettled });
     const didSomething = await perform(facts, decision.acts);
-    if (isLed(facts)) await bindEndpoints(context, facts);
+    if (decision.acts.length > 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (didSomething) {
       pauseMs = waitMs.first;
       return decision.acts.every(takesTime) ? waitMs.max : null;
