@@ -75,7 +75,10 @@ async function configSpec(
       : { kind: 'standalone', ...(follow ? { replicaOf: follow } : {}) },
     isFirstSync: isFirst,
     availabilityZone: node.availabilityZone,
-    parameters: settings.map(({ directive, value }) => [directive, value] as const),
+    // An engine does not start with a directive that it does not know: what a build lacks is left out.
+    parameters: settings
+      .filter(({ directive }) => fingerprint.directives.includes(directive))
+      .map(({ directive, value }) => [directive, value] as const),
   };
 }
 

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import parameterFamilies from '../../src/catalog/data/parameters.json' with { type: 'json' };
 import type { Directive } from '../../src/engines/valkey/directives.ts';
 import { renderDirective } from '../../src/engines/valkey/directives.ts';
 import { readInfo } from '../../src/engines/valkey/info.ts';
-import { applyParameters, parameterDirectives, readParameters } from '../../src/engines/valkey/parameters.ts';
+import { applyParameters, readParameters } from '../../src/engines/valkey/parameters.ts';
 import { engines, eventually, fingerprintOf, newAddress, secrets, withBench } from './valkey-support.ts';
 
 for (const engine of engines) {
@@ -107,25 +106,6 @@ for (const engine of engines) {
       });
     });
 
-    it('takes every parameter of its family that the catalogue has', async () => {
-      const fingerprint = await fingerprintOf(engine);
-      const name = `${fingerprint.server}${fingerprint.version.split('.')[0]}` as
-        | 'valkey8'
-        | 'valkey9'
-        | 'redis7';
-      const family = parameterFamilies[name].parameters as { name: string; default: string | null }[];
-      const defaults = Object.fromEntries(
-        family.map((parameter) => [parameter.name, parameter.default ?? '']),
-      );
-      const directives = parameterDirectives(defaults, fingerprint);
-      assert.ok(directives.length > 40, `${directives.length}`);
-      await withBench(engine, async (bench) => {
-        const node = await bench.start({ parameters: directives });
-        const shown = await readParameters(node.connection, ['maxmemory-policy', 'slowlog-max-len']);
-        assert.equal(shown.get('maxmemory-policy'), defaults['maxmemory-policy']);
-      });
-    });
-
     it('applies parameters at run time, all or none, and reads them back', async () => {
       await withBench(engine, async (bench) => {
         const { connection } = await bench.start();
@@ -158,31 +138,7 @@ for (const engine of engines) {
   });
 }
 
-describe('parameters', () => {
-  const knows = (...directives: string[]) => ({ directives });
-
-  it('become directives, with what only the service knows left out', () => {
-    const parameters = {
-      'close-on-replica-write': 'yes',
-      timeout: '5',
-      'cluster-enabled': 'yes',
-      'list-max-size': '1',
-    };
-    assert.deepEqual(parameterDirectives(parameters, knows('timeout', 'cluster-enabled')), [
-      ['timeout', '5'],
-    ]);
-  });
-
-  it('of output buffers become one directive', () => {
-    const parameters = {
-      'client-output-buffer-limit-pubsub-hard-limit': '9',
-      'client-output-buffer-limit-normal-soft-seconds': '7',
-    };
-    assert.deepEqual(parameterDirectives(parameters, knows()), [
-      ['client-output-buffer-limit', 'normal 0 0 7 pubsub 9 8388608 60'],
-    ]);
-  });
-
+describe('directives', () => {
   it('cannot smuggle a line into the file', () => {
     assert.throws(() => renderDirective(['timeout 1\nuser', 'x']));
     assert.equal(renderDirective(['timeout', '1\nuser x']), 'timeout "1\\x0auser x"');
