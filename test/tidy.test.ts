@@ -279,7 +279,11 @@ function registryHosts(): string[] {
 
 function askNpm(): string {
   try {
-    return execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', timeout: 5_000 }).trim();
+    return execFileSync('npm', ['config', 'get', 'registry'], {
+      encoding: 'utf8',
+      timeout: 5_000,
+      stdio: 'pipe',
+    }).trim();
   } catch {
     return '';
   }
