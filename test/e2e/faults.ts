@@ -1,10 +1,15 @@
 /** Faults on real nodes, and the facts by which a test sees that a group is whole again. */
-import { DatabaseSync } from 'node:sqlite';
+
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { ElastiCacheClient } from '@aws-sdk/client-elasticache';
 import { type Address, connectResp } from '../../bench/lib/resp-client.ts';
 import { endpointRoute } from '../../bench/lib/routes.ts';
-import { startWriteChecker, type WriteChecker, type WriteCheckerOptions } from '../../bench/lib/write-checker.ts';
+import {
+  startWriteChecker,
+  type WriteChecker,
+  type WriteCheckerOptions,
+} from '../../bench/lib/write-checker.ts';
 import type { CacheStatus } from '../../src/cli/admin-client.ts';
 import { parseInfo } from '../../src/engines/valkey/info.ts';
 import { isDead, readProcess } from '../../src/platform/proc.ts';

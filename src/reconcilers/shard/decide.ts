@@ -9,7 +9,7 @@
  * - A replica that was never confirmed to hold the data is never promoted.
  */
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, mostCaughtUp } from './view.ts';
+import { endpointOf, isCandidate, mostCaughtUp } from './view.ts';
 
 export type ShardAct =
   /** Start the process. `follow`: it comes up as a replica of that node (its config says so); null: it may lead. */
@@ -91,7 +91,11 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
   const to = target.node.incarnation;
   if (isAnswering(target) && target.engine.role === 'primary' && (!current || !leads(current)))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
-  if (current?.verdict === 'hung' && isAnswering(target))
+  // It may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
+  if (target.verdict === 'unresponsive')
+    return waiting(`${name(target)} was chosen to lead and does not answer yet`);
+  if (target.verdict === 'hung') return decideHungTarget(view, current, target);
+  if (current?.verdict === 'hung' && isCandidate(target))
     return doing(`${name(current)} hangs: it is killed before ${name(target)} leads`, {
       kind: 'fence',
       node: current.node.incarnation,
@@ -107,8 +111,9 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
     );
   if (target.data === 'present' && current?.data === 'missing')
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
-  if (current && !isDown(current)) {
-    if (isAnswering(target) && target.node.synced && view.handOverFailures < handOversMax)
+  const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
+  if (isLed) {
+    if (isCandidate(target) && view.handOverFailures < handOversMax)
       return doing(`${name(current)} hands over to ${name(target)}`, {
         kind: 'switchover',
         from: current.node.incarnation,
@@ -120,10 +125,7 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
       reason: 'found',
     });
   }
-  if (isAnswering(target) && target.node.synced)
-    return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
-  if (target.verdict === 'unresponsive')
-    return waiting(`${name(target)} was chosen to lead and does not answer yet`);
+  if (isCandidate(target)) return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
   const other = mostCaughtUp(view.members);
   if (other)
     return doing(`${name(target)} failed before it led: ${name(other)} is chosen instead`, {
@@ -138,6 +140,16 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
       reason: 'found',
     });
   return startAlone(target, 'the chosen primary comes back first');
+}
+
+/** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */
+function decideHungTarget(view: ShardView, current: Member | null, target: Member): ShardDecision {
+  if (!(current && leads(current)) && !mostCaughtUp(view.members))
+    return waiting(`${name(target)} was chosen to lead and hangs; its data are nowhere else`);
+  return doing(`${name(target)} was chosen to lead and hangs: it is killed before another leads`, {
+    kind: 'fence',
+    node: target.node.incarnation,
+  });
 }
 
 const leads = (member: Member): boolean => isAnswering(member) && member.engine.role === 'primary';
@@ -173,6 +185,12 @@ function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   if (maybe)
     return waiting(
       `${name(current)} is dead and ${name(maybe)} holds its data but does not answer; nobody is promoted`,
+    );
+  // A suspended process still holds its data: an empty primary would wipe them when it goes on.
+  const hanging = others.find((member) => member.node.synced && member.verdict === 'hung');
+  if (hanging && current.data !== 'present')
+    return waiting(
+      `${name(current)} is dead and ${name(hanging)}, which holds its data, hangs; nobody is promoted`,
     );
   const keeper = others.find((member) => member.data === 'present' && member.node.synced);
   if (current.data === 'missing' && keeper && isDown(keeper))
@@ -263,11 +281,21 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
       from: from.node.incarnation,
       to: current.node.incarnation,
     });
+  if (from && !isDown(from))
+    return waiting(`${name(from)} has the data for ${name(current)} and does not answer`);
   const best = mostCaughtUp(view.members);
-  if (!best) return waiting(`${name(current)} follows nobody alive, and no member is known to hold the data`);
-  return doing(`${name(best)} holds the data and is promoted`, {
+  if (best && best !== current)
+    return doing(`${name(best)} holds the data and is chosen to lead`, {
+      kind: 'intend',
+      node: best.node.incarnation,
+      reason: 'failover',
+    });
+  const maybe = view.members.find((member) => member !== current && member.node.synced && !isDown(member));
+  if (!best && maybe) return waiting(`${name(maybe)} holds the data and does not answer; nobody is promoted`);
+  if (current.engine.isLoading) return waiting(`${name(current)} is loading the data`);
+  return doing(`${name(current)} follows nobody alive: it leads with what it has`, {
     kind: 'promote',
-    node: best.node.incarnation,
+    node: current.node.incarnation,
   });
 }
 
@@ -288,6 +316,10 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
       node: best.node.incarnation,
       reason: 'switchover',
     });
+  // What it holds is nowhere else yet: the others take it first.
+  const others = view.members.filter((member) => member !== current);
+  if (view.durability === 'disabled' && others.length > 0 && !others.some(isCandidate))
+    return decideFollowers(view, current, `${name(current)} restarts once a replica holds its data`);
   return doing(`${name(current)} is stopped for its restart`, {
     kind: 'end',
     node: current.node.incarnation,
@@ -317,7 +349,10 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     if (member.isBackingOff) return `${name(member)} is started again in a moment`;
     return { kind: 'start', node, follow: leader };
   }
-  if (member.verdict === 'hung') return { kind: 'fence', node };
+  if (member.verdict === 'hung') {
+    // It may be the only copy that is left: the primary has to be well before this one is killed.
+    return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
+  }
   if (!isAnswering(member)) return `${name(member)} does not answer at present`;
   if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (!isAnswering(primary)) return null;
