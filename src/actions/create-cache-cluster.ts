@@ -15,9 +15,9 @@ import { answerCluster } from './describe-caches.ts';
 import { chooseEngine } from './engine-choice.ts';
 import { enqueue } from './enqueue.ts';
 import { groupKey } from './group-row.ts';
+import { joinGroup } from './join-group.ts';
 
 const notBuilt = [
-  'ReplicationGroupId',
   'SnapshotArns',
   'SnapshotName',
   'AuthToken',
@@ -33,6 +33,7 @@ const combination = (message: string) => new ServiceError('InvalidParameterCombi
 export const createCacheCluster =
   (deps: ActionDeps): Action<CreateCacheClusterMessage, CreateCacheClusterResult> =>
   async (input, context) => {
+    if (input.ReplicationGroupId !== undefined) return joinGroup(deps)(input, context);
     const id = parseCacheClusterId(input.CacheClusterId ?? '');
     refuseNotYet(input, notBuilt);
     const cluster = await commitPlanned(deps.store, async () => {

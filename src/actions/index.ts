@@ -2,10 +2,12 @@
 import type { ActionDeps } from './action.ts';
 import { createCacheCluster } from './create-cache-cluster.ts';
 import { createReplicationGroup } from './create-replication-group.ts';
+import { decreaseReplicaCount } from './decrease-replica-count.ts';
 import { deleteCacheCluster, deleteReplicationGroup } from './delete-caches.ts';
 import { describeCacheClusters, describeReplicationGroups } from './describe-caches.ts';
 import { describeCacheEngineVersions } from './engine-versions.ts';
 import { describeEvents } from './events.ts';
+import { increaseReplicaCount } from './increase-replica-count.ts';
 import { modifyCacheCluster } from './modify-cache-cluster.ts';
 import { modifyReplicationGroup } from './modify-replication-group.ts';
 import { listAllowedNodeTypeModifications } from './node-type-modifications.ts';
@@ -37,6 +39,7 @@ import {
   modifyCacheSubnetGroup,
 } from './subnet-groups.ts';
 import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './tags.ts';
+import { testFailover } from './test-failover.ts';
 
 export function createActions(deps: ActionDeps) {
   return {
@@ -47,6 +50,7 @@ export function createActions(deps: ActionDeps) {
     CreateCacheSecurityGroup: createCacheSecurityGroup(deps),
     CreateCacheSubnetGroup: createCacheSubnetGroup(deps),
     CreateReplicationGroup: createReplicationGroup(deps),
+    DecreaseReplicaCount: decreaseReplicaCount(deps),
     DeleteCacheCluster: deleteCacheCluster(deps),
     DeleteCacheParameterGroup: deleteCacheParameterGroup(deps),
     DeleteCacheSecurityGroup: deleteCacheSecurityGroup(deps),
@@ -63,6 +67,7 @@ export function createActions(deps: ActionDeps) {
     DescribeReplicationGroups: describeReplicationGroups(deps),
     DescribeReservedCacheNodes: describeReservedCacheNodes(deps),
     DescribeReservedCacheNodesOfferings: describeReservedCacheNodesOfferings(deps),
+    IncreaseReplicaCount: increaseReplicaCount(deps),
     ListAllowedNodeTypeModifications: listAllowedNodeTypeModifications(deps),
     ListTagsForResource: listTagsForResource(deps),
     ModifyCacheCluster: modifyCacheCluster(deps),
@@ -74,5 +79,6 @@ export function createActions(deps: ActionDeps) {
     RemoveTagsFromResource: removeTagsFromResource(deps),
     ResetCacheParameterGroup: resetCacheParameterGroup(deps),
     RevokeCacheSecurityGroupIngress: revokeCacheSecurityGroupIngress(deps),
+    TestFailover: testFailover(deps),
   };
 }

@@ -16,12 +16,13 @@ import { type Action, type ActionContext, type ActionDeps, commitPlanned } from 
 import { groupsStand, notYet, refuseNotYet } from './cache-settings.ts';
 import { requireAvailableGroup } from './cache-state.ts';
 import { answerGroup, membersOf, requireReplicationGroup } from './describe-caches.ts';
+import { enqueue } from './enqueue.ts';
 import { nextVersion } from './group-row.ts';
 import { changeParameterGroup } from './modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from './modify-settings.ts';
+import { plannedPromotion } from './promotion.ts';
 
 const notBuilt = [
-  'PrimaryClusterId',
   'AuthToken',
   'AuthTokenUpdateStrategy',
   'UserGroupIdsToAdd',
@@ -81,22 +82,29 @@ async function plan(
   };
   const asked = input.CacheParameterGroupName;
   const parameters = asked === undefined ? null : await changeParameterGroup(deps, context, group, asked);
-  const isNamed = Object.keys(changed).length > 0 || asked !== undefined;
+  const promotion = await plannedPromotion(deps, group, { ...group.desired, ...changed }, input);
+  const isNamed = Object.keys(changed).length > 0 || asked !== undefined || promotion !== null;
   if (!isNamed) throw combination('No modifications were requested');
-  if (isUnchanged(group.desired, changed) && !parameters) return { changes: [], result: group };
+  const pending = promotion?.pending ?? group.desired.pending;
+  if (isUnchanged(group.desired, { ...changed, pending }) && !parameters && !promotion?.isNow)
+    return { changes: [], result: group };
   const shared = {
     ...settings,
     ...(parameters ? { parameterGroupName: parameters.parameterGroupName } : {}),
   };
-  const desired = { ...group.desired, ...changed, ...shared };
+  const desired = { ...group.desired, ...changed, ...shared, pending };
   const observed: CacheObserved = { ...group.observed, ...parameters?.observed };
-  const row = nextVersion(group, deps.clock.now(), { desired, observed });
+  const status = promotion?.isNow ? 'modifying' : group.status;
+  const row = nextVersion(group, deps.clock.now(), { status, desired, observed });
   return {
     changes: [
       ...groupsStand(row),
       { put: 'resource', row },
       ...(await changedMembers(deps, group, shared)),
       ...(parameters?.changes ?? []),
+      ...(promotion?.isNow
+        ? [enqueue(deps, 'promote-member', group, { clusterId: promotion.clusterId })]
+        : []),
     ],
     result: row,
   };

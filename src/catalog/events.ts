@@ -94,6 +94,20 @@ export const replicaCountIncreased = (nodeGroupId: string, to: number): EventTex
     `Node group ${nodeGroupId} has ${to} replicas`,
   );
 
+/** AWS documents no event for fewer replicas. */
+export const replicaCountDecreasing = (nodeGroupId: string, from: number, to: number): EventText =>
+  ofGroup(
+    'Limber:DecreaseReplicaCountStarted',
+    `Decreasing the replicas of node group ${nodeGroupId} from ${from} to ${to}`,
+  );
+
+export const replicaCountDecreased = (nodeGroupId: string, to: number): EventText =>
+  ofGroup('Limber:DecreaseReplicaCountFinished', `Node group ${nodeGroupId} has ${to} replicas`);
+
+/** The group is as it was before. */
+export const replicaCountChangeFailed = (reason: string): EventText =>
+  ofGroup('Limber:ReplicaCountChangeFailed', `The number of replicas was not changed: ${reason}`);
+
 // Failover
 
 export const testFailoverCalled = (nodeGroupId: string): EventText =>
@@ -106,6 +120,16 @@ export const failoverCompleted = (sourceType: CacheSource, from: string, to: str
     'ElastiCache:FailoverComplete',
     `Failover from primary node ${from} to replica node ${to} completed`,
   );
+
+export const testFailoverNotDone = (nodeGroupId: string, reason: string): EventText =>
+  ofGroup(
+    'Limber:TestFailoverNotDone',
+    `The test failover of node group ${nodeGroupId} was not done: ${reason}`,
+  );
+
+/** The same node leads as before. */
+export const promotionFailed = (cacheClusterId: string, reason: string): EventText =>
+  ofGroup('Limber:PromotionFailed', `${cacheClusterId} was not made the primary: ${reason}`);
 
 // Changes
 

@@ -1,7 +1,7 @@
 /** Applies in the maintenance window what ApplyImmediately=false has left waiting (behaviour.md §6, §12). */
 import type { Fleet } from '../fleet/fleet.ts';
 import { nextFourDigitIds } from '../model/naming.ts';
-import type { Cache, CacheCluster } from '../model/resource.ts';
+import type { Cache, CacheCluster, ReplicationGroup } from '../model/resource.ts';
 import { isInWindow, parseMaintenanceWindow } from '../model/windows.ts';
 import { type Change, StaleWrite } from '../store/contract.ts';
 
@@ -23,7 +23,7 @@ export async function applyPendingValues(fleet: Fleet, wake: () => void): Promis
 }
 
 async function changesFor(fleet: Fleet, cache: Cache, now: number): Promise<Change[]> {
-  if (cache.kind !== 'cache-cluster') return [];
+  if (cache.kind !== 'cache-cluster') return promotion(fleet, cache as ReplicationGroup, now);
   const cluster = cache as CacheCluster;
   const { numCacheNodes, cacheNodeIdsToRemove = [], newAvailabilityZones = [] } = cluster.desired.pending;
   if (numCacheNodes === undefined) return [];
@@ -43,30 +43,55 @@ async function changesFor(fleet: Fleet, cache: Cache, now: number): Promise<Chan
       put: 'resource',
       row: { ...cluster, version: cluster.version + 1, status: 'modifying', updatedAt: now },
     },
-    {
-      put: 'operation',
-      row: {
-        id: fleet.ids.operationId(now),
-        version: 1,
-        account: cluster.account,
-        region: cluster.region,
-        kind: 'resize-memcached',
-        lock: cluster.incarnation,
-        input: {
-          cacheKind: cluster.kind,
-          cacheId: cluster.id,
-          cacheIncarnation: cluster.incarnation,
-          from: nodes.length,
-          add,
-          remove: cacheNodeIdsToRemove,
-        },
-        state: null,
-        status: 'queued',
-        attempts: 0,
-        sentence: 'queued by the maintenance window',
-        createdAt: now,
-        updatedAt: now,
-      },
-    },
+    queued(fleet, cluster, now, 'resize-memcached', {
+      from: nodes.length,
+      add,
+      remove: cacheNodeIdsToRemove,
+    }),
   ];
+}
+
+/** A planned promotion (ModifyReplicationGroup with PrimaryClusterId, not at once). */
+function promotion(fleet: Fleet, group: ReplicationGroup, now: number): Change[] {
+  const { primaryClusterId: clusterId } = group.desired.pending;
+  if (clusterId === undefined) return [];
+  return [
+    {
+      put: 'resource',
+      row: { ...group, version: group.version + 1, status: 'modifying', updatedAt: now },
+    },
+    queued(fleet, group, now, 'promote-member', { clusterId }),
+  ];
+}
+
+function queued(
+  fleet: Fleet,
+  cache: Cache,
+  now: number,
+  kind: string,
+  input: Readonly<Record<string, unknown>>,
+): Change {
+  return {
+    put: 'operation',
+    row: {
+      id: fleet.ids.operationId(now),
+      version: 1,
+      account: cache.account,
+      region: cache.region,
+      kind,
+      lock: cache.incarnation,
+      input: {
+        cacheKind: cache.kind,
+        cacheId: cache.id,
+        cacheIncarnation: cache.incarnation,
+        ...input,
+      },
+      state: null,
+      status: 'queued',
+      attempts: 0,
+      sentence: 'queued by the maintenance window',
+      createdAt: now,
+      updatedAt: now,
+    },
+  };
 }

@@ -1,0 +1,207 @@
+/**
+ * New replicas of an existing group (IncreaseReplicaCount, CreateCacheCluster with ReplicationGroupId). Their rows as
+ * cache clusters are there since the API call.
+ *
+ * - placing: the nodes get their addresses and rows.
+ * - syncing: the shards' workers start them as replicas; this operation waits until each holds its primary's data.
+ * - spreading (cluster mode): every node lists the new replicas to its clients.
+ * - undoing: a node cannot be placed or does not start. All new ones are taken back, and the group is as it was.
+ */
+import {
+  cacheNodeAdded,
+  clusterCreated,
+  replicaCountChangeFailed,
+  replicaCountIncreased,
+} from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
+import { placeNodes } from '../fleet/make-room.ts';
+import { updateNode } from '../fleet/start-node.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { CacheCluster } from '../model/resource.ts';
+import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
+import { SpawnFailed } from '../runtime/contract.ts';
+import type { Change } from '../store/contract.ts';
+import { forgetInCluster, spreadInCluster } from './cluster-membership.ts';
+import { destroyNodes } from './end-nodes.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  type Tries,
+  wait,
+} from './operation-kind.ts';
+import { nextNode, withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+/** Replicas of a node group before and after. */
+export interface ReplicaCountChange {
+  readonly nodeGroupId: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface AddMembersInput extends CacheInput {
+  /** Cache cluster ids. */
+  readonly members: readonly string[];
+  readonly growth: readonly ReplicaCountChange[];
+}
+
+export type AddMembersState =
+  | { readonly step: 'placing' | 'syncing' | 'spreading' }
+  | { readonly step: 'undoing'; readonly reason: string };
+
+export interface AddMembersSeen {
+  readonly view: CacheView | null;
+  /** Of the new nodes. */
+  readonly health: CacheHealth;
+  readonly now: number;
+}
+
+export type AddMembersAct = 'place' | 'spread' | 'undo';
+
+/** A node that has failed to start this often does not start. */
+const startAttemptsMax = 3;
+const attemptsMax = 3;
+
+export function addMembersKind(
+  tools: Tools,
+): OperationKind<AddMembersInput, AddMembersState, AddMembersSeen, AddMembersAct> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'add-members',
+    first: () => ({ step: 'placing' }),
+    async observe(input) {
+      const view = await loadCacheView(fleet.store, input);
+      const health = shards.health(input.cacheIncarnation, view ? newNodes(view, input) : []);
+      return { view, health, now: fleet.clock.now() };
+    },
+    decide: decideAddMembers,
+    perform: (what, input, signal) => perform(tools, what, input, signal),
+  };
+}
+
+const newNodes = (view: CacheView, { members }: AddMembersInput): CacheNode[] =>
+  view.nodes.filter((node) => members.includes(node.cacheClusterId));
+const newClusters = (view: CacheView, { members }: AddMembersInput): CacheCluster[] =>
+  view.clusters.filter((cluster) => members.includes(cluster.id));
+
+export function decideAddMembers(
+  input: AddMembersInput,
+  state: AddMembersState,
+  { view, health, now }: AddMembersSeen,
+  tries: Tries,
+): Decision<AddMembersState, AddMembersAct> {
+  if (!view || view.cache.status === 'deleting') return finish('the group is gone');
+  const nodes = newNodes(view, input);
+  const undo = (error: Error, why: string) => go({ step: 'undoing', reason: reasonOf(error) } as const, why);
+  switch (state.step) {
+    case 'placing':
+      if (nodes.length > 0) return go({ step: 'syncing' }, 'the new nodes have their addresses');
+      if (tries.attempts >= attemptsMax && tries.lastError)
+        return undo(tries.lastError, 'the new nodes cannot be placed');
+      return act('place', 'the new nodes get their addresses', 60_000);
+    case 'syncing':
+      if (health.failure && health.failure.attempts >= startAttemptsMax)
+        return undo(health.failure.error, 'a new node does not start');
+      if (!nodes.every((node) => node.synced)) return wait(health.sentence, 250);
+      if (isClusterMode(view.cache)) return go({ step: 'spreading' }, 'the new replicas hold all data');
+      return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
+    case 'spreading':
+      // Gossip tells the last nodes in some seconds anyway: no reason to give replicas up that hold the data.
+      if (tries.successes > 0 || tries.attempts >= attemptsMax)
+        return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
+      return act('spread', 'every node is to list the new replicas', 20_000);
+    case 'undoing':
+      if (nodes.length > 0) return act('undo', 'the new nodes are taken back', 60_000);
+      return fail(`the replicas of ${input.cacheId} were not added: ${state.reason}`, [
+        { put: 'resource', row: withStatus(view.cache, 'available', now) },
+        ...newClusters(view, input).map(
+          (row): Change => ({ remove: 'resource', key: row, version: row.version }),
+        ),
+        announce(view.cache, view.cache.id, replicaCountChangeFailed(state.reason), now),
+      ]);
+    default:
+      return state satisfies never;
+  }
+}
+
+/** What failed and the engine's own last words. */
+export function reasonOf(error: Error): string {
+  const words = error instanceof SpawnFailed ? error.lastWords.trim() : '';
+  return words ? `${error.message}. The engine's last words: ${words}` : error.message;
+}
+
+function joined(view: CacheView, input: AddMembersInput, now: number): Change[] {
+  const { cache } = view;
+  const nodes = newNodes(view, input);
+  return [
+    { put: 'resource', row: withStatus(cache, 'available', now) },
+    ...availableMembers(newClusters(view, input), nodes, now),
+    ...input.growth.map(({ nodeGroupId, to }) =>
+      announce(cache, cache.id, replicaCountIncreased(nodeGroupId, to), now),
+    ),
+  ];
+}
+
+/** New members and their nodes as available, with the events that say so. */
+export function availableMembers(
+  clusters: readonly CacheCluster[],
+  nodes: readonly CacheNode[],
+  now: number,
+): Change[] {
+  return [
+    ...clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'available', now) })),
+    ...nodes.map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'available' }) })),
+    ...clusters.map((cluster) => announce(cluster, cluster.id, clusterCreated(), now)),
+    ...nodes.map((node) =>
+      announce(node, node.cacheClusterId, cacheNodeAdded(node.cacheNodeId, node.availabilityZone), now),
+    ),
+  ];
+}
+
+async function perform(
+  tools: Tools,
+  what: AddMembersAct,
+  input: AddMembersInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  if (!view) return;
+  switch (what) {
+    case 'place':
+      await placeNodes(fleet, view, slotsOf(newClusters(view, input)));
+      return shards.ensure(shardKeysOf(view));
+    case 'spread':
+      return spreadInCluster(tools, view, newNodes(view, input), signal);
+    case 'undo':
+      return takeBack(tools, view, newNodes(view, input));
+    default:
+      return what satisfies never;
+  }
+}
+
+/** The one node of each member. */
+export const slotsOf = (clusters: readonly CacheCluster[]) =>
+  clusters.map((cluster) => ({
+    cluster,
+    cacheNodeId: '0001',
+    availabilityZone: cluster.desired.preferredAvailabilityZone,
+  }));
+
+/** Nodes that never served anybody vanish. May be repeated. */
+export async function takeBack(tools: Tools, view: CacheView, nodes: readonly CacheNode[]): Promise<void> {
+  const { fleet, shards } = tools;
+  for (const { incarnation } of nodes)
+    await updateNode(fleet, incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' }));
+  shards.recheck(view.cache.incarnation);
+  if (isClusterMode(view.cache)) await forgetInCluster(tools, view, nodes);
+  const marked = (await fleet.store.nodesOf([view.cache.incarnation])).filter((node) =>
+    nodes.some(({ incarnation }) => incarnation === node.incarnation),
+  );
+  await destroyNodes(tools, marked, view);
+}

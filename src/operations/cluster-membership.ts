@@ -1,0 +1,98 @@
+/** Cluster mode: telling every node of replicas that join, and making every node forget those that leave. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EngineConnection } from '../engines/valkey/client.ts';
+import { forgetMember } from '../engines/valkey/cluster-failover.ts';
+import { type ClusterView, parseClusterNodes, readClusterView } from '../engines/valkey/cluster-view.ts';
+import { clusterTimingWhileForming, steadyClusterTiming } from '../engines/valkey/timing.ts';
+import type { CacheView } from '../fleet/cache-view.ts';
+import type { CacheNode } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import type { Tools } from './tools.ts';
+
+const roundMs = 25;
+
+/**
+ * Returns when every living node lists the new replicas in CLUSTER SLOTS, with their shard. A replica is listed only
+ * once its offset has come by a PING of its own, and those are 7.5 s apart at the usual node timeout; so the new
+ * nodes, which nobody votes with, have a short one meanwhile. May be repeated; throws at the signal's deadline.
+ */
+export async function spreadInCluster(
+  tools: Tools,
+  view: CacheView,
+  joining: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { connections } = tools.fleet;
+  const open = await Promise.all(joining.map((node) => connections.of(node)));
+  const setTiming = (timing: typeof steadyClusterTiming) =>
+    Promise.all(open.map((connection) => connection.call('CONFIG', 'SET', ...timing.flat())));
+  await setTiming(clusterTimingWhileForming);
+  faultPoint('spread:hurried');
+  try {
+    for (;;) {
+      const unaware = await firstUnaware(tools, view, joining);
+      if (unaware === null) return;
+      if (signal.aborted) throw new Error(`${unaware} does not list the new replicas yet`);
+      await delay(roundMs);
+    }
+  } finally {
+    await setTiming(steadyClusterTiming);
+  }
+}
+
+/** The name of a node that does not list all of them yet; nodes that do not answer are not waited for. */
+async function firstUnaware(
+  { fleet }: Tools,
+  view: CacheView,
+  joining: readonly CacheNode[],
+): Promise<string | null> {
+  const answers = await Promise.all(
+    view.nodes.map(async (node) => ({ node, seen: await clusterViewOf(fleet.connections.of(node)) })),
+  );
+  const unaware = answers.find(({ seen }) => seen && !joining.every((one) => lists(seen, view, one)));
+  return unaware?.node.cacheClusterId ?? null;
+}
+
+async function clusterViewOf(connection: Promise<EngineConnection>): Promise<ClusterView | null> {
+  try {
+    return await readClusterView(await connection);
+  } catch {
+    return null;
+  }
+}
+
+function lists(seen: ClusterView, view: CacheView, replica: CacheNode): boolean {
+  const isAt = (node: CacheNode) => (one: { address: string; port: number }) =>
+    one.address === node.address && one.port === node.port;
+  const known = seen.members.find(isAt(replica));
+  if (known?.role !== 'replica' || known.health !== 'fine') return false;
+  const shard = view.nodes.filter((node) => node.nodeGroupId === replica.nodeGroupId);
+  const ranges = seen.served.filter(({ nodes }) => shard.some((node) => nodes.some(isAt(node))));
+  return ranges.every(({ nodes }) => nodes.some(isAt(replica)));
+}
+
+/**
+ * Makes every other node forget the leaving ones, which must be within 60 s, or gossip brings them back. Their clients
+ * are told of them no more from then on. May be repeated. Throws when a living node could not be told.
+ */
+export async function forgetInCluster(
+  { fleet }: Tools,
+  view: CacheView,
+  leaving: readonly CacheNode[],
+): Promise<void> {
+  const isLeaving = (node: CacheNode) => leaving.some(({ incarnation }) => incarnation === node.incarnation);
+  const others = view.nodes.filter((node) => !isLeaving(node) && isAlive(fleet, node));
+  await Promise.all(
+    others.map(async (other) => {
+      const connection = await fleet.connections.of(other);
+      const known = parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
+      for (const { address, port } of leaving)
+        for (const { id } of known.filter((one) => one.address === address && one.port === port))
+          await forgetMember(connection, id);
+    }),
+  );
+}
+
+function isAlive({ runtime }: Tools['fleet'], node: CacheNode): boolean {
+  return node.handle !== null && ['running', 'stopped'].includes(runtime.inspect(node.handle).kind);
+}

@@ -1,0 +1,188 @@
+/**
+ * CreateReplicationGroup with PrimaryClusterId. The existing node serves all the while, under its own address too.
+ *
+ * - adopting: the node moves to the group.
+ * - placing: the group gets its endpoints, new replicas their addresses.
+ * - syncing: the shard's worker binds the endpoints, and starts the replicas.
+ * - returning: it cannot be made. What is new vanishes, and the node is a cluster of its own again.
+ */
+import { replicationGroupCreated, replicationGroupCreationFailed } from '../catalog/events.ts';
+import { setBindings } from '../engines/valkey/bindings.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
+import { placeNodes } from '../fleet/make-room.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { CacheCluster } from '../model/resource.ts';
+import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
+import type { Change } from '../store/contract.ts';
+import { availableMembers, reasonOf, slotsOf, takeBack } from './add-members.ts';
+import { adoptPrimary } from './adopt-primary.ts';
+import { release } from './end-nodes.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  type Tries,
+  wait,
+} from './operation-kind.ts';
+import { retainPrimary } from './retain-primary.ts';
+import { withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface CreateFromPrimaryInput extends CacheInput {
+  /** The cluster whose node is to lead. */
+  readonly primary: { readonly clusterId: string; readonly clusterIncarnation: string };
+}
+
+export type CreateFromPrimaryState =
+  | { readonly step: 'adopting' | 'placing' | 'syncing' }
+  | { readonly step: 'returning'; readonly reason: string };
+
+export interface CreateFromPrimarySeen {
+  readonly view: CacheView | null;
+  /** Of the new nodes. */
+  readonly health: CacheHealth;
+  readonly now: number;
+}
+
+export type CreateFromPrimaryAct = 'adopt' | 'place' | 'return';
+
+const startAttemptsMax = 3;
+const attemptsMax = 3;
+
+export function createFromPrimaryKind(
+  tools: Tools,
+): OperationKind<
+  CreateFromPrimaryInput,
+  CreateFromPrimaryState,
+  CreateFromPrimarySeen,
+  CreateFromPrimaryAct
+> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'create-from-primary',
+    first: () => ({ step: 'adopting' }),
+    async observe(input) {
+      const view = await loadCacheView(fleet.store, input);
+      const health = shards.health(input.cacheIncarnation, view ? newNodes(view, input) : []);
+      return { view, health, now: fleet.clock.now() };
+    },
+    decide: decideCreateFromPrimary,
+    perform: (what, input) => perform(tools, what, input),
+  };
+}
+
+const newClusters = (view: CacheView, { primary }: CreateFromPrimaryInput): CacheCluster[] =>
+  view.clusters.filter((cluster) => cluster.id !== primary.clusterId);
+const newNodes = (view: CacheView, { primary }: CreateFromPrimaryInput): CacheNode[] =>
+  view.nodes.filter((node) => node.cacheClusterId !== primary.clusterId);
+const hasPrimary = (view: CacheView, { primary }: CreateFromPrimaryInput): boolean =>
+  view.nodes.some((node) => node.cacheClusterId === primary.clusterId);
+const movingEndpoints = (view: CacheView) => view.endpoints.filter((endpoint) => endpoint.purpose !== 'node');
+
+export function decideCreateFromPrimary(
+  input: CreateFromPrimaryInput,
+  state: CreateFromPrimaryState,
+  { view, health, now }: CreateFromPrimarySeen,
+  tries: Tries,
+): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
+  if (!view || view.cache.status === 'deleting') return finish('the group is gone');
+  const giveBack = (error: Error, why: string) =>
+    go({ step: 'returning', reason: reasonOf(error) } as const, why);
+  switch (state.step) {
+    case 'adopting':
+      if (hasPrimary(view, input)) return go({ step: 'placing' }, 'the node belongs to the group');
+      return act('adopt', `the node of ${input.primary.clusterId} moves to the group`, 30_000);
+    case 'placing':
+      if (movingEndpoints(view).length > 0) return go({ step: 'syncing' }, 'the endpoints have addresses');
+      if (tries.attempts >= attemptsMax && tries.lastError)
+        return giveBack(tries.lastError, 'the group cannot be placed');
+      return act('place', 'endpoints and replicas get their addresses', 60_000);
+    case 'syncing':
+      if (health.failure && health.failure.attempts >= startAttemptsMax)
+        return giveBack(health.failure.error, 'a replica does not start');
+      if (!isReady(view)) return wait(health.sentence, 250);
+      return finish(`${input.cacheId} is available`, becomesAvailable(view, input, now));
+    case 'returning':
+      if (hasPrimary(view, input))
+        return act('return', 'the node becomes a cluster of its own again', 60_000);
+      return fail(`${input.cacheId} could not be made: ${state.reason}`, failed(view, state.reason, now));
+    default:
+      return state satisfies never;
+  }
+}
+
+const isReady = (view: CacheView): boolean =>
+  view.nodes.every((node) => node.synced) &&
+  movingEndpoints(view).every((endpoint) => endpoint.holder !== null);
+
+function becomesAvailable(view: CacheView, input: CreateFromPrimaryInput, now: number): Change[] {
+  const { cache, clusters } = view;
+  const first = clusters.find((cluster) => cluster.id === input.primary.clusterId);
+  return [
+    { put: 'resource', row: withStatus(cache, 'available', now) },
+    ...(first ? [{ put: 'resource', row: withStatus(first, 'available', now) } as const] : []),
+    ...availableMembers(newClusters(view, input), newNodes(view, input), now),
+    announce(cache, cache.id, replicationGroupCreated(cache.id), now),
+  ];
+}
+
+function failed(view: CacheView, reason: string, now: number): Change[] {
+  const { cache, clusters } = view;
+  return [
+    { put: 'resource', row: withStatus(cache, 'create-failed', now, { sentence: reason }) },
+    ...clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', now) })),
+    announce(cache, cache.id, replicationGroupCreationFailed(cache.id, reason), now),
+  ];
+}
+
+async function perform(
+  tools: Tools,
+  what: CreateFromPrimaryAct,
+  input: CreateFromPrimaryInput,
+): Promise<void> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  if (!view) return;
+  switch (what) {
+    case 'adopt': {
+      const { clusterIncarnation: cacheIncarnation } = input.primary;
+      await adoptPrimary(tools, view, { cacheKind: 'cache-cluster', cacheIncarnation });
+      return watch(tools, input);
+    }
+    case 'place':
+      await placeNodes(fleet, view, slotsOf(newClusters(view, input)));
+      return watch(tools, input);
+    case 'return': {
+      await takeBack(tools, view, newNodes(view, input));
+      await shards.forget(view.cache.incarnation);
+      await unbind(tools, view, input);
+      const own = await retainPrimary(tools, view);
+      const kept = own && (await loadCacheView(fleet.store, own));
+      if (kept) shards.ensure(shardKeysOf(kept));
+      return;
+    }
+    default:
+      return what satisfies never;
+  }
+}
+
+async function watch({ fleet, shards }: Tools, input: CreateFromPrimaryInput): Promise<void> {
+  const view = await loadCacheView(fleet.store, input);
+  if (view) shards.ensure(shardKeysOf(view));
+}
+
+/** The endpoints of the group go; the node itself stays where it is. */
+async function unbind(tools: Tools, view: CacheView, input: CreateFromPrimaryInput): Promise<void> {
+  const { fleet, shards } = tools;
+  const node = view.nodes.find((one) => one.cacheClusterId === input.primary.clusterId);
+  if (node) {
+    const connection = await fleet.connections.of(node);
+    await setBindings(connection, [node.address]);
+    shards.forgetNode(node.incarnation);
+  }
+  await fleet.store.commit(movingEndpoints(view).map((endpoint) => release(tools, endpoint)));
+}

@@ -1,0 +1,109 @@
+/**
+ * ModifyReplicationGroup with PrimaryClusterId: a planned switchover to that member. This operation records who is to
+ * lead; the shard's worker hands over, and loses no write. Where it cannot, it gives up, and is asked again.
+ */
+import { promotionFailed } from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
+import type { CacheNode, NodeGroup } from '../model/node.ts';
+import type { ReplicationGroup } from '../model/resource.ts';
+import { updateNodeGroup } from '../reconcilers/shard/record.ts';
+import type { CacheHealth } from '../reconcilers/shards.ts';
+import type { Change } from '../store/contract.ts';
+import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
+import { withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface PromoteMemberInput extends CacheInput {
+  /** The member that is to lead. */
+  readonly clusterId: string;
+}
+
+export interface PromoteMemberState {
+  readonly step: 'intending' | 'handing-over';
+  /** From 1: how often it was asked for. */
+  readonly round: number;
+}
+
+export interface PromoteMemberSeen {
+  readonly view: CacheView | null;
+  readonly health: CacheHealth;
+  readonly now: number;
+}
+
+const roundsMax = 3;
+
+export function promoteMemberKind(
+  tools: Tools,
+): OperationKind<PromoteMemberInput, PromoteMemberState, PromoteMemberSeen, 'intend'> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'promote-member',
+    first: () => ({ step: 'intending', round: 1 }),
+    async observe(input) {
+      const view = await loadCacheView(fleet.store, input);
+      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      return { view, health, now: fleet.clock.now() };
+    },
+    decide: decidePromoteMember,
+    async perform(_intend, input) {
+      const view = await loadCacheView(fleet.store, input);
+      const found = view && memberOf(view, input);
+      if (!found) return;
+      const { incarnation } = found.node;
+      await updateNodeGroup(fleet.store, found.shard, (row) =>
+        row.currentPrimary === row.targetPrimary ? { ...row, targetPrimary: incarnation } : row,
+      );
+      shards.recheck(input.cacheIncarnation);
+    },
+  };
+}
+
+function memberOf(view: CacheView, input: PromoteMemberInput): { node: CacheNode; shard: NodeGroup } | null {
+  const node = view.nodes.find((one) => one.cacheClusterId === input.clusterId && one.intent !== 'deleted');
+  const shard = view.nodeGroups.find((one) => one.nodeGroupId === node?.nodeGroupId);
+  return node && shard ? { node, shard } : null;
+}
+
+export function decidePromoteMember(
+  input: PromoteMemberInput,
+  state: PromoteMemberState,
+  { view, health, now }: PromoteMemberSeen,
+): Decision<PromoteMemberState, 'intend'> {
+  if (!view || view.cache.status === 'deleting') return finish('the group is gone');
+  const found = memberOf(view, input);
+  if (!found) return giveUp(view, input, now, 'it is no member any more');
+  const { node, shard } = found;
+  const isDecided = shard.currentPrimary === shard.targetPrimary;
+  const isTarget = shard.targetPrimary === node.incarnation;
+  if (isDecided && isTarget)
+    return finish(`${input.clusterId} leads ${input.cacheId}`, [
+      { put: 'resource', row: available(view, now) },
+    ]);
+  if (isTarget)
+    return state.step === 'intending'
+      ? go({ ...state, step: 'handing-over' }, `${input.clusterId} is to lead`)
+      : wait(health.sentence, 100);
+  if (state.step === 'handing-over') {
+    if (state.round >= roundsMax)
+      return giveUp(view, input, now, `the primary did not hand over in ${roundsMax} attempts`);
+    return go({ step: 'intending', round: state.round + 1 }, 'the hand-over is asked for again');
+  }
+  // Somebody else is being promoted, or the member takes its data anew.
+  if (!isDecided || !node.synced) return wait(health.sentence, 100);
+  return act('intend', `${input.clusterId} is to lead`, 10_000);
+}
+
+function giveUp(view: CacheView, input: PromoteMemberInput, now: number, reason: string) {
+  return fail(`${input.clusterId} was not made the primary: ${reason}`, [
+    { put: 'resource', row: available(view, now) },
+    announce(view.cache, view.cache.id, promotionFailed(input.clusterId, reason), now),
+  ] satisfies Change[]);
+}
+
+/** Nothing is pending any more. */
+function available({ cache }: CacheView, now: number): ReplicationGroup {
+  const row = withStatus(cache as ReplicationGroup, 'available', now);
+  const { primaryClusterId, ...pending } = row.desired.pending;
+  return { ...row, desired: { ...row.desired, pending } };
+}

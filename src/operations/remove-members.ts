@@ -1,0 +1,227 @@
+/**
+ * Replicas leave their group (DecreaseReplicaCount, DeleteCacheCluster of a member). Their cache clusters are
+ * `deleting` since the API call.
+ *
+ * - marking: their nodes get their tombstones, together with the proof that none of them leads. One that has come to
+ *   lead since the API call hands over first.
+ * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
+ * - destroying: process, directory and addresses go, once another node serves what they served.
+ */
+import { cacheNodesRemoved, clusterDeleted, replicaCountDecreased } from '../catalog/events.ts';
+import { setBindings } from '../engines/valkey/bindings.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
+import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import { updateNodeGroup } from '../reconcilers/shard/record.ts';
+import type { CacheHealth } from '../reconcilers/shards.ts';
+import type { Change } from '../store/contract.ts';
+import type { ReplicaCountChange } from './add-members.ts';
+import { forgetInCluster } from './cluster-membership.ts';
+import { destroyNodes } from './end-nodes.ts';
+import { act, type Decision, finish, go, type OperationKind, type Tries, wait } from './operation-kind.ts';
+import { nextNode, withStatus } from './rows.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface RemoveMembersInput extends CacheInput {
+  /** Cache cluster ids. */
+  readonly members: readonly string[];
+  /** Absent when a member was deleted by its name. */
+  readonly shrink?: readonly ReplicaCountChange[];
+}
+
+export interface RemoveMembersState {
+  readonly step: 'marking' | 'releasing' | 'destroying';
+}
+
+export interface RemoveMembersSeen {
+  readonly view: CacheView | null;
+  readonly health: CacheHealth;
+  readonly now: number;
+}
+
+export type RemoveMembersAct = 'hand-over' | 'mark' | 'release' | 'destroy';
+
+/** A node that cannot be told to forget is down, and is not waited for any longer. */
+const attemptsMax = 5;
+
+export function removeMembersKind(
+  tools: Tools,
+): OperationKind<RemoveMembersInput, RemoveMembersState, RemoveMembersSeen, RemoveMembersAct> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'remove-members',
+    first: () => ({ step: 'marking' }),
+    async observe(input) {
+      const view = await loadCacheView(fleet.store, input);
+      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      return { view, health, now: fleet.clock.now() };
+    },
+    decide: decideRemoveMembers,
+    perform: (what, input) => perform(tools, what, input),
+  };
+}
+
+const isLeaving = (node: CacheNode, { members }: RemoveMembersInput): boolean =>
+  members.includes(node.cacheClusterId);
+
+/** The node group that it leads, or is about to lead. */
+const ledBy = (view: CacheView, { incarnation }: CacheNode): NodeGroup | undefined =>
+  view.nodeGroups.find(
+    (shard) => shard.currentPrimary === incarnation || shard.targetPrimary === incarnation,
+  );
+
+/** Who can take over a node group from a member that leaves. */
+const heirOf = (view: CacheView, shard: NodeGroup, input: RemoveMembersInput): CacheNode | undefined =>
+  view.nodes.find(
+    (node) =>
+      node.nodeGroupId === shard.nodeGroupId &&
+      node.synced &&
+      node.intent === 'running' &&
+      !isLeaving(node, input),
+  );
+
+export function decideRemoveMembers(
+  input: RemoveMembersInput,
+  state: RemoveMembersState,
+  { view, health, now }: RemoveMembersSeen,
+  tries: Tries,
+): Decision<RemoveMembersState, RemoveMembersAct> {
+  if (!view || view.cache.status === 'deleting') return finish('the group is gone');
+  const leaving = view.nodes.filter((node) => isLeaving(node, input));
+  switch (state.step) {
+    case 'marking': {
+      if (leaving.every((node) => node.intent === 'deleted'))
+        return go({ step: 'releasing' }, 'the nodes that leave are marked');
+      const shard = leaving.map((node) => ledBy(view, node)).find((led) => led !== undefined);
+      if (!shard) return act('mark', 'the nodes that leave are marked', 10_000);
+      if (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, input))
+        return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, 250);
+      return act('hand-over', `node group ${shard.nodeGroupId} gets another primary first`, 10_000);
+    }
+    case 'releasing':
+      if (tries.successes === 0 && tries.attempts < attemptsMax)
+        return act('release', 'the nodes that leave give up what they serve', 10_000);
+      if (movingEndpoints(view).some((endpoint) => endpoint.holder === null))
+        return wait('another node takes over what they served', 100);
+      return go({ step: 'destroying' }, 'nobody is told of the nodes that leave any more');
+    case 'destroying':
+      if (leaving.length > 0) return act('destroy', 'the nodes that leave are destroyed', 60_000);
+      return finish(`${input.members.join(', ')} left ${input.cacheId}`, left(view, input, now));
+    default:
+      return state.step satisfies never;
+  }
+}
+
+/** Of a cluster the configuration endpoint has a holder at all times. */
+const movingEndpoints = (view: CacheView): Endpoint[] =>
+  view.endpoints.filter((endpoint) => endpoint.purpose !== 'node');
+
+function left(view: CacheView, input: RemoveMembersInput, now: number): Change[] {
+  const { cache } = view;
+  const clusters = view.clusters.filter((cluster) => input.members.includes(cluster.id));
+  return [
+    { put: 'resource', row: withStatus(cache, 'available', now) },
+    ...clusters.map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
+    ...clusters.flatMap((cluster) => [
+      announce(cluster, cluster.id, cacheNodesRemoved(['0001']), now),
+      announce(cluster, cluster.id, clusterDeleted(), now),
+    ]),
+    ...(input.shrink ?? []).map(({ nodeGroupId, to }) =>
+      announce(cache, cache.id, replicaCountDecreased(nodeGroupId, to), now),
+    ),
+  ];
+}
+
+async function perform(tools: Tools, what: RemoveMembersAct, input: RemoveMembersInput): Promise<void> {
+  const { fleet, shards } = tools;
+  const view = await loadCacheView(fleet.store, input);
+  if (!view) return;
+  const leaving = view.nodes.filter((node) => isLeaving(node, input));
+  switch (what) {
+    case 'hand-over':
+      await handOver(tools, view, leaving, input);
+      return shards.recheck(input.cacheIncarnation);
+    case 'mark':
+      await mark(tools, view, leaving);
+      return shards.recheck(input.cacheIncarnation);
+    case 'release':
+      if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving);
+      faultPoint('remove-members:forgotten');
+      await release(tools, view, leaving);
+      return shards.recheck(input.cacheIncarnation);
+    case 'destroy':
+      await destroyNodes(tools, leaving, view);
+      return shards.recheck(input.cacheIncarnation);
+    default:
+      return what satisfies never;
+  }
+}
+
+/** A planned switchover, which the shard's worker performs. */
+async function handOver(
+  { fleet }: Tools,
+  view: CacheView,
+  leaving: readonly CacheNode[],
+  input: RemoveMembersInput,
+): Promise<void> {
+  for (const node of leaving) {
+    const shard = ledBy(view, node);
+    const heir = shard && heirOf(view, shard, input);
+    if (!heir) continue;
+    await updateNodeGroup(fleet.store, shard, (row) =>
+      row.currentPrimary === node.incarnation ? { ...row, targetPrimary: heir.incarnation } : row,
+    );
+  }
+}
+
+/** In one commit with the node groups: whoever chooses a new primary at this moment makes it stale, or is made so. */
+async function mark({ fleet }: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
+  const shards = view.nodeGroups.filter((shard) =>
+    leaving.some((node) => node.nodeGroupId === shard.nodeGroupId),
+  );
+  await fleet.store.commit([
+    ...shards.map((row): Change => ({ put: 'node-group', row: { ...row, version: row.version + 1 } })),
+    ...leaving
+      .filter((node) => node.intent !== 'deleted')
+      .map(
+        (node): Change => ({
+          put: 'node',
+          row: nextNode(node, { intent: 'deleted', status: 'deleting' }),
+        }),
+      ),
+  ]);
+}
+
+/**
+ * Frees the endpoints' addresses for the next holder. Open connections stay until the process ends, so that who reads
+ * by one meets the next holder when it connects again.
+ */
+async function release(tools: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
+  const { fleet } = tools;
+  for (const node of leaving) {
+    const held = movingEndpoints(view).filter((endpoint) => endpoint.holder === node.incarnation);
+    if (held.length === 0) continue;
+    await unbind(tools, node);
+    faultPoint('remove-members:unbound');
+    await fleet.store.commit(
+      held.map((row): Change => ({ put: 'endpoint', row: { ...row, holder: nextHolder(view, leaving) } })),
+    );
+  }
+}
+
+/** One that does not answer is killed at once: it is to go anyway, and what it held is free then. */
+async function unbind({ fleet }: Tools, node: CacheNode): Promise<void> {
+  try {
+    await setBindings(await fleet.connections.of(node), [node.address]);
+  } catch {
+    if (node.handle) await fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
+  }
+}
+
+/** Without cluster mode the shard's worker chooses; a cluster's endpoint belongs to the shard of its holder. */
+function nextHolder(view: CacheView, leaving: readonly CacheNode[]): string | null {
+  if (!isClusterMode(view.cache)) return null;
+  const staying = view.nodes.filter((node) => node.intent === 'running' && !leaving.includes(node));
+  return (staying.find((node) => node.role === 'primary') ?? staying[0])?.incarnation ?? null;
+}

@@ -1,0 +1,117 @@
+/**
+ * TestFailover: the primary of one node group is killed as if its machine had failed. What follows is the shard
+ * worker's usual work, and it tells the events (spec/events.json, testFailoverOrder); this operation watches it to
+ * its end, so that one node group is tested at a time. The group stays available.
+ *
+ * - choosing: who leads now, and whether somebody could take over.
+ * - killing: that process ends, seen dead.
+ * - failing-over: another node leads. (With `Durability=sync` the same node comes back with its own files.)
+ * - recovering: the killed node holds all data again.
+ */
+import { testFailoverNotDone } from '../catalog/events.ts';
+import { announce } from '../fleet/announce.ts';
+import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
+import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
+import type { CacheInput, Tools } from './tools.ts';
+
+export interface TestFailoverInput extends CacheInput {
+  readonly nodeGroupId: string;
+}
+
+/** The process that is killed, and no later one of the same node. */
+interface Victim {
+  readonly node: string;
+  readonly handle: NodeHandle;
+}
+
+export type TestFailoverState =
+  | { readonly step: 'choosing' }
+  | ({ readonly step: 'killing' | 'failing-over' | 'recovering' } & Victim);
+
+export interface TestFailoverSeen {
+  readonly view: CacheView | null;
+  /** The victim's process lives; false without a victim. */
+  readonly isVictimAlive: boolean;
+  readonly sentence: string;
+  readonly now: number;
+}
+
+export type TestFailoverAct = { readonly kill: NodeHandle };
+
+const fenceDeadlineMs = 30_000;
+
+export function testFailoverKind(
+  tools: Tools,
+): OperationKind<TestFailoverInput, TestFailoverState, TestFailoverSeen, TestFailoverAct> {
+  const { fleet, shards } = tools;
+  return {
+    name: 'test-failover',
+    first: () => ({ step: 'choosing' }),
+    async observe(input, state) {
+      const view = await loadCacheView(fleet.store, input);
+      const { sentence } = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      const isVictimAlive =
+        'handle' in state && ['running', 'stopped'].includes(fleet.runtime.inspect(state.handle).kind);
+      return { view, isVictimAlive, sentence, now: fleet.clock.now() };
+    },
+    decide: decideTestFailover,
+    async perform({ kill }) {
+      const outcome = await fleet.runtime.fence(kill, { deadlineMs: fenceDeadlineMs });
+      if (outcome === 'unknown') throw new Error(`process ${kill.pid} was killed and its exit was not seen`);
+    },
+  };
+}
+
+export function decideTestFailover(
+  input: TestFailoverInput,
+  state: TestFailoverState,
+  { view, isVictimAlive, sentence, now }: TestFailoverSeen,
+): Decision<TestFailoverState, TestFailoverAct> {
+  const shard = view?.nodeGroups.find((one) => one.nodeGroupId === input.nodeGroupId);
+  if (!view || view.cache.status === 'deleting' || !shard) return finish('the node group is gone');
+  const find = (incarnation: string | null) => view.nodes.find((node) => node.incarnation === incarnation);
+  if (state.step === 'choosing') {
+    if (shard.currentPrimary !== shard.targetPrimary) return wait(sentence, 100);
+    const primary = find(shard.currentPrimary);
+    const replicas = view.nodes.filter((node) => node.nodeGroupId === input.nodeGroupId && node !== primary);
+    if (!primary?.handle || !replicas.some((node) => node.synced && node.intent === 'running')) {
+      const reason = "no replica holds the primary's data any more";
+      return fail(`${input.cacheId} is not failed over: ${reason}`, [
+        announce(view.cache, view.cache.id, testFailoverNotDone(input.nodeGroupId, reason), now),
+      ]);
+    }
+    return go(
+      { step: 'killing', node: primary.incarnation, handle: primary.handle },
+      `${primary.cacheClusterId} is to fail`,
+    );
+  }
+  const { node, handle } = state;
+  const victim = find(node);
+  const isBack = victim ? hasReturned(victim, handle) : true;
+  const isDecided = shard.currentPrimary === shard.targetPrimary;
+  switch (state.step) {
+    case 'killing':
+      if (isVictimAlive) return act({ kill: handle }, `process ${handle.pid} is killed`, 40_000);
+      return go({ step: 'failing-over', node, handle }, `process ${handle.pid} is dead`);
+    case 'failing-over':
+      if (isDecided && shard.currentPrimary !== node)
+        return go(
+          { step: 'recovering', node, handle },
+          `${find(shard.currentPrimary)?.cacheClusterId} leads`,
+        );
+      if (isDecided && isBack && victim?.role === 'primary')
+        return finish(`${victim.cacheClusterId} leads again, with its own files`);
+      return wait(sentence, 100);
+    case 'recovering':
+      return isBack ? finish(`${input.cacheId} has failed over and recovered`) : wait(sentence, 100);
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Another process of the node holds its data, as its role is confirmed. */
+function hasReturned({ handle, synced, role }: CacheNode, killed: NodeHandle): boolean {
+  const isNew = handle !== null && (handle.pid !== killed.pid || handle.startTime !== killed.startTime);
+  return isNew && synced && role !== null;
+}
