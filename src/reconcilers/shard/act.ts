@@ -88,6 +88,7 @@ async function intend(
   incarnation: string,
   reason: 'failover' | 'switchover' | 'found',
 ): Promise<void> {
+  if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
   await updateNodeGroup(context.fleet.store, facts.view.shard, (shard) => ({
     ...shard,
     targetPrimary: incarnation,
@@ -95,10 +96,9 @@ async function intend(
     currentPrimary: shard.currentPrimary ?? (reason === 'found' ? incarnation : null),
   }));
   faultPoint(`${reason}:intended`);
-  if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
 }
 
-/** A hand-over was given up: the primary goes on, and takes writes again if it refused them for that. */
+/** A hand-over was given up: the primary goes on, and takes writes again if it refused them for that. Before the record. */
 async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: string): Promise<void> {
   const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
   if (member?.engine?.role !== 'primary') return;
@@ -142,6 +142,9 @@ async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: Ca
   const told = (source: CacheSource) =>
     failoverCompleted(source, before?.cacheClusterId ?? '', node.cacheClusterId);
   const isMove = shard.currentPrimary !== null && shard.currentPrimary !== node.incarnation;
+  // It may have led before without taking writes, for another one's sake. First: behind the record nobody looks again.
+  const connection = await context.fleet.connections.of(node);
+  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
   await updateNodeGroup(
     context.fleet.store,
     shard,
@@ -154,9 +157,6 @@ async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: Ca
       : [],
   );
   faultPoint('failover:confirmed');
-  // It may have led before without taking writes, for another one's sake.
-  const connection = await context.fleet.connections.of(node);
-  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
   if (before) await updateNode(context.fleet, before.incarnation, (row) => ({ ...row, role: 'replica' }));
 }
@@ -168,11 +168,26 @@ async function follow(
   primary: CacheNode,
 ): Promise<void> {
   const connection = await context.fleet.connections.of(node);
-  await updateNode(context.fleet, node.incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
+  if (!sharesHistory(facts, node, primary))
+    await updateNode(context.fleet, node.incarnation, (row) =>
+      row.synced ? { ...row, synced: false } : row,
+    );
   if (facts.view.clusterMode === 'enabled') return clusterFollow(context, node, primary);
   await replicateFrom(connection, primary);
   // A former primary refused writes while it handed over; a replica refuses them anyway.
   await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+}
+
+/**
+ * What the node holds began as the primary's own history, so that what was confirmed of it holds on, until it is seen
+ * to be filled anew. Without this the new primary would be the only known copy until each sibling is confirmed again.
+ */
+function sharesHistory({ view }: ShardFacts, node: CacheNode, primary: CacheNode): boolean {
+  const engineOf = ({ incarnation }: CacheNode) =>
+    view.members.find((member) => member.node.incarnation === incarnation)?.engine;
+  const [own, leader] = [engineOf(node), engineOf(primary)];
+  if (!own || !leader || own.isSyncing || own.isLoading) return false;
+  return own.replicationId === leader.replicationId || own.replicationId === leader.replicationId2;
 }
 
 async function confirm(context: ShardContext, node: CacheNode, primary: CacheNode): Promise<void> {
@@ -218,5 +233,5 @@ async function restoreLead(
   await replicateFrom(source, to);
   await acceptWrites(source, await writeCondition(context.fleet.store, cache));
   await updateNode(context.fleet, to.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
-  await updateNode(context.fleet, from.incarnation, (row) => ({ ...row, role: 'replica', synced: false }));
+  await updateNode(context.fleet, from.incarnation, (row) => ({ ...row, role: 'replica' }));
 }

@@ -1,7 +1,6 @@
 /** Reads the facts of one shard: rows from the store, processes from /proc, roles and offsets from the engines. */
 
 import { parseInfo } from '../../engines/valkey/info.ts';
-import { isSyncing } from '../../engines/valkey/replication.ts';
 import { isClusterMode } from '../../fleet/cache-view.ts';
 import { dataStateOf } from '../../fleet/data-files.ts';
 import { durabilityOf } from '../../fleet/launch.ts';
@@ -96,7 +95,8 @@ async function askEngine(
       offset: info.offset,
       follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
       isLinkUp: info.upstream?.isUp ?? false,
-      isSyncing: info.isSyncing || (info.role === 'replica' && isSyncing(info)),
+      // A link that never was up says nothing: one that was just told to follow another still holds its data.
+      isSyncing: info.isSyncing,
       isLoading: info.isLoading,
     };
   } catch {
