@@ -28,6 +28,8 @@ export interface Track {
   /** When its processor time was last seen to have advanced, and what it was then. */
   readonly progressAt: number;
   readonly cpuMs: number;
+  /** The first look at its processor time since it is silent; null before that, and while all is well. */
+  readonly firstLook: { readonly at: number; readonly cpuMs: number } | null;
 }
 
 export const newTrack = (now: number): Track => ({
@@ -36,6 +38,7 @@ export const newTrack = (now: number): Track => ({
   silentSince: now,
   progressAt: now,
   cpuMs: -1,
+  firstLook: null,
 });
 
 export const answered = (track: Track, now: number): Track => ({
@@ -44,6 +47,7 @@ export const answered = (track: Track, now: number): Track => ({
   hasAnswered: true,
   silentSince: null,
   progressAt: now,
+  firstLook: null,
 });
 
 /** A PING was sent, or the connection is gone: silence counts from the first such moment. */
@@ -53,7 +57,9 @@ export const silent = (track: Track, now: number): Track =>
 /** Takes note of a look at /proc. A stopped process makes no progress, whatever its counters say. */
 export function looked(track: Track, process: ProcessState, now: number): Track {
   if (process.kind !== 'running') return track;
-  return process.cpuMs > track.cpuMs ? { ...track, cpuMs: process.cpuMs, progressAt: now } : track;
+  const { cpuMs } = process;
+  const firstLook = track.firstLook ?? (track.silentSince === null ? null : { at: now, cpuMs });
+  return cpuMs > track.cpuMs ? { ...track, firstLook, cpuMs, progressAt: now } : { ...track, firstLook };
 }
 
 /** The observer itself was late (its machine slept, a disk stalled it): what it did not see is nobody's silence. */

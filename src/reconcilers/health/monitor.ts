@@ -3,6 +3,7 @@
  * look, because a client may cut our connection (CLIENT KILL) or delay our PING (CLIENT PAUSE, a long script); what
  * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
  */
+import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import type { CacheNode, NodeHandle } from '../../model/node.ts';
 import type { Engine } from '../../model/resource.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -19,6 +20,7 @@ import {
   silent,
   type Track,
 } from './diagnosis.ts';
+import { reasonOfSilence } from './silence.ts';
 
 /** Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. */
 export type Ping = (node: CacheNode) => Promise<void>;
@@ -31,6 +33,8 @@ export interface HealthMonitor {
   lost(incarnation: string): void;
   /** From a fresh look at /proc. `absent` for a node without a handle. */
   verdict(node: CacheNode): Verdict;
+  /** Why it does not answer, for people; null while it does, and while that is not known. */
+  silence(node: CacheNode): string | null;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
   watchedCount(engine: Engine): number;
   close(): void;
@@ -49,6 +53,8 @@ interface Watched {
   handle: NodeHandle;
   track: Track;
   lastVerdict: Verdict;
+  /** The code of the refusal that its last PING was answered with, if it was. */
+  refusal: string | null;
   isPinging: boolean;
   isLooking: boolean;
   dueAt: number;
@@ -112,12 +118,14 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     options.ping(entry.node).then(
       () => {
         entry.isPinging = false;
+        entry.refusal = null;
         if (watched.get(entry.node.incarnation) !== entry) return;
         entry.track = answered(entry.track, clock.monotonic());
         if (entry.lastVerdict !== 'answering') look(entry);
       },
-      () => {
+      (error: unknown) => {
         entry.isPinging = false;
+        entry.refusal = error instanceof EngineReplyError ? error.code : null;
       },
     );
   }
@@ -176,6 +184,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
         handle: node.handle,
         track: newTrack(clock.monotonic()),
         lastVerdict: 'unresponsive',
+        refusal: null,
         isPinging: false,
         isLooking: false,
         dueAt: 0,
@@ -204,6 +213,11 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
       if (entry && isSame(entry.handle, node.handle)) return look(entry);
       const state = runtime.inspect(node.handle);
       return diagnose(newTrack(clock.monotonic()), state, clock.monotonic(), limits);
+    },
+    silence(node) {
+      const entry = watched.get(node.incarnation);
+      if (!entry || !isSame(entry.handle, node.handle)) return null;
+      return reasonOfSilence(entry.track, runtime.inspect(entry.handle), clock.monotonic(), entry.refusal);
     },
     onChange(listener) {
       listeners.push(listener);

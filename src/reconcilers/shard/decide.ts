@@ -58,6 +58,8 @@ const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [], isSe
 const isAnswering = (member: Member): member is Member & { engine: EngineFacts } => member.engine !== null;
 const isDown = (member: Member): boolean => member.verdict === 'dead' || member.verdict === 'absent';
 const name = (member: Member): string => member.node.cacheClusterId;
+const doesNotAnswer = ({ silence }: Member): string =>
+  silence ? `does not answer at present: ${silence}` : 'does not answer at present';
 
 export function decideShard(view: ShardView): ShardDecision {
   const { shard, members } = view;
@@ -72,7 +74,7 @@ export function decideShard(view: ShardView): ShardDecision {
   if (isDown(current)) return decideDeadPrimary(view, current);
   if (current.verdict === 'hung') return decideHungPrimary(view, current);
   if (!isAnswering(current))
-    return decideFollowers(view, current, `${name(current)} leads but does not answer at present`);
+    return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);
   if (current.engine.role === 'replica') return decideDeposedPrimary(view, current);
   if (current.node.intent === 'restarting') return decideRestartOfPrimary(view, current);
   return decideFollowers(view, current, null);
@@ -184,7 +186,7 @@ function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const maybe = others.find((member) => member.node.synced && !isDown(member) && member.verdict !== 'hung');
   if (maybe)
     return waiting(
-      `${name(current)} is dead and ${name(maybe)} holds its data but does not answer; nobody is promoted`,
+      `${name(current)} is dead and ${name(maybe)} holds its data but ${doesNotAnswer(maybe)}; nobody is promoted`,
     );
   // A suspended process still holds its data: an empty primary would wipe them when it goes on.
   const hanging = others.find((member) => member.node.synced && member.verdict === 'hung');
@@ -353,7 +355,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     // It may be the only copy that is left: the primary has to be well before this one is killed.
     return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
   }
-  if (!isAnswering(member)) return `${name(member)} does not answer at present`;
+  if (!isAnswering(member)) return `${name(member)} ${doesNotAnswer(member)}`;
   if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (!isAnswering(primary)) return null;
   if (primary.engine.isLoading) return `${name(primary)} is loading its data`;

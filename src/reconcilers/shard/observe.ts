@@ -74,7 +74,8 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   if (engine) return { ...facts, verdict: 'answering', engine };
   // It may have died while it was asked.
   const again = monitor.verdict(node);
-  return { ...facts, verdict: again === 'answering' ? 'unresponsive' : again, engine: null };
+  const silence = monitor.silence(node);
+  return { ...facts, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, silence };
 }
 
 async function askEngine(

@@ -30,6 +30,8 @@ export interface Member {
   readonly verdict: Verdict;
   /** Null unless `answering`. */
   readonly engine: EngineFacts | null;
+  /** Why one that is `unresponsive` does not answer, for people; null when that is not known. */
+  readonly silence?: string | null;
   /** It failed to start or died again a moment ago, and the next start waits for the back-off. */
   readonly isBackingOff: boolean;
   /** What a process that is down could start from; `none` for one that lives. */

@@ -1,0 +1,34 @@
+/**
+ * Why a node that lives does not answer, as far as its process and its last refusal tell; for people only. Nothing
+ * is decided by it: `diagnosis.ts` says what is dead or hung. Pure.
+ */
+import type { ProcessState } from '../../runtime/contract.ts';
+import type { Track } from './diagnosis.ts';
+
+/** Processor time is compared over at least this long. */
+const shareAfterMs = 100;
+/** Of one core: a command that runs uses all of it, an idle engine's timer less than a hundredth. */
+const busyShare = 0.3;
+
+/** The refusals of an engine that cannot serve, by the first word of its reply. */
+const refusals: Readonly<Record<string, string>> = {
+  MAXCLIENTS: 'it is full: every connection that it may have is taken',
+  LOADING: 'it is loading its data',
+  BUSY: 'it is busy with a script',
+};
+
+/** Null while it answers, and while it is too early to say. `refusal`: the code of its last reply, if it gave one. */
+export function reasonOfSilence(
+  { silentSince, firstLook }: Track,
+  process: ProcessState,
+  now: number,
+  refusal: string | null,
+): string | null {
+  if (silentSince === null) return null;
+  if (process.kind === 'stopped') return 'its process is suspended';
+  if (refusal !== null && refusals[refusal]) return refusals[refusal];
+  if (process.isWaitingForDisk) return 'it waits for a disk';
+  if (firstLook === null || now - firstLook.at < shareAfterMs) return null;
+  const share = (process.cpuMs - firstLook.cpuMs) / (now - firstLook.at);
+  return share >= busyShare ? 'it is busy' : 'it is paused: it idles, and answers nobody';
+}
