@@ -6,6 +6,7 @@
 import { cutConnections, readBindings, takeBindings } from '../engines/valkey/bindings.ts';
 import type { EngineConnection } from '../engines/valkey/client.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
 import type { Fleet } from './fleet.ts';
 
 /** A node as far as endpoints care. */
@@ -109,6 +110,7 @@ export async function applyBindings(
     const kept = [...bound].filter((address) => wantedOf(node).includes(address));
     await memory.apply(node, connection, kept, 0);
   }
+  faultPoint('endpoints:given-up');
   for (const { node, connection } of open)
     await memory.apply(node, connection, wantedOf(node), takeDeadlineMs);
 }

@@ -15,6 +15,7 @@ import {
   writeConfiguration,
 } from '../endpoints/memcached-configuration/control.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
 import type { CacheView } from './cache-view.ts';
 
@@ -75,12 +76,16 @@ export function createConfigurationServer(options: {
       makeStateDirectory(directory);
       const name = view.cache.incarnation;
       writeConfiguration(directory, name, configuration);
+      faultPoint('configuration:written');
       await ensure();
       const deadline = performance.now() + publishDeadlineMs;
       for (;;) {
         const status = await probeConfigurationServer(directory);
         const endpoint = status?.endpoints.find((one) => one.name === name);
-        if (endpoint?.isListening && endpoint.version === version) return;
+        if (endpoint?.isListening && endpoint.version === version) {
+          faultPoint('configuration:served');
+          return;
+        }
         if (performance.now() > deadline)
           throw new Error(
             `the configuration endpoint ${configuration.address}:${configuration.port} is not served: ${
@@ -93,6 +98,7 @@ export function createConfigurationServer(options: {
     withdraw: (cacheIncarnation) => {
       makeStateDirectory(directory);
       removeConfiguration(directory, cacheIncarnation);
+      faultPoint('configuration:withdrawn');
     },
     async stop() {
       const status = await probeConfigurationServer(directory);

@@ -27,9 +27,11 @@ export async function startNode(
     onSpawned: async (spawned) => {
       handle = spawned;
       await recordProcess(fleet, node.incarnation, spawned, keepsData);
+      faultPoint('start-node:recorded');
     },
     isReady: () => answers(fleet, node, handle),
   });
+  faultPoint('start-node:ready');
 }
 
 /** A new process holds nothing that was confirmed, and has no role yet. A restart that was asked for has happened. */

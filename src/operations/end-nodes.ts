@@ -17,6 +17,7 @@ export async function stopNodes(tools: Tools, nodes: readonly CacheNode[]): Prom
       const stopped = await updateNode(fleet, node.incarnation, (row) =>
         row.intent === 'deleted' ? row : { ...row, intent: 'stopped', synced: false },
       );
+      faultPoint('stop-nodes:marked');
       shards.forgetNode(node.incarnation);
       const handle = (stopped ?? node).handle;
       if (handle) await fleet.runtime.stop(handle, { graceMs: stopGraceMs });

@@ -1,6 +1,7 @@
 /** The primary of a group that is deleted lives on as a cache cluster of its own (RetainPrimaryCluster). */
 import type { CacheReference, CacheView } from '../fleet/cache-view.ts';
 import { secretNames } from '../fleet/connections.ts';
+import { faultPoint } from '../platform/fault-points.ts';
 import type { Change } from '../store/contract.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
@@ -53,6 +54,7 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
     ]),
     ...secrets.flat(),
   ]);
+  faultPoint('retain-primary:moved');
   connections.drop(node.incarnation);
   return { cacheKind: 'cache-cluster', cacheIncarnation: owner };
 }

@@ -83,6 +83,7 @@ export function createRunner(options: RunnerOptions): Runner {
     let tries: Tries = { ...untried, attempts: first.attempts };
     if (operation.state === null) {
       operation = await record(operation, { status: 'running', state: kind.first(operation.input) }, []);
+      faultPoint(`${kind.name}:begun`);
     }
     while (!stopped) {
       try {
@@ -111,6 +112,7 @@ export function createRunner(options: RunnerOptions): Runner {
           case 'fail': {
             const status: OperationStatus = decision.kind === 'finish' ? 'finished' : 'failed';
             await record(operation, { status, sentence: decision.sentence }, decision.changes);
+            faultPoint(`${kind.name}:${status}`);
             log[status === 'finished' ? 'info' : 'error'](decision.sentence, { operation: operation.id });
             return;
           }

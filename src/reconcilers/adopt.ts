@@ -6,6 +6,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { faultPoint } from '../platform/fault-points.ts';
 import { keyText, type ShardKey } from './shard/context.ts';
 
 export interface Adoption {
@@ -70,6 +71,7 @@ async function adopt(
   if (!isRecorded && found.length === 1 && node.intent !== 'deleted') {
     const [handle] = found as [NodeHandle];
     await updateNode(fleet, node.incarnation, (row) => ({ ...row, handle, synced: false }));
+    faultPoint('adopt:recorded');
     return true;
   }
   // Stopped on purpose with Limber itself (`limber down --caches`): it is to serve again now.

@@ -62,6 +62,7 @@ async function end(context: ShardContext, node: CacheNode): Promise<void> {
   if (!node.handle) return;
   context.fleet.connections.drop(node.incarnation);
   await context.fleet.runtime.stop(node.handle, { graceMs: 5_000 });
+  faultPoint('end:stopped');
   await context.fleet.store.commit([tellMember(context, node, cacheNodeShutdown(node.cacheNodeId))]);
 }
 
@@ -108,8 +109,10 @@ async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: str
 
 async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const connection = await context.fleet.connections.of(node);
-  if (facts.view.clusterMode === 'enabled') await clusterTakeOver(context, node, connection);
-  else {
+  if (facts.view.clusterMode === 'enabled') {
+    await clusterTakeOver(context, node, connection);
+    faultPoint('failover:taken-over');
+  } else {
     await promote(connection);
     faultPoint('failover:promoted');
     // At once: clients wait for nothing but this. The old primary was seen dead.
@@ -174,6 +177,7 @@ async function follow(
     );
   if (facts.view.clusterMode === 'enabled') return clusterFollow(context, node, primary);
   await replicateFrom(connection, primary);
+  faultPoint('follow:told');
   // A former primary refused writes while it handed over; a replica refuses them anyway.
   await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
 }
@@ -228,9 +232,11 @@ async function restoreLead(
       throw new Error(`${to.cacheClusterId} has not taken the data from ${from.cacheClusterId} yet`);
     await delay(50);
   }
+  faultPoint('restore-lead:synced');
   await promote(former);
   faultPoint('restore-lead:restored');
   await replicateFrom(source, to);
+  faultPoint('restore-lead:source-follows');
   await acceptWrites(source, await writeCondition(context.fleet.store, cache));
   await updateNode(context.fleet, to.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
   await updateNode(context.fleet, from.incarnation, (row) => ({ ...row, role: 'replica' }));

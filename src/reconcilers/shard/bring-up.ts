@@ -12,6 +12,7 @@ import {
 import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
 import { startNode, updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
 import { retryDelayMs } from '../../platform/retry.ts';
 import type { Change } from '../../store/contract.ts';
 import type { ShardContext, StartFailure } from './context.ts';
@@ -45,6 +46,7 @@ export async function bringUp(
     fail(context, node, 'start', failures + 1, error as Error);
     throw error;
   }
+  faultPoint('bring-up:started');
   // A node that dies soon after each start is started later each time.
   if (diedAgain)
     fail(context, node, 'death', failures + 1, new Error(`${node.cacheClusterId} died soon after its start`));
@@ -109,6 +111,7 @@ async function mend(
   if (view.durability !== 'disabled') {
     const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: follow === null });
     if (repair) {
+      faultPoint('mend:set-aside');
       const how = repair.isCut ? `${repair.reason} (what can be read is used)` : repair.reason;
       const text = filesSetAside(node.cacheClusterId, repair.aside, how);
       return fleet.store.commit([tellMember(context, node, text)]);

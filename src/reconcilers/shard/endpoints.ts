@@ -1,6 +1,7 @@
 /** Keeps the moving endpoints of a shard on the right nodes. */
 import { applyBindings, type Holder, wantedBindings } from '../../fleet/bindings.ts';
 import type { Endpoint } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardFacts } from './observe.ts';
@@ -29,7 +30,7 @@ export async function bindEndpoints(
   const isUnbound = facts.endpoints.some(({ purpose, holder }) => purpose !== 'node' && holder === null);
   const [first] = isUnbound ? await context.fleet.store.nodeGroupsOf([cacheIncarnation]) : [];
   const endpoints = facts.endpoints.filter((endpoint) => isOurs(facts, endpoint, first?.nodeGroupId));
-  if (endpoints.length === 0) return;
+  // Also with none: a node that was retained from its group still serves the group's endpoints.
   const holders = facts.view.members.map((member): Holder => {
     const { node, engine } = member;
     const isRecorded =
@@ -43,6 +44,7 @@ export async function bindEndpoints(
   });
   const wanted = wantedBindings(endpoints, holders);
   await applyBindings(context.fleet, context.bindings, holders, wanted);
+  faultPoint('endpoints:bound');
   const changes = endpoints
     .filter((endpoint) => wanted.has(endpoint.address) && wanted.get(endpoint.address) !== endpoint.holder)
     .map(
