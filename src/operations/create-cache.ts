@@ -147,7 +147,7 @@ function decideAbandoning(
 }
 
 /** What failed and the engine's own last words. */
-function reasonOf(error: Error): string {
+export function reasonOf(error: Error): string {
   const words = error instanceof SpawnFailed ? error.lastWords.trim() : '';
   return words ? `${error.message}. The engine's last words: ${words}` : error.message;
 }

@@ -17,6 +17,7 @@ import type { CacheCluster } from '../model/resource.ts';
 import { shownZone } from '../model/zones.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
+import { reasonOf } from './create-cache.ts';
 import { destroyNodes } from './end-nodes.ts';
 import {
   act,
@@ -38,9 +39,9 @@ export interface ResizeMemcachedInput extends CacheInput {
   readonly remove: readonly string[];
 }
 
-export interface ResizeMemcachedState {
-  readonly step: 'placing' | 'starting' | 'unlisting' | 'publishing' | 'destroying' | 'undoing';
-}
+export type ResizeMemcachedState =
+  | { readonly step: 'placing' | 'starting' | 'unlisting' | 'publishing' | 'destroying' }
+  | { readonly step: 'undoing'; readonly reason: string };
 
 export interface ResizeMemcachedSeen {
   readonly view: CacheView | null;
@@ -83,14 +84,15 @@ export function decideResizeMemcached(
   if (!view || view.cache.status === 'deleting') return finish('the cluster is gone');
   const added = view.nodes.filter((node) => isNew(input, node));
   const failed = health.failure?.error ?? tries.lastError;
+  const reason = failed ? reasonOf(failed) : 'unknown';
   const isHopeless = tries.attempts >= attemptsMax || (health.failure?.attempts ?? 0) >= attemptsMax;
   switch (state.step) {
     case 'placing':
-      if (isHopeless) return go({ step: 'undoing' }, `no room for the nodes: ${failed?.message}`);
+      if (isHopeless) return go({ step: 'undoing', reason }, `no room for the nodes: ${reason}`);
       if (added.length === input.add.length) return go({ step: 'starting' }, 'the nodes have addresses');
       return act('place', 'the new nodes get their addresses', 60_000);
     case 'starting':
-      if (isHopeless) return go({ step: 'undoing' }, `a node does not start: ${failed?.message}`);
+      if (isHopeless) return go({ step: 'undoing', reason }, `a node does not start: ${reason}`);
       if (!health.isSettled) return wait(health.sentence, 250);
       return go({ step: 'unlisting' }, 'the new nodes answer');
     case 'unlisting':
@@ -106,9 +108,9 @@ export function decideResizeMemcached(
       return finish(`${input.cacheId} has ${view.nodes.length} nodes`, resized(view, input, now));
     case 'undoing':
       if (added.length > 0) return act('undo', 'the new nodes are taken back', 60_000);
-      return fail('the number of nodes was not changed', undone(view, input, now, failed));
+      return fail('the number of nodes was not changed', undone(view, input, now, state.reason));
     default:
-      return state.step satisfies never;
+      return state satisfies never;
   }
 }
 
@@ -185,12 +187,7 @@ function resized(view: CacheView, input: ResizeMemcachedInput, now: number): Cha
   ];
 }
 
-function undone(
-  view: CacheView,
-  input: ResizeMemcachedInput,
-  now: number,
-  error: Error | null | undefined,
-): Change[] {
+function undone(view: CacheView, input: ResizeMemcachedInput, now: number, reason: string): Change[] {
   const cluster = view.cache as CacheCluster;
   const { numCacheNodes, cacheNodeIdsToRemove, newAvailabilityZones, ...pending } = cluster.desired.pending;
   const to = input.from + input.add.length - input.remove.length;
@@ -199,11 +196,6 @@ function undone(
       put: 'resource',
       row: { ...withStatus(cluster, 'available', now), desired: { ...cluster.desired, pending } },
     },
-    announce(
-      cluster,
-      cluster.id,
-      nodeCountChangeFailed(input.from, to, error?.message ?? 'see the events before'),
-      now,
-    ),
+    announce(cluster, cluster.id, nodeCountChangeFailed(input.from, to, reason), now),
   ];
 }

@@ -1,0 +1,414 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import {
+  CreateCacheClusterCommand,
+  type CreateCacheClusterCommandInput,
+  CreateReplicationGroupCommand,
+  type CreateReplicationGroupCommandInput,
+  DeleteReplicationGroupCommand,
+  DescribeCacheClustersCommand,
+  DescribeReplicationGroupsCommand,
+  ElastiCacheClient,
+  ModifyCacheClusterCommand,
+  type ModifyCacheClusterCommandInput,
+  ModifyReplicationGroupCommand,
+  type ModifyReplicationGroupCommandInput,
+} from '@aws-sdk/client-elasticache';
+import { startLimber } from '../support/limber.ts';
+import { createCluster, createGroup, describeGroup, groupAvailable, small } from './caches.ts';
+
+const limber = await startLimber();
+const client = limber.client();
+
+const combination = 'InvalidParameterCombinationException';
+const value = 'InvalidParameterValueException';
+
+type Table<Input> = readonly (readonly [
+  what: string,
+  input: Partial<Input>,
+  name: string,
+  message: RegExp,
+])[];
+
+describe('CreateReplicationGroup refuses, and makes nothing half:', () => {
+  const refusals: Table<CreateReplicationGroupCommandInput> = [
+    ['an id that begins with a digit', { ReplicationGroupId: '1st' }, value, /ReplicationGroupId.*1st/],
+    ['an id of 41 characters', { ReplicationGroupId: 'a'.repeat(41) }, value, /ReplicationGroupId.*40/],
+    ['memcached', { Engine: 'memcached' }, combination, /memcached/],
+    ['an unknown engine', { Engine: 'mongodb' }, value, /Engine.*mongodb.*valkey/],
+    [
+      'a version that nobody has',
+      { EngineVersion: '10.7' },
+      combination,
+      /Cannot find version 10\.7 for valkey/,
+    ],
+    ['a patch version', { EngineVersion: '8.1.3' }, value, /'8\.1\.3', please use '8\.1'/],
+    ['an unknown node type', { CacheNodeType: 'cache.t4g.enormous' }, value, /CacheNodeType.*enormous/],
+    ['seven members', { NumCacheClusters: 7 }, value, /NumCacheClusters.*7.*1 to 6/],
+    ['six replicas', { NumNodeGroups: 2, ReplicasPerNodeGroup: 6 }, value, /ReplicasPerNodeGroup.*0 to 5/],
+    ['501 node groups', { NumNodeGroups: 501 }, value, /NumNodeGroups.*501.*1 to 500/],
+    ['no node group', { NumNodeGroups: 0 }, value, /NumNodeGroups.*0.*1 to 500/],
+    ['failover without a replica', { AutomaticFailoverEnabled: true }, combination, /at least 1 replica/],
+    [
+      'a cluster without failover',
+      { NumNodeGroups: 2, AutomaticFailoverEnabled: false },
+      combination,
+      /Automatic/,
+    ],
+    [
+      'Multi-AZ without failover',
+      { NumCacheClusters: 2, MultiAZEnabled: true },
+      combination,
+      /MultiAZEnabled/,
+    ],
+    ['a low port', { Port: 80 }, value, /Port.*80.*1024 to 65535/],
+    [
+      'an unknown parameter group',
+      { CacheParameterGroupName: 'none' },
+      'CacheParameterGroupNotFoundFault',
+      /none/,
+    ],
+    [
+      'a parameter group of another family',
+      { CacheParameterGroupName: 'default.redis7' },
+      combination,
+      /redis7/,
+    ],
+    ['an unknown subnet group', { CacheSubnetGroupName: 'none' }, 'CacheSubnetGroupNotFoundFault', /none/],
+    [
+      'an unknown security group',
+      { CacheSecurityGroupNames: ['none'] },
+      'CacheSecurityGroupNotFoundFault',
+      /none/,
+    ],
+    [
+      'a window that is none',
+      { PreferredMaintenanceWindow: 'some day' },
+      value,
+      /PreferredMaintenanceWindow/,
+    ],
+    ['a window of half an hour', { SnapshotWindow: '05:00-05:30' }, value, /SnapshotWindow.*60/],
+    [
+      'windows that meet',
+      { PreferredMaintenanceWindow: 'sun:05:00-sun:06:00', SnapshotWindow: '05:30-06:30' },
+      combination,
+      /05:30-06:30/,
+    ],
+    ['backups for 36 days', { SnapshotRetentionLimit: 36 }, value, /SnapshotRetentionLimit.*36.*0 to 35/],
+    [
+      'a zone of another region',
+      { PreferredCacheClusterAZs: ['eu-west-1a'] },
+      value,
+      /eu-west-1a.*us-east-1a/,
+    ],
+    [
+      'zones for other than the members',
+      { NumCacheClusters: 2, PreferredCacheClusterAZs: ['us-east-1a'] },
+      combination,
+      /1 zones for 2 members/,
+    ],
+    [
+      'slots that leave some out',
+      {
+        AutomaticFailoverEnabled: true,
+        NodeGroupConfiguration: [{ Slots: '0-8000' }, { Slots: '8002-16383' }],
+      },
+      value,
+      /8001/,
+    ],
+    [
+      'slots that overlap',
+      {
+        AutomaticFailoverEnabled: true,
+        NodeGroupConfiguration: [{ Slots: '0-9000' }, { Slots: '9000-16383' }],
+      },
+      value,
+      /9000/,
+    ],
+    [
+      'node groups that do not agree',
+      {
+        NumNodeGroups: 3,
+        AutomaticFailoverEnabled: true,
+        NodeGroupConfiguration: [{ ReplicaCount: 0 }, { ReplicaCount: 0 }],
+      },
+      combination,
+      /NumNodeGroups is 3.*2/,
+    ],
+    ['a reserved tag', { Tags: [{ Key: 'aws:tag', Value: '' }] }, value, /aws:/],
+  ];
+  for (const [what, input, name, message] of refusals)
+    it(what, async () => {
+      const defaults = {
+        ReplicationGroupId: 'refused',
+        ReplicationGroupDescription: 'e2e',
+        Engine: 'valkey',
+        CacheNodeType: small,
+      };
+      await assert.rejects(client.send(new CreateReplicationGroupCommand({ ...defaults, ...input })), {
+        name,
+        message,
+      });
+    });
+
+  it('so that afterwards there is no cache at all', async () => {
+    assert.deepEqual((await client.send(new DescribeReplicationGroupsCommand({}))).ReplicationGroups, []);
+    assert.deepEqual((await client.send(new DescribeCacheClustersCommand({}))).CacheClusters, []);
+    assert.deepEqual((await limber.status()).caches, []);
+  });
+});
+
+describe('CreateCacheCluster refuses:', () => {
+  const refusals: Table<CreateCacheClusterCommandInput> = [
+    [
+      'no number of nodes for memcached',
+      { NumCacheNodes: undefined },
+      value,
+      /NumCacheNodes must be provided/,
+    ],
+    ['41 nodes', { NumCacheNodes: 41 }, 'NodeQuotaForClusterExceededFault', /40/],
+    ['two nodes of valkey', { Engine: 'valkey', NumCacheNodes: 2 }, value, /NumCacheNodes should be 1/],
+    ['one node across zones', { AZMode: 'cross-az' }, combination, /AZMode cross-az/],
+    [
+      'zones for other than the nodes',
+      { NumCacheNodes: 2, PreferredAvailabilityZones: ['us-east-1a'] },
+      combination,
+      /1 zones for 2 nodes/,
+    ],
+    ['backups of memcached', { SnapshotRetentionLimit: 1 }, combination, /memcached, which has no snapshots/],
+    [
+      'a parameter group with cluster mode',
+      { Engine: 'valkey', EngineVersion: '8.1', CacheParameterGroupName: 'default.valkey8.cluster.on' },
+      combination,
+      /CreateReplicationGroup/,
+    ],
+  ];
+  for (const [what, input, name, message] of refusals)
+    it(what, async () => {
+      const defaults = {
+        CacheClusterId: 'refused',
+        Engine: 'memcached',
+        CacheNodeType: small,
+        NumCacheNodes: 1,
+      };
+      await assert.rejects(client.send(new CreateCacheClusterCommand({ ...defaults, ...input })), {
+        name,
+        message,
+      });
+    });
+});
+
+describe('what is not built yet is refused by name, never ignored:', () => {
+  before(async () => {
+    await Promise.all([
+      createGroup(client, { ReplicationGroupId: 'plain', NumCacheClusters: 2 }),
+      createCluster(client, { CacheClusterId: 'nodes', Engine: 'memcached', NumCacheNodes: 2 }),
+    ]);
+  });
+
+  const groups: Partial<CreateReplicationGroupCommandInput>[] = [
+    { TransitEncryptionEnabled: true },
+    { AuthToken: 'a-secret-of-sixteen-and-more' },
+    { UserGroupIds: ['users'] },
+    { SnapshotName: 'snapshot' },
+    { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
+    { GlobalReplicationGroupId: 'ldgnf-global' },
+    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
+    { DataTieringEnabled: true },
+    { ClusterMode: 'compatible' },
+    { NetworkType: 'ipv6' },
+    { IpDiscovery: 'ipv6' },
+  ];
+  for (const input of groups)
+    it(`CreateReplicationGroup with ${Object.keys(input)[0]}`, async () => {
+      await assert.rejects(
+        client.send(
+          new CreateReplicationGroupCommand({
+            ReplicationGroupId: 'unbuilt',
+            ReplicationGroupDescription: 'e2e',
+            Engine: 'valkey',
+            CacheNodeType: small,
+            ...input,
+          }),
+        ),
+        isNotYet(Object.keys(input)[0] ?? ''),
+      );
+    });
+
+  const clusters: Partial<CreateCacheClusterCommandInput>[] = [
+    { TransitEncryptionEnabled: true },
+    { AuthToken: 'a-secret-of-sixteen-and-more' },
+    { SnapshotName: 'snapshot' },
+    { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
+    { OutpostMode: 'single-outpost' },
+    { PreferredOutpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-1' },
+    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
+    { NetworkType: 'dual_stack' },
+  ];
+  for (const input of clusters)
+    it(`CreateCacheCluster with ${Object.keys(input)[0]}`, async () => {
+      const asked = { CacheClusterId: 'unbuilt', Engine: 'valkey', CacheNodeType: small, NumCacheNodes: 1 };
+      await assert.rejects(
+        client.send(new CreateCacheClusterCommand({ ...asked, ...input })),
+        isNotYet(Object.keys(input)[0] ?? ''),
+      );
+    });
+
+  const modifications: Partial<ModifyReplicationGroupCommandInput>[] = [
+    { CacheNodeType: 'cache.m5.large' },
+    { EngineVersion: '8.0' },
+    { Engine: 'redis' },
+    { ClusterMode: 'compatible' },
+    { TransitEncryptionEnabled: true },
+    { TransitEncryptionMode: 'preferred' },
+    { AuthToken: 'a-secret-of-sixteen-and-more' },
+    { UserGroupIdsToAdd: ['users'] },
+    { RemoveUserGroups: true },
+    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
+  ];
+  for (const input of modifications)
+    it(`ModifyReplicationGroup with ${Object.keys(input)[0]}`, async () => {
+      const command = new ModifyReplicationGroupCommand({ ReplicationGroupId: 'plain', ...input });
+      await assert.rejects(client.send(command), isNotYet(Object.keys(input)[0] ?? ''));
+    });
+
+  const nodes: Partial<ModifyCacheClusterCommandInput>[] = [
+    { CacheNodeType: 'cache.m5.large' },
+    { EngineVersion: '1.6.18' },
+    { Engine: 'valkey' },
+    { AuthToken: 'a-secret-of-sixteen-and-more' },
+    { ScaleConfig: { ScalePercentage: 50, ScaleIntervalMinutes: 5 } },
+  ];
+  for (const input of nodes)
+    it(`ModifyCacheCluster with ${Object.keys(input)[0]}`, async () => {
+      const command = new ModifyCacheClusterCommand({ CacheClusterId: 'nodes', ...input });
+      await assert.rejects(client.send(command), isNotYet(Object.keys(input)[0] ?? ''));
+    });
+
+  it('DeleteReplicationGroup with FinalSnapshotIdentifier, and the group lives', async () => {
+    await assert.rejects(
+      client.send(
+        new DeleteReplicationGroupCommand({ ReplicationGroupId: 'plain', FinalSnapshotIdentifier: 'last' }),
+      ),
+      isNotYet('FinalSnapshotIdentifier'),
+    );
+    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
+  });
+});
+
+/** Says which parameter, and shows no secret. */
+function isNotYet(parameter: string) {
+  return (error: Error) => {
+    assert.equal(error.name, value);
+    assert.match(error.message, new RegExp(`^The parameter ${parameter} .*is not supported by Limber yet`));
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  };
+}
+
+describe('ModifyCacheCluster refuses:', () => {
+  const refusals: Table<ModifyCacheClusterCommandInput> = [
+    ['fewer nodes without their ids', { NumCacheNodes: 1 }, combination, /exactly the 1 nodes/],
+    [
+      'ids of nodes that it does not have',
+      { NumCacheNodes: 1, CacheNodeIdsToRemove: ['0009'] },
+      value,
+      /0009/,
+    ],
+    [
+      'more ids than nodes to remove',
+      { NumCacheNodes: 1, CacheNodeIdsToRemove: ['0001', '0002'] },
+      combination,
+      /2/,
+    ],
+    ['41 nodes', { NumCacheNodes: 41 }, 'NodeQuotaForClusterExceededFault', /40/],
+    ['no change', {}, combination, /No modifications were requested/],
+  ];
+  for (const [what, input, name, message] of refusals)
+    it(what, async () => {
+      const command = new ModifyCacheClusterCommand({
+        CacheClusterId: 'nodes',
+        ApplyImmediately: true,
+        ...input,
+      });
+      await assert.rejects(client.send(command), { name, message });
+    });
+});
+
+describe('two requests that race for one id', () => {
+  it('end as one group and one ReplicationGroupAlreadyExists', async () => {
+    const create = () =>
+      client.send(
+        new CreateReplicationGroupCommand({
+          ReplicationGroupId: 'raced',
+          ReplicationGroupDescription: 'e2e',
+          Engine: 'valkey',
+          CacheNodeType: small,
+        }),
+      );
+    const results = await Promise.allSettled(Array.from({ length: 8 }, create));
+    const refused = results.filter((result) => result.status === 'rejected');
+    assert.deepEqual(
+      refused.map((result) => result.reason.name),
+      Array(7).fill('ReplicationGroupAlreadyExistsFault'),
+    );
+    await groupAvailable(client, 'raced');
+    const { caches } = await limber.status();
+    assert.equal(caches.filter((cache) => cache.id === 'raced').length, 1);
+    assert.equal(caches.find((cache) => cache.id === 'raced')?.members.length, 1);
+  });
+
+  it('end as one cluster and one CacheClusterAlreadyExists', async () => {
+    const create = () =>
+      client.send(
+        new CreateCacheClusterCommand({
+          CacheClusterId: 'raced',
+          Engine: 'memcached',
+          CacheNodeType: small,
+          NumCacheNodes: 1,
+        }),
+      );
+    const results = await Promise.allSettled([create(), create()]);
+    const names = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.name] : []));
+    assert.deepEqual(names, ['CacheClusterAlreadyExistsFault']);
+  });
+});
+
+describe('a request that is not signed by a key of this Limber', () => {
+  const remove = new DeleteReplicationGroupCommand({ ReplicationGroupId: 'plain' });
+  const clientWith = (accessKeyId: string, secretAccessKey: string) =>
+    new ElastiCacheClient({
+      endpoint: limber.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+    });
+
+  it('with a wrong secret is refused and changes nothing', async () => {
+    await assert.rejects(clientWith(limber.credentials.accessKeyId, 'wrong').send(remove), {
+      name: 'SignatureDoesNotMatch',
+    });
+    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
+  });
+
+  it('with an unknown key is refused and changes nothing', async () => {
+    await assert.rejects(
+      clientWith('AKIAIOSFODNN7EXAMPLE', limber.credentials.secretAccessKey).send(remove),
+      {
+        name: 'InvalidClientTokenId',
+      },
+    );
+    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
+  });
+
+  it('without any signature, as a form on any web page could send it, changes nothing', async () => {
+    const response = await fetch(limber.endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'Action=DeleteReplicationGroup&Version=2015-02-02&ReplicationGroupId=plain',
+    });
+    assert.equal(response.status, 403);
+    assert.match(await response.text(), /<Code>MissingAuthenticationToken<\/Code>/);
+    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
+  });
+});
