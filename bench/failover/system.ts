@@ -52,6 +52,9 @@ export interface MeasureOptions {
   readonly deadlineMs: number;
 }
 
+/** Sentinel tells clients to move about a second after the replica was promoted. */
+const afterPlannedMs = 2_000;
+
 /** Leaves the system repaired, but not yet in good health: `ready` waits for that. */
 export async function measureFailover(
   system: FailoverSystem,
@@ -67,7 +70,11 @@ export async function measureFailover(
     const calmGapMs = checker.gap().longestMs;
     const struckAt = checker.mark();
     await target.strike(fault);
-    if (fault === 'planned') await untilLeads(target.replica, deadlineMs);
+    if (fault === 'planned') {
+      await untilLeads(target.replica, deadlineMs);
+      // Who goes on writing to the old primary meanwhile is a part of the measurement.
+      await delay(afterPlannedMs);
+    }
     await checker.progress(50, deadlineMs);
     const { longestMs, longestOfOneMs } = checker.gap();
     const redundantMs =
@@ -75,8 +82,8 @@ export async function measureFailover(
         ? (await untilRedundant(target, deadlineMs)) - struckAt
         : null;
     await checker.stop();
-    const { acknowledged, lost, wrong } = await checker.verify();
-    await checker.clear();
+    const { acknowledged, lost, wrong } = await checker.verify(target.replica);
+    await checker.clear(target.replica);
     return { gapMs: longestMs, longestOfOneMs, calmGapMs, redundantMs, acknowledged, lost, wrong };
   } finally {
     await checker.stop();

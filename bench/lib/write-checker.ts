@@ -53,10 +53,10 @@ export interface WriteChecker {
   progress(writesEach: number, deadlineMs: number): Promise<void>;
   /** Lets the last write end and closes all connections. */
   stop(): Promise<void>;
-  /** After `stop`: reads everything back where the route leads now. */
-  verify(): Promise<Verification>;
+  /** After `stop`: reads everything back, from the node that leads; default: where the route goes now. */
+  verify(from?: Address): Promise<Verification>;
   /** After `stop`: removes all that was written. */
-  clear(): Promise<void>;
+  clear(from?: Address): Promise<void>;
 }
 
 interface Writer {
@@ -160,8 +160,8 @@ export function startWriteChecker(options: WriteCheckerOptions): WriteChecker {
       clearTimeout(cut);
       for (const { client } of writers) client?.close();
     },
-    verify: () => withPrimary(route, (client) => verifyAll(client, writers, prefix)),
-    clear: () => withPrimary(route, (client) => clearAll(client, writers, prefix)),
+    verify: (from = route.current()) => withClient(from, (client) => verifyAll(client, writers, prefix)),
+    clear: (from = route.current()) => withClient(from, (client) => clearAll(client, writers, prefix)),
   };
 }
 
@@ -237,8 +237,8 @@ async function reconnect(writer: Writer, route: Route): Promise<RespClient | nul
   }
 }
 
-async function withPrimary<T>(route: Route, work: (client: RespClient) => Promise<T>): Promise<T> {
-  const client = await connectResp(route.current());
+async function withClient<T>(target: Address, work: (client: RespClient) => Promise<T>): Promise<T> {
+  const client = await connectResp(target);
   try {
     return await work(client);
   } finally {
