@@ -31,8 +31,10 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'start':
       return bringUp(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
     case 'end':
+      requireLivingCopy(context, facts, act.node);
       return end(context, node(act.node));
     case 'fence':
+      requireLivingCopy(context, facts, act.node);
       return fence(context, node(act.node));
     case 'intend':
       return intend(context, facts, act.node, act.reason);
@@ -56,6 +58,17 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     default:
       return act satisfies never;
   }
+}
+
+/** The copy for whose sake a process may go can have died since it was looked at: then nothing is killed, and decided anew. */
+function requireLivingCopy({ monitor }: ShardContext, { view }: ShardFacts, incarnation: string): void {
+  const copies = view.members.filter(
+    ({ node, verdict }) => node.incarnation !== incarnation && node.synced && verdict !== 'dead',
+  );
+  if (copies.length > 0 && copies.every(({ node }) => monitor.verdict(node) === 'dead'))
+    throw new Error(
+      `the only other copy, ${copies.map(({ node }) => node.cacheClusterId).join(', ')}, has just died`,
+    );
 }
 
 async function end(context: ShardContext, node: CacheNode): Promise<void> {

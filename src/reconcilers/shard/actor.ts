@@ -8,7 +8,7 @@ import { decideShard, type ShardAct, type ShardDecision } from './decide.ts';
 import { decideMemcached } from './decide-memcached.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
-import { recordRoles } from './record.ts';
+import { recordLeader, recordRoles } from './record.ts';
 
 export interface ShardReport {
   readonly isSettled: boolean;
@@ -30,9 +30,17 @@ const waitMs = { first: 5, max: 500 } as const;
 /** With nothing to do: notices a replica that is filled anew, and whatever else nobody told. */
 const idleMs = 5_000;
 
+type SlowAct = Extract<ShardAct, { readonly kind: 'start' | 'confirm-synced' | 'end' | 'follow' }>;
+
 /** Nobody waits for these: a primary may die meanwhile, and that must be seen at once. */
-function takesTime(act: ShardAct): act is ShardAct & { readonly node: string } {
+function takesTime(act: ShardAct): act is SlowAct {
   return act.kind === 'start' || act.kind === 'confirm-synced' || act.kind === 'end' || act.kind === 'follow';
+}
+
+/** Whom an act makes lead, or takes the lead from. */
+function leadersOf(act: ShardAct): readonly string[] {
+  if (act.kind === 'switchover' || act.kind === 'restore-lead') return [act.from, act.to];
+  return act.kind === 'promote' || act.kind === 'lend-lead' ? [act.node] : [];
 }
 
 export function createShardActor(
@@ -48,7 +56,8 @@ export function createShardActor(
   let wakeAgain = false;
   let pauseMs: number = waitMs.first;
   let running: Promise<void> = Promise.resolve();
-  const beside = new Map<string, Promise<void>>();
+  const beside = new Map<string, { readonly kind: SlowAct['kind']; readonly work: Promise<void> }>();
+  let endedBeside = 0;
 
   function sleep(ms: number): void {
     if (isStopped) return;
@@ -78,16 +87,22 @@ export function createShardActor(
   }
 
   /** Work that takes its time runs beside the loop, one piece per node; its end wakes the loop. */
-  function runBeside(facts: ShardFacts, act: ShardAct & { readonly node: string }): boolean {
+  function runBeside(facts: ShardFacts, act: SlowAct): boolean {
     if (beside.has(act.node)) return false;
     const work = performAct(context, facts, act)
       .catch((error: unknown) => complain(act, error))
       .finally(() => {
         beside.delete(act.node);
+        endedBeside += 1;
         wake();
       });
-    beside.set(act.node, work);
+    beside.set(act.node, { kind: act.kind, work });
     return true;
+  }
+
+  /** A node that is told to follow, starts or ends is not made to lead in the same moment: one of the two would undo the other. */
+  function isFree(act: ShardAct): boolean {
+    return leadersOf(act).every((node) => (beside.get(node)?.kind ?? 'confirm-synced') === 'confirm-synced');
   }
 
   function complain(act: ShardAct, error: unknown): void {
@@ -96,8 +111,10 @@ export function createShardActor(
 
   /** Starts what may run beside, and waits for the rest. True when something was begun or done. */
   async function perform(facts: ShardFacts, acts: readonly ShardAct[]): Promise<boolean> {
-    const begun = acts.filter((act) => takesTime(act) && runBeside(facts, act)).length;
-    const rest = acts.filter((act) => !takesTime(act));
+    // Its replicas are the only copies while a primary ends: nothing else is decided before it has.
+    const isBeside = (act: ShardAct) => !(act.kind === 'end' && act.node === facts.view.shard.currentPrimary);
+    const begun = acts.filter((act) => takesTime(act) && isBeside(act) && runBeside(facts, act)).length;
+    const rest = acts.filter((act) => !(takesTime(act) && isBeside(act)) && isFree(act));
     const results = await Promise.allSettled(rest.map((act) => performAct(context, facts, act)));
     for (const [index, result] of results.entries())
       if (result.status === 'rejected') complain(rest[index]!, result.reason);
@@ -106,7 +123,10 @@ export function createShardActor(
 
   /** One pass. Resolves to how long to sleep, or null to look again at once. */
   async function pass(): Promise<number | null> {
+    const ended = endedBeside;
     const facts = await observeShard(context, key);
+    // What ended in the meantime has changed what was seen before: a node would be started twice.
+    if (ended !== endedBeside) return null;
     if (!facts) {
       tell({ isSettled: true, sentence: 'the cache is gone' });
       return idleMs;
@@ -115,6 +135,7 @@ export function createShardActor(
     const decision = decide(facts);
     // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
+    if (isLed(facts)) await recordLeader(context, facts.view);
     const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
     tell({ ...decision, isSettled });
     const didSomething = await perform(facts, decision.acts);
@@ -176,7 +197,7 @@ export function createShardActor(
       isStopped = true;
       if (timer) clearTimeout(timer);
       await running;
-      await Promise.all(beside.values());
+      await Promise.all([...beside.values()].map(({ work }) => work));
     },
   };
   return actor;

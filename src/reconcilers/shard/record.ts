@@ -38,6 +38,13 @@ export function tellMember(context: ShardContext, node: CacheNode, text: EventTe
   return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
 }
 
+/** That the primary leads, and holds its own data: known before anybody takes over from it. */
+export function recordLeader(context: ShardContext, view: ShardView): Promise<void> {
+  const { currentPrimary } = view.shard;
+  const members = view.members.filter((member) => member.node.incarnation === currentPrimary);
+  return recordRoles(context, { ...view, members });
+}
+
 /** Roles as the engines confirm them, where the rows say something else; a confirmed primary holds its own data. */
 export async function recordRoles(context: ShardContext, { members }: ShardView): Promise<void> {
   for (const { node, engine } of members) {
