@@ -8,6 +8,7 @@ import { parseReference } from '../model/identifiers.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
+import { createFaultRoute } from './fault.ts';
 
 export interface AdminOptions {
   readonly tools: Tools;
@@ -30,6 +31,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     },
     'stop-caches': (body) => stopCaches(options, body),
     connect: (body, context) => connect(options, body, context),
+    fault: createFaultRoute(options.tools.fleet),
   };
 }
 

@@ -1,0 +1,106 @@
+/**
+ * Faults on demand: what breaks in real life, done to one node or to a whole availability zone, so that people can
+ * test what their programs do then. Limber is told nothing: it finds out and repairs as it always does.
+ */
+import type { ActionContext } from '../actions/action.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { CacheNode, NodeRole } from '../model/node.ts';
+import { ServiceError } from '../model/service-errors.ts';
+import { cacheIdOf, chooseNodes, faultName } from './fault-targets.ts';
+import {
+  type FaultKind,
+  type FaultOutcome,
+  type FaultRequest,
+  faultKinds,
+  injectFault,
+} from './inject-fault.ts';
+import { createIsolation, type Isolation } from './isolation.ts';
+
+export interface FaultHit {
+  /** As the fault command takes it: `orders-001`, `pages/0002`. */
+  readonly node: string;
+  /** Replication group or cluster. */
+  readonly cache: string;
+  readonly region: string;
+  readonly account: string;
+  readonly zone: string;
+  /** As last confirmed before the fault. */
+  readonly role: NodeRole | null;
+  readonly address: string;
+  readonly port: number;
+  readonly pid: number | null;
+  readonly outcome: FaultOutcome;
+}
+
+export interface FaultAnswer {
+  readonly fault: FaultKind;
+  /** Null: heal everything. */
+  readonly target: string | null;
+  readonly hit: readonly FaultHit[];
+}
+
+/** The admin route `fault`: `{ fault, target, region?, all? }`. */
+export function createFaultRoute(fleet: Fleet, isolation: Isolation = createIsolation()) {
+  return async (body: unknown, context: Pick<ActionContext, 'account'>): Promise<FaultAnswer> => {
+    const request = parseRequest(body);
+    const nodes = (await livingNodes(fleet)).filter(
+      (node) =>
+        request.all ||
+        (node.account === context.account && (request.region === null || node.region === request.region)),
+    );
+    const chosen = request.target === null ? nodes : chooseNodes(nodes, request.target);
+    const outcomes = await injectFault(fleet, isolation, request, chosen);
+    const hit = chosen
+      .filter((node) => request.target !== null || outcomes.get(node.incarnation) === 'done')
+      .map((node) => describeHit(node, outcomes.get(node.incarnation) ?? 'unchanged'));
+    return { fault: request.fault, target: request.target, hit };
+  };
+}
+
+function parseRequest(body: unknown): FaultRequest {
+  const { fault, target, region, all } = (body ?? {}) as Record<string, unknown>;
+  const kind = faultKinds.find((one) => one === fault);
+  if (!kind)
+    throw new ServiceError(
+      'InvalidParameterValue',
+      `fault ${JSON.stringify(fault)?.slice(0, 80)}: expected one of ${faultKinds.join(', ')}.`,
+    );
+  const hasTarget = typeof target === 'string' && target !== '';
+  if (!hasTarget && kind !== 'heal')
+    throw new ServiceError(
+      'InvalidParameterValue',
+      `fault ${kind} needs a target: a node or an availability zone.`,
+    );
+  return {
+    fault: kind,
+    target: hasTarget ? target : null,
+    region: typeof region === 'string' ? region : null,
+    all: all === true,
+  };
+}
+
+async function livingNodes({ store, host }: Fleet): Promise<CacheNode[]> {
+  const found: CacheNode[] = [];
+  for (let after: string | null = null; ; ) {
+    const page: CacheNode[] = await store.nodesOnHost(host, { after, limit: 500 });
+    found.push(...page.filter((node) => node.intent !== 'deleted'));
+    after = page.at(-1)?.incarnation ?? null;
+    if (page.length < 500) break;
+  }
+  return found.sort((a, b) => (faultName(a) < faultName(b) ? -1 : 1));
+}
+
+function describeHit(node: CacheNode, outcome: FaultOutcome): FaultHit {
+  return {
+    node: faultName(node),
+    cache: cacheIdOf(node),
+    region: node.region,
+    account: node.account,
+    zone: node.availabilityZone,
+    role: node.role,
+    address: node.address,
+    port: node.port,
+    pid: node.handle?.pid ?? null,
+    outcome,
+  };
+}
