@@ -29,8 +29,8 @@ export const testFailover =
       commitPlanned(deps.store, async () => {
         const group = await requireReplicationGroup(deps.store, context, id);
         requireAvailableGroup(group, 'test failover');
-        await requireFailover(deps.store, group, nodeGroupId);
         await requireNoOther(deps.store, group);
+        await requireFailover(deps.store, group, nodeGroupId);
         const now = deps.clock.now();
         const calls = await recentCalls(deps.store, context.account, now);
         // A new version of the unchanged row: of two calls at once one finds the other's operation.
