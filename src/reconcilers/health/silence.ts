@@ -7,8 +7,11 @@ import type { Track } from './diagnosis.ts';
 
 /** Processor time is compared over at least this long. */
 const shareAfterMs = 100;
-/** Of one core: a command that runs uses all of it, an idle engine's timer less than a hundredth. */
-const busyShare = 0.3;
+/**
+ * Of one core: a command that runs uses all of it, or its part on a machine that is busy otherwise; an idle engine's
+ * timer takes less than a hundredth.
+ */
+const busyShare = 0.05;
 
 /** The refusals of an engine that cannot serve, by the first word of its reply. */
 const refusals: Readonly<Record<string, string>> = {
