@@ -172,7 +172,9 @@ function decideWithoutPrimary(view: ShardView): ShardDecision {
 /** The recorded primary has no process. */
 function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
-  const best = mostCaughtUp(others);
+  // Offsets compare only within one history: who has not been told of this primary yet counts when nobody else does.
+  const own = others.filter((member) => leads(member) || member.engine?.follows === endpointOf(current.node));
+  const best = mostCaughtUp(own) ?? mostCaughtUp(others);
   // Its own file holds every write that was acknowledged, which no replica is proven to.
   if (view.durability === 'sync' && current.data === 'present')
     return startAlone(current, 'its own files hold every acknowledged write');
@@ -254,11 +256,12 @@ function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
       node: current.node.incarnation,
     });
   const best = mostCaughtUp(view.members.filter((member) => member !== current));
-  if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
-    return doing(`${name(current)} hangs: it is killed, then ${name(best)} leads`, {
-      kind: 'fence',
-      node: current.node.incarnation,
-    });
+  const isFailover = view.automaticFailover || view.clusterMode === 'enabled';
+  if (best)
+    return doing(
+      `${name(current)} hangs: it is killed, then ${isFailover ? `${name(best)} leads` : `it takes the data from ${name(best)}`}`,
+      { kind: 'fence', node: current.node.incarnation },
+    );
   return waiting(`${name(current)} hangs; its data are nowhere else, so it is left alone`);
 }
 
@@ -277,15 +280,16 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
     });
   if (view.clusterMode === 'enabled' && from)
     return waiting(`${name(current)} follows ${name(from)}, which does not lead yet`);
-  if (from && isAnswering(from))
-    return doing(`${name(current)} takes the data from ${name(from)} and leads again`, {
+  // One that has been restarted since has nothing to give.
+  if (from?.node.synced && !isDown(from) && !isCandidate(from))
+    return waiting(`${name(from)} has the data for ${name(current)} and does not answer`);
+  const best = from && isCandidate(from) ? from : mostCaughtUp(view.members);
+  if (best && best !== current && (best === from || !view.automaticFailover))
+    return doing(`${name(current)} takes the data from ${name(best)} and leads again`, {
       kind: 'restore-lead',
-      from: from.node.incarnation,
+      from: best.node.incarnation,
       to: current.node.incarnation,
     });
-  if (from && !isDown(from))
-    return waiting(`${name(from)} has the data for ${name(current)} and does not answer`);
-  const best = mostCaughtUp(view.members);
   if (best && best !== current)
     return doing(`${name(best)} holds the data and is chosen to lead`, {
       kind: 'intend',
@@ -320,7 +324,9 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
     });
   // What it holds is nowhere else yet: the others take it first.
   const others = view.members.filter((member) => member !== current);
-  if (view.durability === 'disabled' && others.length > 0 && !others.some(isCandidate))
+  const isFed = (member: Member) =>
+    isCandidate(member) && member.engine?.follows === endpointOf(current.node) && member.engine.isLinkUp;
+  if (view.durability === 'disabled' && others.length > 0 && !others.some(isFed))
     return decideFollowers(view, current, `${name(current)} restarts once a replica holds its data`);
   return doing(`${name(current)} is stopped for its restart`, {
     kind: 'end',
@@ -356,8 +362,8 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
   }
   if (!isAnswering(member)) return `${name(member)} ${doesNotAnswer(member)}`;
-  if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (!isAnswering(primary)) return null;
+  if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (primary.engine.isLoading) return `${name(primary)} is loading its data`;
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
     return { kind: 'follow', node, primary: leader };
