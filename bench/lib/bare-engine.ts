@@ -65,7 +65,12 @@ export async function startBareEngine(scope: Scope, options: BareEngineOptions):
     const logging = `logfile ${join(directory, 'engine.log')}`;
     await writeFile(path, [...own, logging, ...(options.lines ?? []), ...lines, ''].join('\n'));
     const args = [...server.args, path, ...(options.isSentinel ? ['--sentinel'] : [])];
-    child = spawn(server.command, args, { stdio: 'ignore', env: { ...process.env, ...server.env } });
+    // A session of its own, as a service has: the kernel shares processor time out among sessions first.
+    child = spawn(server.command, args, {
+      stdio: 'ignore',
+      detached: true,
+      env: { ...process.env, ...server.env },
+    });
     await eventually(() => askOnce({ address, port }, 'PING').then((reply) => reply === 'PONG'), {
       deadlineMs: 30_000,
       intervalMs: 2,
