@@ -8,7 +8,15 @@ import { StaleWrite } from '../store/contract.ts';
 import type { Fleet } from './fleet.ts';
 import { durabilityOf, nodeSpec } from './launch.ts';
 
-/** Throws `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`. */
+/**
+ * Somebody decided meanwhile that the node is to end: its process must not come back, least of all when the row that
+ * tells whose it is has gone.
+ */
+export class NodeNotWanted extends Error {
+  override readonly name = 'NodeNotWanted';
+}
+
+/** Throws `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`, `NodeNotWanted`. */
 export async function startNode(
   fleet: Fleet,
   cache: Cache,
@@ -19,6 +27,7 @@ export async function startNode(
   fleet.connections.drop(node.incarnation);
   await fleet.runtime.prepare(node.incarnation);
   faultPoint('start-node:prepared');
+  await requireWanted(fleet, node);
   let handle: NodeHandle | null = null;
   // Who leads with its own files holds the data that it was known to hold; anybody else has to be confirmed again.
   const keepsData = follow === null && durabilityOf(cache) !== 'disabled';
@@ -34,6 +43,16 @@ export async function startNode(
   faultPoint('start-node:ready');
 }
 
+/** Behind the making of its directory, so that none is left of a node that was destroyed a moment before. */
+async function requireWanted(fleet: Fleet, { incarnation, cacheClusterId }: CacheNode): Promise<void> {
+  const row = await fleet.store.node(incarnation);
+  if (row && isWanted(row)) return;
+  if (!row || row.intent === 'deleted') await fleet.runtime.destroy(incarnation);
+  throw new NodeNotWanted(`${cacheClusterId} is not to run any more`);
+}
+
+const isWanted = ({ intent }: CacheNode): boolean => intent === 'running' || intent === 'restarting';
+
 /** A new process holds nothing that was confirmed, and has no role yet. A restart that was asked for has happened. */
 async function recordProcess(
   fleet: Fleet,
@@ -41,13 +60,12 @@ async function recordProcess(
   handle: NodeHandle,
   keepsData: boolean,
 ): Promise<void> {
-  await updateNode(fleet, incarnation, (node) => ({
-    ...node,
-    handle,
-    synced: node.synced && keepsData,
-    role: null,
-    intent: node.intent === 'restarting' ? 'running' : node.intent,
-  }));
+  const recorded = await updateNode(fleet, incarnation, (node) =>
+    isWanted(node)
+      ? { ...node, handle, synced: node.synced && keepsData, role: null, intent: 'running' }
+      : node,
+  );
+  if (!recorded || !isWanted(recorded)) throw new NodeNotWanted(`node ${incarnation} is not to run any more`);
 }
 
 /** Writes a changed node row, from a fresh one each time somebody was faster. Null when the node is gone. */
