@@ -76,7 +76,13 @@ export async function startBareEngine(scope: Scope, options: BareEngineOptions):
       intervalMs: 2,
     });
   };
-  scope.after(kill);
+  // The last resort, when a signal ends us before the scope has ended.
+  const killAtExit = () => void child?.kill('SIGKILL');
+  process.on('exit', killAtExit);
+  scope.after(async () => {
+    await kill();
+    process.off('exit', killAtExit);
+  });
   await start();
   return {
     address,
