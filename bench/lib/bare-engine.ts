@@ -28,6 +28,12 @@ export interface BareEngineOptions extends Address {
   readonly isSentinel?: boolean;
 }
 
+/** The last resort, when a signal ends us before the scope has ended. */
+const running = new Set<() => void>();
+process.on('exit', () => {
+  for (const killNow of running) killNow();
+});
+
 /** The engine of this full version that Limber uses too. */
 export async function engineOfVersion(version: string): Promise<InstalledEngine> {
   const { engine } = await createEngineStore().resolve({ engine: 'valkey', version });
@@ -76,12 +82,11 @@ export async function startBareEngine(scope: Scope, options: BareEngineOptions):
       intervalMs: 2,
     });
   };
-  // The last resort, when a signal ends us before the scope has ended.
-  const killAtExit = () => void child?.kill('SIGKILL');
-  process.on('exit', killAtExit);
+  const killNow = () => void child?.kill('SIGKILL');
+  running.add(killNow);
   scope.after(async () => {
     await kill();
-    process.off('exit', killAtExit);
+    running.delete(killNow);
   });
   await start();
   return {
