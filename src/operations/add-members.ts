@@ -199,7 +199,9 @@ export async function takeBack(tools: Tools, view: CacheView, nodes: readonly Ca
   for (const { incarnation } of nodes)
     await updateNode(fleet, incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' }));
   shards.recheck(view.cache.incarnation);
-  if (isClusterMode(view.cache)) await forgetInCluster(tools, view, nodes);
+  // Those that never ran were introduced to nobody.
+  const isKnown = nodes.some((node) => node.handle !== null);
+  if (isClusterMode(view.cache) && isKnown) await forgetInCluster(tools, view, nodes);
   const marked = (await fleet.store.nodesOf([view.cache.incarnation])).filter((node) =>
     nodes.some(({ incarnation }) => incarnation === node.incarnation),
   );

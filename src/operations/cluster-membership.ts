@@ -73,16 +73,16 @@ function lists(seen: ClusterView, view: CacheView, replica: CacheNode): boolean 
 
 /**
  * Makes every other node forget the leaving ones, which must be within 60 s, or gossip brings them back. Their clients
- * are told of them no more from then on. May be repeated. Throws when a living node could not be told.
+ * are told of them no more from then on. May be repeated. Throws when a node could not be told: one that is down has
+ * them in its file, and would tell the others of them when it is back.
  */
 export async function forgetInCluster(
   { fleet }: Tools,
   view: CacheView,
   leaving: readonly CacheNode[],
 ): Promise<void> {
-  const isLeaving = (node: CacheNode) => leaving.some(({ incarnation }) => incarnation === node.incarnation);
-  const others = view.nodes.filter((node) => !isLeaving(node) && isAlive(fleet, node));
-  await Promise.all(
+  const others = view.nodes.filter((node) => node.intent !== 'deleted' && !leaving.includes(node));
+  const results = await Promise.allSettled(
     others.map(async (other) => {
       const connection = await fleet.connections.of(other);
       const known = parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
@@ -91,8 +91,6 @@ export async function forgetInCluster(
           await forgetMember(connection, id);
     }),
   );
-}
-
-function isAlive({ runtime }: Tools['fleet'], node: CacheNode): boolean {
-  return node.handle !== null && ['running', 'stopped'].includes(runtime.inspect(node.handle).kind);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw new Error('a node could not be told to forget another', { cause: failure.reason });
 }

@@ -42,8 +42,8 @@ export interface RemoveMembersSeen {
 
 export type RemoveMembersAct = 'hand-over' | 'mark' | 'release' | 'destroy';
 
-/** A node that cannot be told to forget is down, and is not waited for any longer. */
-const attemptsMax = 5;
+/** A node that is down is told to forget when it is back; after these attempts, half a minute, it is not waited for. */
+const attemptsMax = 12;
 
 export function removeMembersKind(
   tools: Tools,

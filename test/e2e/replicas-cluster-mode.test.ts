@@ -154,3 +154,30 @@ for (const { engine, version } of variants) {
     });
   });
 }
+
+describe('a replica that leaves while another node is down', () => {
+  it('is forgotten by that one too, when it is back', async (t) => {
+    const id = 'forgotten';
+    await createGroup(client, {
+      ReplicationGroupId: id,
+      NumNodeGroups: 2,
+      ReplicasPerNodeGroup: 1,
+      AutomaticFailoverEnabled: true,
+    });
+    const [first] = await membersOf(limber, id);
+    process.kill(first?.pid ?? 0, 'SIGKILL');
+    await client.send(
+      new DecreaseReplicaCountCommand({
+        ReplicationGroupId: id,
+        ReplicasToRemove: [`${id}-0002-002`],
+        ApplyImmediately: true,
+      }),
+    );
+    await groupAvailable(client, id);
+    await eventually(() => everyNodeLists(t, id, [0, 1]).then(() => true), { deadlineMs: 30_000 });
+    for (const { address: host, port } of await membersOf(limber, id)) {
+      const nodes = String(await valkey(t, { host, port }).call('CLUSTER', 'NODES'));
+      assert.equal(nodes.trim().split('\n').length, 3, nodes);
+    }
+  });
+});

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, it, type TestContext } from 'node:test';
+import {
+  CreateReplicationGroupCommand,
+  DeleteReplicationGroupCommand,
+  DescribeCacheClustersCommand,
+  IncreaseReplicaCountCommand,
+} from '@aws-sdk/client-elasticache';
+import { eventually } from '../support/eventually.ts';
+import { type Limber, startLimber } from '../support/limber.ts';
+import {
+  at,
+  createCluster,
+  createGroup,
+  describeCluster,
+  describeGroup,
+  groupAvailable,
+  groupDeleted,
+  messagesOf,
+} from './caches.ts';
+import { valkey } from './engine-clients.ts';
+import { nodesOf, wholeAgain } from './faults.ts';
+
+/** A program of somebody else listens there, so that a node cannot. */
+async function occupy(t: TestContext, address: string, port: number): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, address, resolve);
+  });
+  t.after(() => server.close());
+}
+
+/** One value of the state file. */
+function stored(limber: Limber, sql: string, ...values: string[]): string {
+  const database = new DatabaseSync(join(limber.dataDirectory, 'state.db'), { readOnly: true });
+  try {
+    return (database.prepare(sql).get(...values) as { value: string }).value;
+  } finally {
+    database.close();
+  }
+}
+
+/** The address that the next node in a zone gets: behind the last one given out. */
+function nextAddress(limber: Limber, slice: string): string {
+  const sql = 'SELECT value FROM setting WHERE name = ?';
+  const octets = stored(limber, sql, `address-cursor:${slice}`).split('.').map(Number);
+  return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join('.');
+}
+
+const increase = (limber: Limber, ReplicationGroupId: string, more: object = {}) =>
+  limber.client().send(
+    new IncreaseReplicaCountCommand({
+      ReplicationGroupId,
+      NewReplicaCount: 2,
+      ApplyImmediately: true,
+      ...more,
+    }),
+  );
+
+describe('replicas that cannot be added', () => {
+  it('because an address is taken: the group is as it was, and an event says why', async (t) => {
+    const limber = await startLimber(t);
+    const client = limber.client();
+    await createGroup(client, { ReplicationGroupId: 'full', NumCacheClusters: 2 });
+    const taken = nextAddress(limber, 'b');
+    await occupy(t, taken, 6379);
+    await increase(limber, 'full', {
+      NewReplicaCount: undefined,
+      ReplicaConfiguration: [
+        {
+          NodeGroupId: '1',
+          NewReplicaCount: 2,
+          PreferredAvailabilityZones: ['us-east-1a', 'us-east-1b', 'us-east-1b'],
+        },
+      ],
+    });
+    const group = await groupAvailable(client, 'full');
+    assert.deepEqual(group.MemberClusters, ['full-001', 'full-002']);
+    const messages = await messagesOf(client, 'full');
+    const text = `The number of replicas was not changed: ${taken}:6379 cannot be used`;
+    assert.ok(
+      messages.some((message) => message.startsWith(text)),
+      messages.join('\n'),
+    );
+    await assert.rejects(client.send(new DescribeCacheClustersCommand({ CacheClusterId: 'full-003' })), {
+      name: 'CacheClusterNotFoundFault',
+    });
+    await wholeAgain(limber, 'full');
+  });
+
+  it('because a node does not start: it is taken back with its address and directory, and its last words are told', async (t) => {
+    const limber = await startLimber(t);
+    const client = limber.client();
+    await createGroup(client, { ReplicationGroupId: 'stuck' });
+    await limber.restart({ env: { LIMBER_FAULT_POINT: 'add-members:syncing' } });
+    await increase(limber, 'stuck').catch(() => {});
+    await limber.ended;
+    const sql = 'SELECT address AS value FROM node WHERE cache_cluster_id = ?';
+    await occupy(t, stored(limber, sql, 'stuck-003'), 6379);
+    await limber.restart();
+    const group = await groupAvailable(client, 'stuck');
+    assert.deepEqual(group.MemberClusters, ['stuck-001']);
+    const messages = await messagesOf(client, 'stuck');
+    assert.ok(
+      messages.some(
+        (message) =>
+          message.startsWith('The number of replicas was not changed: ') &&
+          /Address already in use/.test(message),
+      ),
+      messages.join('\n'),
+    );
+    assert.deepEqual((await limber.status()).findings, []);
+    assert.equal((await wholeAgain(limber, 'stuck')).length, 1);
+    await increase(limber, 'stuck');
+    assert.equal((await groupAvailable(client, 'stuck')).MemberClusters?.length, 3);
+  });
+});
+
+describe('a group that cannot be made around an existing node', () => {
+  it('is create-failed, and the node is a cluster of its own again that never stopped serving', async (t) => {
+    const limber = await startLimber(t);
+    const client = limber.client();
+    const cluster = await createCluster(client, {
+      CacheClusterId: 'single',
+      Engine: 'valkey',
+      PreferredAvailabilityZone: 'us-east-1a',
+    });
+    const own = at(cluster.CacheNodes?.[0]?.Endpoint);
+    const [before] = await nodesOf(limber, 'single');
+    const data = valkey(t, own);
+    await data.set('key', 'value');
+    await limber.restart({ env: { LIMBER_FAULT_POINT: 'create-from-primary:syncing' } });
+    const create = new CreateReplicationGroupCommand({
+      ReplicationGroupId: 'family',
+      ReplicationGroupDescription: 'e2e',
+      PrimaryClusterId: 'single',
+      NumCacheClusters: 2,
+    });
+    await client.send(create).catch(() => {});
+    await limber.ended;
+    const sql = 'SELECT address AS value FROM node WHERE cache_cluster_id = ?';
+    await occupy(t, stored(limber, sql, 'family-001'), 6379);
+    await limber.restart();
+    await eventually(async (see) => see((await describeGroup(client, 'family')).Status) === 'create-failed', {
+      deadlineMs: 20_000,
+    });
+    const after = await describeCluster(client, 'single');
+    assert.deepEqual([after.CacheClusterStatus, after.ReplicationGroupId], ['available', undefined]);
+    assert.deepEqual(at(after.CacheNodes?.[0]?.Endpoint), own);
+    assert.equal((await nodesOf(limber, 'single'))[0]?.pid, before?.pid);
+    assert.equal(await data.get('key'), 'value');
+    await eventually(async (see) => {
+      const { shards } = see(await limber.status());
+      return shards.find((shard) => shard.cache === 'single')?.isSettled;
+    });
+    await client.send(new DeleteReplicationGroupCommand({ ReplicationGroupId: 'family' }));
+    await groupDeleted(client, 'family');
+    await client.send(create);
+    assert.equal((await groupAvailable(client, 'family')).MemberClusters?.length, 2);
+    assert.equal(await data.get('key'), 'value');
+  });
+});
