@@ -10,16 +10,18 @@ export interface Serving {
   readonly dataDirectory: string;
   readonly pool: string;
   readonly dnsZone: string | null;
+  readonly dnsPort: number | null;
   readonly isInForeground: boolean;
 }
 
 export async function welcome(serving: Serving): Promise<string> {
-  const { port, dataDirectory, pool, dnsZone, isInForeground } = serving;
+  const { port, dataDirectory, pool, dnsZone, dnsPort, isInForeground } = serving;
   const url = `http://127.0.0.1:${port}`;
   const caches = await countCaches(dataDirectory);
   const facts = [
     ['data', dataDirectory],
-    ['addresses', `${pool}${dnsZone === null ? '' : `, names in ${dnsZone}`}`],
+    ['addresses', pool],
+    ...(dnsZone === null ? [] : [['names', `in ${dnsZone}, DNS at 127.0.0.1:${dnsPort} (UDP and TCP)`]]),
     ...(isInForeground ? [] : [['log', logPath(dataDirectory)]]),
     ...(caches.total === 0 ? [] : [['caches', cacheSentence(caches)]]),
   ];

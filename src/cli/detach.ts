@@ -21,7 +21,8 @@ export async function startDetached(options: UpOptions): Promise<number> {
     console.log(`${alreadyRuns(dataDirectory, pid, port)}.`);
     return 0;
   }
-  console.log(await welcome({ port, dataDirectory, pool, dnsZone, isInForeground: false }));
+  const dnsPort = (await readStartRecord(dataDirectory))?.dnsPort ?? null;
+  console.log(await welcome({ port, dataDirectory, pool, dnsZone, dnsPort, isInForeground: false }));
   return 0;
 }
 
@@ -74,8 +75,8 @@ export async function launchDetached(
 
 const mainProgram = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-function argumentsFor({ port, dataDirectory, pool, dnsZone, logLevel }: UpOptions): string[] {
-  const dns = dnsZone === null ? [] : ['--dns', dnsZone];
+function argumentsFor({ port, dataDirectory, pool, dnsZone, dnsPort, logLevel }: UpOptions): string[] {
+  const dns = dnsZone === null ? [] : ['--dns', dnsPort === undefined ? dnsZone : `${dnsZone}:${dnsPort}`];
   const where = ['--port', String(port), '--data', dataDirectory, '--pool', pool, ...dns];
   return ['up', ...where, '--log-level', logLevel];
 }

@@ -22,9 +22,10 @@ export async function serve(options: UpOptions): Promise<number> {
   const server = await startServer(options).catch(async (error: unknown) => {
     throw await explain(error, options);
   });
-  await writeStartRecord(dataDirectory, { port: server.port, pool, dnsZone, version });
+  const { port, dnsPort } = server;
+  await writeStartRecord(dataDirectory, { port, pool, dnsZone, dnsPort, version });
   const rotation = keepLogSmall(dataDirectory);
-  console.log(await welcome({ port: server.port, dataDirectory, pool, dnsZone, isInForeground: true }));
+  console.log(await welcome({ port, dataDirectory, pool, dnsZone, dnsPort, isInForeground: true }));
   await asked;
   clearInterval(rotation);
   return await end(server);

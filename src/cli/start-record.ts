@@ -16,6 +16,8 @@ export interface StartRecord {
   /** CIDR. */
   readonly pool: string;
   readonly dnsZone: string | null;
+  /** Where the zone is served, on 127.0.0.1; null without one. */
+  readonly dnsPort: number | null;
   readonly version: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -37,7 +39,7 @@ export function startRecordPath(dataDirectory: string): string {
 
 export async function writeStartRecord(
   dataDirectory: string,
-  started: Pick<StartRecord, 'port' | 'pool' | 'dnsZone' | 'version'>,
+  started: Pick<StartRecord, 'port' | 'pool' | 'dnsZone' | 'dnsPort' | 'version'>,
 ): Promise<void> {
   const record: StartRecord = {
     ...started,

@@ -11,6 +11,8 @@ export interface UpOptions {
   readonly dataDirectory: string;
   readonly pool: string;
   readonly dnsZone: string | null;
+  /** Where the zone is served; 0 takes a free port. Absent: the server's default. */
+  readonly dnsPort?: number;
   readonly logLevel: LogLevel;
   readonly settings: Partial<Settings>;
 }
@@ -38,10 +40,17 @@ export async function readUpOptions(
         : readPort(LIMBER_PORT || '8379', 'LIMBER_PORT'),
     dataDirectory,
     pool,
-    dnsZone: values.dns === undefined ? null : readZone(values.dns),
+    ...readDns(values.dns),
     logLevel: readLogLevel(values['log-level'] ?? (process.stderr.isTTY && !isDetached ? 'warn' : 'info')),
     settings: readSettings(LIMBER_SETTINGS || '{}'),
   };
+}
+
+/** `ZONE` or `ZONE:PORT`. */
+function readDns(text: string | undefined): Pick<UpOptions, 'dnsZone' | 'dnsPort'> {
+  if (text === undefined) return { dnsZone: null };
+  const [, zone = text, port] = /^(.*):(\d*)$/.exec(text) ?? [];
+  return { dnsZone: readZone(zone), ...(port === undefined ? {} : { dnsPort: readPort(port, '--dns') }) };
 }
 
 function readZone(text: string): string {

@@ -8,7 +8,7 @@ import { alreadyRuns, startDetached } from './detach.ts';
 import { findLimber, readHealth } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
-export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE] [--detach]
+export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE[:PORT]] [--detach]
 
 Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, which go on when it stops.
 
@@ -16,7 +16,9 @@ Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, whic
   --data DIR     where everything is kept (default ~/.limber)               LIMBER_DATA
   --pool CIDR    loopback addresses for caches (default: as at the last     LIMBER_POOL
                  start with this data directory, at first ${defaultPool})
-  --dns ZONE     also answer DNS for the caches' names in this zone
+  --dns ZONE[:PORT]
+                 show names in this zone instead of addresses, and answer DNS for
+                 them on 127.0.0.1 (default port 8353; docs/dns.md)
   --detach       go to the background once healthy; the log is DIR/limber.log
   --log-level L  ${logLevels.join(', ')} (default info; on a terminal warn)
 

@@ -1,10 +1,10 @@
 /** Limits that an operator may change, with their defaults. Milliseconds unless the name says otherwise. */
 export interface Settings {
-  /** Between two PINGs to a node. */
+  /** Between two PINGs to a node that leads; the time until a hang counts starts with the next one. */
   readonly pingIntervalMs: number;
   /** A node that is stopped, or makes no progress, for this long counts as hung. */
   readonly hangAfterMs: number;
-  /** A node that does not answer for this long though it makes progress is reported as busy. */
+  /** The same limit for a process that waits for a disk (state D), which is slow more often than dead. */
   readonly busyAfterMs: number;
   /** How long a start may take until the engine answers; loading a large data set is not part of it. */
   readonly startDeadlineMs: number;
@@ -15,7 +15,7 @@ export interface Settings {
 }
 
 export const defaultSettings: Settings = {
-  pingIntervalMs: 250,
+  pingIntervalMs: 150,
   hangAfterMs: 500,
   busyAfterMs: 5_000,
   startDeadlineMs: 15_000,

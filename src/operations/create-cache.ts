@@ -61,6 +61,8 @@ export type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
 /** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
 const startAttemptsMax = 3;
 const attemptsMax = 3;
+/** From the request: an engine that must be fetched first takes some seconds, 500 shards some minutes. A judgement. */
+const deadlineMs = 15 * 60_000;
 
 export function createCacheKind(
   tools: Tools,
@@ -98,6 +100,11 @@ export function decideCreateCache(
     return go({ step: 'abandoning', reason: reasonOf(tries.lastError) }, 'it cannot be made');
   if (health.failure && health.failure.attempts >= startAttemptsMax)
     return go({ step: 'abandoning', reason: reasonOf(health.failure.error) }, 'a node does not start');
+  if (seen.now - view.cache.createdAt > deadlineMs)
+    return go(
+      { step: 'abandoning', reason: `not ready within ${deadlineMs / 60_000} minutes: ${health.sentence}` },
+      'it takes too long',
+    );
   switch (state.step) {
     case 'placing':
       if (view.nodes.length > 0) return go({ step: 'starting' }, 'the nodes have their addresses');

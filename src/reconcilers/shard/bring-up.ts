@@ -11,6 +11,7 @@ import {
 } from '../../catalog/events.ts';
 import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
 import { startNode, updateNode } from '../../fleet/start-node.ts';
+import { chooseSyncManner } from '../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { retryDelayMs } from '../../platform/retry.ts';
@@ -40,6 +41,7 @@ export async function bringUp(
   if (failures >= inspectAfter || (diedAgain && failures > 0))
     await mend(context, facts, node, follow, failures);
   bindings.forget(node.incarnation);
+  if (follow) await prepareSync(context, follow);
   try {
     await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
   } catch (error) {
@@ -60,6 +62,15 @@ export async function bringUp(
     if (other !== node && other.synced)
       await updateNode(fleet, other.incarnation, (row) => ({ ...row, synced: false }));
   await recovered(context, node);
+}
+
+/** Only makes the first sync quicker: a primary that does not answer now is waited for elsewhere. */
+async function prepareSync({ fleet }: ShardContext, primary: CacheNode): Promise<void> {
+  try {
+    await chooseSyncManner(fleet, await fleet.connections.of(primary));
+  } catch (error) {
+    fleet.log.debug('the manner of the next synchronisation was not chosen', { error });
+  }
 }
 
 function fail(
