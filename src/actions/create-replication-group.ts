@@ -72,7 +72,7 @@ export const createReplicationGroup =
         ),
         ...creationNotes(group, {
           note,
-          asksForEncryption: input.AtRestEncryptionEnabled ?? false,
+          asksForEncryption: input.AtRestEncryptionEnabled === true || input.KmsKeyId !== undefined,
           now: deps.clock.now(),
         }),
         enqueue(deps, 'create-cache', group),

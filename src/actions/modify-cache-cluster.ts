@@ -6,7 +6,7 @@ import { nextFourDigitIds } from '../model/naming.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster, PendingCacheClusterValues } from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
-import { parseZone } from '../model/zones.ts';
+import { parseZone, zonesForJoining } from '../model/zones.ts';
 import type { Change } from '../store/contract.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from './action.ts';
 import { groupsStand, notYet, refuseNotYet } from './cache-settings.ts';
@@ -70,7 +70,8 @@ async function plan(
   const asked = input.CacheParameterGroupName;
   const parameters = asked === undefined ? null : await changeParameterGroup(deps, context, cluster, asked);
   const isNamed =
-    Object.keys(settings).length > 0 || asked !== undefined || input.NumCacheNodes !== undefined;
+    Object.keys(settings).length > 0 ||
+    [asked, input.NumCacheNodes, input.AZMode].some((given) => given !== undefined);
   if (!isNamed) throw combination('No modifications were requested');
   const pending = pendingAfter(cluster, resize, input);
   if (isUnchanged(cluster.desired, { ...settings, pending }) && !parameters && !resize)
@@ -109,6 +110,7 @@ async function planResize(
   const { NumCacheNodes: to } = input;
   const remove = (input.CacheNodeIdsToRemove ?? []).map((id) => parseCacheNodeId(id, 'CacheNodeIdsToRemove'));
   const zones = (input.NewAvailabilityZones ?? []).map((zone) => parseZone(zone, context.region));
+  checkZoneMode(cluster, nodes, zones, input.AZMode);
   if (to === undefined) {
     if (remove.length > 0 || zones.length > 0)
       throw combination('CacheNodeIdsToRemove and NewAvailabilityZones need NumCacheNodes.');
@@ -124,7 +126,7 @@ async function planResize(
   if (to < nodes.length) return planRemoval(cluster, nodes, to, remove);
   if (remove.length > 0) throw combination('CacheNodeIdsToRemove can only be given when nodes are removed.');
   if (to === nodes.length) return null;
-  return planAddition(deps, context, nodes, to, zones);
+  return planAddition(deps, context, nodes, to, zones, input.AZMode);
 }
 
 async function planAddition(
@@ -132,22 +134,42 @@ async function planAddition(
   context: ActionContext,
   nodes: readonly CacheNode[],
   to: number,
-  zones: readonly string[],
+  asked: readonly string[],
+  mode: string | undefined,
 ): Promise<Resize> {
   const count = to - nodes.length;
-  if (zones.length > 0 && zones.length !== count)
-    throw combination(`NewAvailabilityZones has ${zones.length} zones for ${count} new nodes.`);
+  if (asked.length > 0 && asked.length !== count)
+    throw combination(`NewAvailabilityZones has ${asked.length} zones for ${count} new nodes.`);
   checkQuota(quotas.nodesPerRegion, await deps.store.countNodes(context), count);
   const ids = nextFourDigitIds(
     nodes.map((node) => node.cacheNodeId),
     count,
   );
-  const existing = nodes[0]?.availabilityZone ?? '';
-  return {
-    add: ids.map((cacheNodeId, index) => ({ cacheNodeId, availabilityZone: zones[index] ?? existing })),
-    remove: [],
-    to,
-  };
+  const existing = nodes.map((node) => node.availabilityZone);
+  const isSpread = mode === 'cross-az' || new Set(existing).size > 1;
+  const chosen = isSpread
+    ? zonesForJoining(context.region, existing, count)
+    : Array<string>(count).fill(existing[0] ?? '');
+  const zones = asked.length > 0 ? asked : chosen;
+  const add = zones.map((availabilityZone, index) => ({ cacheNodeId: ids[index]!, availabilityZone }));
+  return { add, remove: [], to };
+}
+
+/** AZMode is about the nodes that are added; those that stand stay where they are. */
+function checkZoneMode(
+  cluster: CacheCluster,
+  nodes: readonly CacheNode[],
+  added: readonly string[],
+  mode: string | undefined,
+): void {
+  if (mode === undefined) return;
+  if (cluster.desired.engine !== 'memcached')
+    throw combination(`AZMode is for memcached; ${cluster.id} runs ${cluster.desired.engine}.`);
+  const zones = new Set([...nodes.map((node) => node.availabilityZone), ...added]);
+  if (mode === 'single-az' && zones.size > 1)
+    throw combination(
+      `AZMode single-az cannot be: ${cluster.id} would have nodes in ${[...zones].join(', ')}.`,
+    );
 }
 
 function planRemoval(

@@ -16,6 +16,7 @@ import { fourDigits, memberName } from '../model/naming.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { checkSlotsCoverAll, evenSlotRanges, formatSlots, parseSlots } from '../model/slots.ts';
 import { parseZone, spreadNodeGroup } from '../model/zones.ts';
+import { refuseNotYet } from './cache-settings.ts';
 
 export interface PlannedMember {
   readonly cacheClusterId: string;
@@ -67,6 +68,8 @@ export function planNodeGroups(
   const configurations = input.NodeGroupConfiguration ?? [];
   const ids = nodeGroupIds(count, clusterMode, configurations);
   const slots = slotsOf(ids, clusterMode, configurations);
+  for (const configuration of configurations)
+    refuseNotYet(configuration, ['PrimaryOutpostArn', 'ReplicaOutpostArns']);
   const nodeGroups = ids.map((nodeGroupId, index): PlannedNodeGroup => {
     const configuration = configurations[index];
     const members = membersOf(input, configuration, clusterMode);

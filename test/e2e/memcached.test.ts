@@ -185,12 +185,15 @@ describe('the number of nodes', () => {
     assert.equal((await memcached(t, [second!]).get('key')).value?.toString(), 'value');
   });
 
-  it('gives an id that is free again to the next node', async () => {
+  it('puts nodes where there are fewest when the cluster stands in several zones', async () => {
+    const before = new Set(cluster.CacheNodes?.map((node) => node.CustomerAvailabilityZone));
     await client.send(
       new ModifyCacheClusterCommand({ CacheClusterId: id, NumCacheNodes: 3, ApplyImmediately: true }),
     );
     cluster = await clusterAvailable(client, id);
     assert.equal(cluster.CacheNodes?.length, 3);
+    assert.deepEqual([...before], ['us-east-1a', 'us-east-1c']);
+    assert.ok(cluster.CacheNodes?.some((node) => node.CustomerAvailabilityZone === 'us-east-1b'));
   });
 
   it('waits for the maintenance window without ApplyImmediately; the present number takes that back', async () => {

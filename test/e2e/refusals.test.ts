@@ -218,6 +218,9 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { ClusterMode: 'compatible' },
     { NetworkType: 'ipv6' },
     { IpDiscovery: 'ipv6' },
+    {
+      NodeGroupConfiguration: [{ PrimaryOutpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-1' }],
+    },
   ];
   for (const input of groups)
     it(`CreateReplicationGroup with ${Object.keys(input)[0]}`, async () => {
@@ -231,7 +234,7 @@ describe('what is not built yet is refused by name, never ignored:', () => {
             ...input,
           }),
         ),
-        isNotYet(Object.keys(input)[0] ?? ''),
+        isNotYet(input.NodeGroupConfiguration ? 'PrimaryOutpostArn' : (Object.keys(input)[0] ?? '')),
       );
     });
 
@@ -323,6 +326,12 @@ describe('ModifyCacheCluster refuses:', () => {
     ],
     ['41 nodes', { NumCacheNodes: 41 }, 'NodeQuotaForClusterExceededFault', /40/],
     ['no change', {}, combination, /No modifications were requested/],
+    [
+      'one zone for nodes in several',
+      { NumCacheNodes: 3, AZMode: 'single-az', NewAvailabilityZones: ['us-east-1c'] },
+      combination,
+      /us-east-1a, us-east-1c/,
+    ],
   ];
   for (const [what, input, name, message] of refusals)
     it(what, async () => {
