@@ -206,6 +206,13 @@ export const rebuiltEmpty = (nodeGroupId: string): EventText =>
     `All nodes of node group ${nodeGroupId} were lost; it was rebuilt empty under the same names`,
   );
 
+/** Nothing newer was left: what the primary had acknowledged since is lost. */
+export const olderCopyLeads = (cacheClusterId: string): EventText =>
+  ofCluster(
+    'Limber:OlderCopyLeads',
+    `The primary was lost with its data while ${cacheClusterId} was being filled anew: it leads with what it held before`,
+  );
+
 /** Bad or stale files were moved, never deleted. */
 export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
   ofCluster(

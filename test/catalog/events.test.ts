@@ -46,6 +46,7 @@ const samples: readonly events.EventText[] = [
   events.parameterNotApplied('cache-cluster', 'activedefrag', 'no allocator'),
   events.nodeDied('orders-001', '0001', 'killed by signal 9'),
   events.rebuiltEmpty('0001'),
+  events.olderCopyLeads('orders-002'),
   events.filesSetAside('orders-001', 'data.bad', 'the AOF is corrupt'),
   events.unknownNodeFound('a process'),
 ];

@@ -41,9 +41,9 @@ before(async () => {
   client = limber.client();
 });
 
-/** About 60 MB, which no compression makes small. */
+/** About 30 MB, which no compression makes small. */
 const fill =
-  "for i = 1, 60 do redis.call('SET', 'k' .. i, string.rep(tostring(i), 1000000):sub(1, 1000000)) end return 1";
+  "for i = 1, 30 do redis.call('SET', 'k' .. i, string.rep(tostring(i), 1000000):sub(1, 1000000)) end return 1";
 
 /** A pair whose replica has to be filled from the start, and cannot be before the test lets it. */
 async function firstSyncUnderWay(id: string): Promise<{ primary: Node; replica: Node }> {
@@ -52,7 +52,7 @@ async function firstSyncUnderWay(id: string): Promise<{ primary: Node; replica: 
   const primary = primaryOf(nodes);
   const admin = await asLimber(limber, id, primary);
   await admin.ask('EVAL', fill, 0);
-  // The primary sends one key in 0.1 s: the sync of 60 takes 6 s.
+  // The primary sends one key in 0.1 s: the sync of 30 takes 3 s.
   await admin.ask('CONFIG', 'SET', 'rdb-key-save-delay', 100_000);
   admin.close();
   kill(replicasOf(nodes)[0]!);
@@ -91,7 +91,38 @@ describe('a replica in its first sync', () => {
     admin.close();
     const nodes = await wholeAgain(limber, 'hanging', { deadlineMs: 30_000 });
     assert.equal(primaryOf(nodes).pid, primary.pid);
-    await eventually(async () => (await engineAt(replicasOf(nodes)[0]!)).keys === 60);
+    await eventually(async () => (await engineAt(replicasOf(nodes)[0]!)).keys === 30);
+  });
+});
+
+describe('a replica that is being filled anew', () => {
+  it('leads with the older copy that it still holds when the primary dies and kept nothing, and that is said', async () => {
+    await createGroup(limber, 'older', { ...pair, NumCacheClusters: 3 });
+    const nodes = await wholeAgain(limber, 'older');
+    const [primary, [replica, other]] = [primaryOf(nodes), replicasOf(nodes)];
+    const endpoint = await endpointOf(limber, 'older');
+    await askOnce(endpoint, 'SET', 'kept', 'yes');
+    await eventually(async () => (await engineAt(replica!)).keys === 1);
+    const admin = await asLimber(limber, 'older', primary);
+    // Too much to catch up with, and a link that is cut: everything has to be sent again, and that takes 3 s.
+    await admin.ask('CONFIG', 'SET', 'rdb-key-save-delay', 100_000, 'repl-backlog-size', 16_384);
+    await Promise.all([admin.send('CLIENT', 'KILL', 'TYPE', 'replica'), admin.send('EVAL', fill, 0)]);
+    admin.close();
+    await eventually(async (see) => see(await engineAt(replica!)).isSyncing);
+    kill(other!); // so that the shard is looked at now
+    await eventually(async (see) =>
+      /older-002 is (filled|loading)/.test(see(await sentencesOf(limber, 'older'))),
+    );
+    kill(primary);
+    await anotherLeads(limber, 'older', primary);
+    const after = await wholeAgain(limber, 'older');
+    assert.equal(await askOnce(endpoint, 'GET', 'kept'), 'yes');
+    assert.equal(primaryOf(after).pid, replica!.pid);
+    const told = await messagesOf(client, replica!.id);
+    assert.ok(
+      told.some((message) => /older-002 .*held before/.test(message)),
+      told.join('\n'),
+    );
   });
 });
 

@@ -1,6 +1,12 @@
 /** Does what `decide` chose. Every act may be repeated: it checks by its effect whether it is done already. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CacheSource, cacheNodeShutdown, failoverCompleted, nodeDied } from '../../catalog/events.ts';
+import {
+  type CacheSource,
+  cacheNodeShutdown,
+  failoverCompleted,
+  nodeDied,
+  olderCopyLeads,
+} from '../../catalog/events.ts';
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
@@ -131,6 +137,8 @@ async function promoteNode(context: ShardContext, facts: ShardFacts, node: Cache
     // At once: clients wait for nothing but this. The old primary was seen dead.
     await bindEndpoints(context, facts, node.incarnation);
   }
+  if (!node.synced)
+    await context.fleet.store.commit([tellMember(context, node, olderCopyLeads(node.cacheClusterId))]);
 }
 
 async function handOver(
@@ -196,15 +204,18 @@ async function follow(
 }
 
 /**
- * What the node holds began as the primary's own history, so that what was confirmed of it holds on, until it is seen
- * to be filled anew. Without this the new primary would be the only known copy until each sibling is confirmed again.
+ * What the node holds is a part of the primary's own history, so that it only gets what it lacks: what was confirmed
+ * of it holds on. Without this the new primary would be the only known copy until each sibling is confirmed again.
  */
 function sharesHistory({ view }: ShardFacts, node: CacheNode, primary: CacheNode): boolean {
   const engineOf = ({ incarnation }: CacheNode) =>
     view.members.find((member) => member.node.incarnation === incarnation)?.engine;
   const [own, leader] = [engineOf(node), engineOf(primary)];
   if (!own || !leader || own.isSyncing || own.isLoading) return false;
-  return own.replicationId === leader.replicationId || own.replicationId === leader.replicationId2;
+  // A replica whose full sync broke off says 1: it has nothing to continue from, and is filled anew.
+  if (own.offset <= 1) return false;
+  const isSame = own.replicationId === leader.replicationId && own.offset <= leader.offset;
+  return isSame || (own.replicationId === leader.replicationId2 && own.offset < leader.secondOffset);
 }
 
 async function confirm(context: ShardContext, node: CacheNode, primary: CacheNode): Promise<void> {

@@ -9,7 +9,7 @@
  * - A replica that was never confirmed to hold the data is never promoted.
  */
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, isCandidate, mostCaughtUp } from './view.ts';
+import { endpointOf, holdsOlderCopy, isCandidate, mostCaughtUp } from './view.ts';
 
 export type ShardAct =
   /** Start the process. `follow`: it comes up as a replica of that node (its config says so); null: it may lead. */
@@ -127,7 +127,9 @@ function decideHandOver(view: ShardView, current: Member | null, target: Member)
       reason: 'found',
     });
   }
-  if (isCandidate(target)) return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
+  const isLastResort = current !== null && current.data !== 'present' && holdsOlderCopy(target);
+  if (isCandidate(target) || (isLastResort && !mostCaughtUp(view.members)))
+    return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
   const other = mostCaughtUp(view.members);
   if (other)
     return doing(`${name(target)} failed before it led: ${name(other)} is chosen instead`, {
@@ -206,11 +208,43 @@ function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
         reason: 'found',
       },
     );
+  if (current.data !== 'present') {
+    const older = decideOlderCopy(view, current, others);
+    if (older) return older;
+  }
   // No living copy: the last recorded primary comes back first, with what its own persistence kept. All nodes of a
   // new shard start at once: nobody has data to lose, and the replicas follow as soon as they answer.
   const isNew = view.members.every((member) => member.node.handle === null);
   if (isNew) return startAll(view);
   return startAlone(current, 'no living copy holds its data');
+}
+
+/**
+ * The primary is dead and kept nothing, and nobody is known to hold all of its data: an empty primary would wipe what
+ * the others hold. Null when they hold nothing.
+ */
+function decideOlderCopy(view: ShardView, current: Member, others: readonly Member[]): ShardDecision | null {
+  const living = others.filter((member) => !isDown(member) && member.verdict !== 'hung');
+  const unsure = living.find(
+    (member) => !isAnswering(member) || member.engine.isSyncing || member.engine.isLoading,
+  );
+  if (unsure)
+    return waiting(
+      `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
+    );
+  const copies = living.filter(holdsOlderCopy);
+  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
+  const copy = copies.find((member) => member.engine?.offset === newest);
+  if (!copy) return null;
+  if (!view.automaticFailover && view.clusterMode === 'disabled') return decideReturnOfPrimary(current, copy);
+  return doing(
+    `${name(current)} is dead and kept nothing: ${name(copy)} is chosen to lead with what it holds`,
+    {
+      kind: 'intend',
+      node: copy.node.incarnation,
+      reason: 'failover',
+    },
+  );
 }
 
 function startAll(view: ShardView): ShardDecision {

@@ -44,7 +44,6 @@ export async function bindEndpoints(
   });
   const wanted = wantedBindings(endpoints, holders);
   await applyBindings(context.fleet, context.bindings, holders, wanted);
-  faultPoint('endpoints:bound');
   const changes = endpoints
     .filter((endpoint) => wanted.has(endpoint.address) && wanted.get(endpoint.address) !== endpoint.holder)
     .map(
@@ -53,5 +52,7 @@ export async function bindEndpoints(
         row: { ...endpoint, holder: wanted.get(endpoint.address)! },
       }),
     );
-  if (changes.length > 0) await context.fleet.store.commit(changes);
+  if (changes.length === 0) return;
+  faultPoint('endpoints:bound');
+  await context.fleet.store.commit(changes);
 }

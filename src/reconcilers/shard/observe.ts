@@ -85,20 +85,22 @@ async function askEngine(
 ): Promise<EngineFacts | null> {
   try {
     const connection = await fleet.connections.of(node);
-    const text = await connection.callWithin(deadlineMs, 'INFO', 'server', 'replication', 'persistence');
-    const info = parseInfo(String(text));
+    const sections = ['server', 'replication', 'persistence', 'keyspace'];
+    const info = parseInfo(String(await connection.callWithin(deadlineMs, 'INFO', ...sections)));
     // Somebody else's process at this address is no news of ours.
     if (info.pid !== node.handle?.pid) return null;
     return {
       role: info.role,
       replicationId: info.replicationId,
       replicationId2: info.secondReplicationId ?? '0'.repeat(40),
+      secondOffset: info.secondOffset,
       offset: info.offset,
       follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
       isLinkUp: info.upstream?.isUp ?? false,
       // A link that never was up says nothing: one that was just told to follow another still holds its data.
       isSyncing: info.isSyncing,
       isLoading: info.isLoading,
+      holdsData: info.keys > 0,
     };
   } catch {
     return null;

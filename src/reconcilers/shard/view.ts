@@ -17,12 +17,16 @@ export interface EngineFacts {
   readonly replicationId: string;
   /** The history before the last promotion; 40 zeros when there was none. */
   readonly replicationId2: string;
+  /** That history is valid below this offset; -1 when there was none. */
+  readonly secondOffset: number;
   readonly offset: number;
   /** `address:port` of the primary it follows; null for a primary. */
   readonly follows: string | null;
   readonly isLinkUp: boolean;
   readonly isSyncing: boolean;
   readonly isLoading: boolean;
+  /** It has keys. Says nothing about which: see `holdsOlderCopy`. */
+  readonly holdsData?: boolean;
 }
 
 export interface Member {
@@ -63,6 +67,16 @@ export function isCandidate(member: Member): boolean {
     !member.engine.isSyncing &&
     !member.engine.isLoading
   );
+}
+
+/**
+ * True for one that was not confirmed, or is not any more, and has data all the same: a replica that is filled anew
+ * keeps what it had until all of the new has arrived, and one whose first sync breaks off empties itself. Better than
+ * nothing when everything else is lost, and nothing else.
+ */
+export function holdsOlderCopy({ node, verdict, engine }: Member): boolean {
+  if (verdict !== 'answering' || engine === null || node.synced) return false;
+  return engine.holdsData === true && !engine.isSyncing && !engine.isLoading;
 }
 
 /** The candidate that has most of the primary's writes; the lowest position of equals. Null when there is none. */
