@@ -5,17 +5,13 @@ import {
   type CreateCacheClusterCommandInput,
   CreateReplicationGroupCommand,
   type CreateReplicationGroupCommandInput,
-  DeleteReplicationGroupCommand,
   DescribeCacheClustersCommand,
   DescribeReplicationGroupsCommand,
-  ElastiCacheClient,
   ModifyCacheClusterCommand,
   type ModifyCacheClusterCommandInput,
-  ModifyReplicationGroupCommand,
-  type ModifyReplicationGroupCommandInput,
 } from '@aws-sdk/client-elasticache';
 import { startLimber } from '../support/limber.ts';
-import { createCluster, createGroup, describeGroup, groupAvailable, small } from './caches.ts';
+import { createCluster, small } from './caches.ts';
 
 const limber = await startLimber();
 const client = limber.client();
@@ -198,118 +194,11 @@ describe('CreateCacheCluster refuses:', () => {
     });
 });
 
-describe('what is not built yet is refused by name, never ignored:', () => {
-  before(async () => {
-    await Promise.all([
-      createGroup(client, { ReplicationGroupId: 'plain', NumCacheClusters: 2 }),
-      createCluster(client, { CacheClusterId: 'nodes', Engine: 'memcached', NumCacheNodes: 2 }),
-    ]);
-  });
-
-  const groups: Partial<CreateReplicationGroupCommandInput>[] = [
-    { TransitEncryptionEnabled: true },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
-    { UserGroupIds: ['users'] },
-    { SnapshotName: 'snapshot' },
-    { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
-    { GlobalReplicationGroupId: 'ldgnf-global' },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
-    { DataTieringEnabled: true },
-    { ClusterMode: 'compatible' },
-    { NetworkType: 'ipv6' },
-    { IpDiscovery: 'ipv6' },
-    {
-      NodeGroupConfiguration: [{ PrimaryOutpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-1' }],
-    },
-  ];
-  for (const input of groups)
-    it(`CreateReplicationGroup with ${Object.keys(input)[0]}`, async () => {
-      await assert.rejects(
-        client.send(
-          new CreateReplicationGroupCommand({
-            ReplicationGroupId: 'unbuilt',
-            ReplicationGroupDescription: 'e2e',
-            Engine: 'valkey',
-            CacheNodeType: small,
-            ...input,
-          }),
-        ),
-        isNotYet(input.NodeGroupConfiguration ? 'PrimaryOutpostArn' : (Object.keys(input)[0] ?? '')),
-      );
-    });
-
-  const clusters: Partial<CreateCacheClusterCommandInput>[] = [
-    { TransitEncryptionEnabled: true },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
-    { SnapshotName: 'snapshot' },
-    { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
-    { OutpostMode: 'single-outpost' },
-    { PreferredOutpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-1' },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
-    { NetworkType: 'dual_stack' },
-  ];
-  for (const input of clusters)
-    it(`CreateCacheCluster with ${Object.keys(input)[0]}`, async () => {
-      const asked = { CacheClusterId: 'unbuilt', Engine: 'valkey', CacheNodeType: small, NumCacheNodes: 1 };
-      await assert.rejects(
-        client.send(new CreateCacheClusterCommand({ ...asked, ...input })),
-        isNotYet(Object.keys(input)[0] ?? ''),
-      );
-    });
-
-  const modifications: Partial<ModifyReplicationGroupCommandInput>[] = [
-    { CacheNodeType: 'cache.m5.large' },
-    { EngineVersion: '8.0' },
-    { Engine: 'redis' },
-    { ClusterMode: 'compatible' },
-    { TransitEncryptionEnabled: true },
-    { TransitEncryptionMode: 'preferred' },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
-    { UserGroupIdsToAdd: ['users'] },
-    { RemoveUserGroups: true },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
-  ];
-  for (const input of modifications)
-    it(`ModifyReplicationGroup with ${Object.keys(input)[0]}`, async () => {
-      const command = new ModifyReplicationGroupCommand({ ReplicationGroupId: 'plain', ...input });
-      await assert.rejects(client.send(command), isNotYet(Object.keys(input)[0] ?? ''));
-    });
-
-  const nodes: Partial<ModifyCacheClusterCommandInput>[] = [
-    { CacheNodeType: 'cache.m5.large' },
-    { EngineVersion: '1.6.18' },
-    { Engine: 'valkey' },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
-    { ScaleConfig: { ScalePercentage: 50, ScaleIntervalMinutes: 5 } },
-  ];
-  for (const input of nodes)
-    it(`ModifyCacheCluster with ${Object.keys(input)[0]}`, async () => {
-      const command = new ModifyCacheClusterCommand({ CacheClusterId: 'nodes', ...input });
-      await assert.rejects(client.send(command), isNotYet(Object.keys(input)[0] ?? ''));
-    });
-
-  it('DeleteReplicationGroup with FinalSnapshotIdentifier, and the group lives', async () => {
-    await assert.rejects(
-      client.send(
-        new DeleteReplicationGroupCommand({ ReplicationGroupId: 'plain', FinalSnapshotIdentifier: 'last' }),
-      ),
-      isNotYet('FinalSnapshotIdentifier'),
-    );
-    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
-  });
-});
-
-/** Says which parameter, and shows no secret. */
-function isNotYet(parameter: string) {
-  return (error: Error) => {
-    assert.equal(error.name, value);
-    assert.match(error.message, new RegExp(`^The parameter ${parameter} .*is not supported by Limber yet`));
-    assert.doesNotMatch(error.message, /secret/);
-    return true;
-  };
-}
-
 describe('ModifyCacheCluster refuses:', () => {
+  before(async () => {
+    await createCluster(client, { CacheClusterId: 'nodes', Engine: 'memcached', NumCacheNodes: 2 });
+  });
+
   const refusals: Table<ModifyCacheClusterCommandInput> = [
     ['fewer nodes without their ids', { NumCacheNodes: 1 }, combination, /exactly the 1 nodes/],
     [
@@ -342,82 +231,4 @@ describe('ModifyCacheCluster refuses:', () => {
       });
       await assert.rejects(client.send(command), { name, message });
     });
-});
-
-describe('two requests that race for one id', () => {
-  it('end as one group and one ReplicationGroupAlreadyExists', async () => {
-    const create = () =>
-      client.send(
-        new CreateReplicationGroupCommand({
-          ReplicationGroupId: 'raced',
-          ReplicationGroupDescription: 'e2e',
-          Engine: 'valkey',
-          CacheNodeType: small,
-        }),
-      );
-    const results = await Promise.allSettled(Array.from({ length: 8 }, create));
-    const refused = results.filter((result) => result.status === 'rejected');
-    assert.deepEqual(
-      refused.map((result) => result.reason.name),
-      Array(7).fill('ReplicationGroupAlreadyExistsFault'),
-    );
-    await groupAvailable(client, 'raced');
-    const { caches } = await limber.status();
-    assert.equal(caches.filter((cache) => cache.id === 'raced').length, 1);
-    assert.equal(caches.find((cache) => cache.id === 'raced')?.members.length, 1);
-  });
-
-  it('end as one cluster and one CacheClusterAlreadyExists', async () => {
-    const create = () =>
-      client.send(
-        new CreateCacheClusterCommand({
-          CacheClusterId: 'raced',
-          Engine: 'memcached',
-          CacheNodeType: small,
-          NumCacheNodes: 1,
-        }),
-      );
-    const results = await Promise.allSettled([create(), create()]);
-    const names = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.name] : []));
-    assert.deepEqual(names, ['CacheClusterAlreadyExistsFault']);
-  });
-});
-
-describe('a request that is not signed by a key of this Limber', () => {
-  const remove = new DeleteReplicationGroupCommand({ ReplicationGroupId: 'plain' });
-  const clientWith = (accessKeyId: string, secretAccessKey: string) =>
-    new ElastiCacheClient({
-      endpoint: limber.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId, secretAccessKey },
-      maxAttempts: 1,
-    });
-
-  it('with a wrong secret is refused and changes nothing', async () => {
-    await assert.rejects(clientWith(limber.credentials.accessKeyId, 'wrong').send(remove), {
-      name: 'SignatureDoesNotMatch',
-    });
-    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
-  });
-
-  it('with an unknown key is refused and changes nothing', async () => {
-    await assert.rejects(
-      clientWith('AKIAIOSFODNN7EXAMPLE', limber.credentials.secretAccessKey).send(remove),
-      {
-        name: 'InvalidClientTokenId',
-      },
-    );
-    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
-  });
-
-  it('without any signature, as a form on any web page could send it, changes nothing', async () => {
-    const response = await fetch(limber.endpoint, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: 'Action=DeleteReplicationGroup&Version=2015-02-02&ReplicationGroupId=plain',
-    });
-    assert.equal(response.status, 403);
-    assert.match(await response.text(), /<Code>MissingAuthenticationToken<\/Code>/);
-    assert.equal((await describeGroup(client, 'plain')).Status, 'available');
-  });
 });
