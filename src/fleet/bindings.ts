@@ -109,8 +109,8 @@ export async function applyBindings(
     const bound = await memory.of(node, connection);
     const kept = [...bound].filter((address) => wantedOf(node).includes(address));
     await memory.apply(node, connection, kept, 0);
+    if (kept.length < bound.size) faultPoint('endpoints:given-up');
   }
-  faultPoint('endpoints:given-up');
   for (const { node, connection } of open)
     await memory.apply(node, connection, wantedOf(node), takeDeadlineMs);
 }

@@ -36,7 +36,7 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { withStatus } from './rows.ts';
+import { nextNode, withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
 export interface CreateCacheInput extends CacheInput {
@@ -149,6 +149,8 @@ function decideAbandoning(
     ...view.clusters
       .filter((cluster) => cluster.id !== cache.id || cluster.kind !== cache.kind)
       .map((row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', seen.now) })),
+    // The next Limber starts what was stopped, but for these.
+    ...view.nodes.map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'create-failed' }) })),
     announce(cache, cache.id, text, seen.now),
   ]);
 }
