@@ -23,8 +23,10 @@ export async function applyToCaches(
   changed: ChangedNames,
   caches: readonly Cache[],
 ): Promise<readonly Change[]> {
-  const names = changed.immediate;
-  const needsReboot = changed['requires-reboot'].length > 0;
+  // Memcached reads all of its parameters at its start only, also those that AWS calls immediate.
+  const isMemcached = group.desired.family.startsWith('memcached');
+  const names = isMemcached ? [] : changed.immediate;
+  const needsReboot = changed['requires-reboot'].length > 0 || names.length < changed.immediate.length;
   if (names.length === 0 && !needsReboot) return [];
   const living = caches.filter((cache) => !['deleting', 'create-failed'].includes(cache.status));
   const nodeIds = needsReboot ? await nodesToReboot(deps, living) : () => [];
