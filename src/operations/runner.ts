@@ -39,6 +39,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let stopped = false;
   let looking = false;
   let lookAgain = false;
+  let nudges = 0;
 
   function sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
@@ -53,6 +54,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   function nudge(): void {
+    nudges += 1;
     for (const end of [...sleepers]) end();
   }
 
@@ -73,7 +75,10 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** Takes one operation to its end, or to the runner's stop. */
-  async function run(first: Operation): Promise<void> {
+  async function run(id: string): Promise<void> {
+    // The queue was read a moment ago: it may have ended since.
+    const first = await store.operation(id);
+    if (!first || hasEnded(first)) return;
     const kind = kinds.get(first.kind);
     if (!kind) {
       await record(first, { status: 'failed', sentence: `no operation kind ${first.kind}` }, []);
@@ -81,12 +86,14 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     let operation = first;
     let tries: Tries = { ...untried, attempts: first.attempts };
-    if (operation.state === null) {
-      operation = await record(operation, { status: 'running', state: kind.first(operation.input) }, []);
-      faultPoint(`${kind.name}:begun`);
-    }
+    let staleInARow = 0;
     while (!stopped) {
+      const nudgesBefore = nudges;
       try {
+        if (operation.state === null) {
+          operation = await record(operation, { status: 'running', state: kind.first(operation.input) }, []);
+          faultPoint(`${kind.name}:begun`);
+        }
         const seen = await kind.observe(operation.input, operation.state);
         const decision = kind.decide(operation.input, operation.state, seen, tries);
         log.debug(decision.sentence, { operation: operation.id, kind: kind.name, decision: decision.kind });
@@ -106,7 +113,8 @@ export function createRunner(options: RunnerOptions): Runner {
             faultPoint(`${kind.name}:${stepOf(operation.state)}:acted`);
             break;
           case 'wait':
-            await sleep(decision.retryAfterMs);
+            // What it waits for may have happened while it looked.
+            if (nudges === nudgesBefore) await sleep(decision.retryAfterMs);
             break;
           case 'finish':
           case 'fail': {
@@ -119,12 +127,16 @@ export function createRunner(options: RunnerOptions): Runner {
           default:
             decision satisfies never;
         }
+        staleInARow = 0;
       } catch (error) {
         if (stopped) return;
         if (error instanceof StaleWrite) {
           const fresh = await store.operation(operation.id);
-          if (!fresh || fresh.status === 'finished' || fresh.status === 'failed') return;
+          if (!fresh || hasEnded(fresh)) return;
           operation = fresh;
+          // Somebody was faster: once is usual, again and again is a defect that must not take a whole core.
+          if (staleInARow > 0) await sleep(retryDelayMs(staleInARow));
+          staleInARow += 1;
           continue;
         }
         tries = { ...tries, attempts: tries.attempts + 1, lastError: error as Error };
@@ -135,7 +147,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   function start(operation: Operation): void {
-    const running = run(operation)
+    const running = run(operation.id)
       .catch((error: unknown) => log.error('an operation stopped', { operation: operation.id, error }))
       .finally(() => {
         active.delete(operation.lock);
@@ -182,6 +194,8 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   };
 }
+
+const hasEnded = ({ status }: Operation): boolean => status === 'finished' || status === 'failed';
 
 function stepOf(state: unknown): string {
   return typeof state === 'object' && state !== null && 'step' in state ? String(state.step) : 'only';
