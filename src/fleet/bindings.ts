@@ -14,6 +14,8 @@ export interface Holder {
   readonly node: CacheNode;
   /** It answers, and may serve clients. */
   readonly isServing: boolean;
+  /** Its process exists: what it binds cannot be taken from it, only given up by itself. */
+  readonly isAlive: boolean;
   /** Confirmed by the engine. */
   readonly isPrimary: boolean;
 }
@@ -22,7 +24,8 @@ export interface Holder {
  * Endpoint address → incarnation of the node that is to bind it; an endpoint that nobody may bind now is left out.
  * The primary endpoint goes to the confirmed primary alone. The reader endpoint stays where it is while that node is
  * a serving, synced replica, else goes to the first such replica, else to the primary. The configuration endpoint
- * stays with a serving node, else goes to the first.
+ * stays with a serving node, else goes to the first. What a living node holds that does not answer stays there: the
+ * kernel gives it to nobody else.
  */
 export function wantedBindings(
   endpoints: readonly Endpoint[],
@@ -35,6 +38,8 @@ export function wantedBindings(
   const keep = (among: readonly Holder[], endpoint: Endpoint) =>
     among.find((holder) => holder.node.incarnation === endpoint.holder) ?? among[0];
   for (const endpoint of endpoints) {
+    const holder = holders.find(({ node }) => node.incarnation === endpoint.holder);
+    if (holder?.isAlive && !holder.isServing) continue;
     const chosen =
       endpoint.purpose === 'primary'
         ? primary

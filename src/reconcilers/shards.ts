@@ -44,6 +44,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     fleet,
     monitor,
     bindings: new BindingMemory(),
+    wake: wakeShardOf,
     startFailures,
     starts: new Map(),
     handOverFailures: new Map(),
@@ -51,10 +52,11 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
 
-  monitor.onChange((node) => {
-    const key = keyText(node);
-    actors.get(node.cacheIncarnation)?.get(key)?.wake();
-  });
+  function wakeShardOf(node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>): void {
+    actors.get(node.cacheIncarnation)?.get(keyText(node))?.wake();
+  }
+
+  monitor.onChange(wakeShardOf);
   fleet.connections.onLost((incarnation) => monitor.lost(incarnation));
 
   function ensure(keys: readonly ShardKey[]): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decideShard, type ShardAct } from '../../src/reconcilers/shard/decide.ts';
+import { decideShard } from '../../src/reconcilers/shard/decide.ts';
+import type { ShardAct } from '../../src/reconcilers/shard/decision.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import {
   addressOf,

@@ -8,7 +8,7 @@ import type { CacheNode, NodeHandle } from '../../model/node.ts';
 import type { Engine } from '../../model/resource.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { NodeRuntime } from '../../runtime/contract.ts';
+import type { NodeRuntime, ProcessState } from '../../runtime/contract.ts';
 import type { Verdict } from '../shard/view.ts';
 import {
   answered,
@@ -82,7 +82,8 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   /** Looks at /proc, and tells the listeners when the verdict is another than before. */
   function look(entry: Watched): Verdict {
     const now = clock.monotonic();
-    const state = runtime.inspect(entry.handle);
+    const state = inspect(entry);
+    if (!state) return 'unresponsive';
     entry.track = looked(entry.track, state, now);
     const verdict = diagnose(entry.track, state, now, limits);
     watchSize(entry, state.rssBytes);
@@ -97,12 +98,22 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     return verdict;
   }
 
+  /** Null when /proc cannot be read (too many open files): that proves nothing, and must not end the watch. */
+  function inspect(entry: Watched): ProcessState | null {
+    try {
+      return runtime.inspect(entry.handle);
+    } catch (error) {
+      log.warn(`${entry.node.cacheClusterId} cannot be looked at`, { node: entry.node.incarnation, error });
+      return null;
+    }
+  }
+
   function watchSize(entry: Watched, rssBytes: number): void {
     if (rssBytes < largeBytes) large.delete(entry);
     else large.add(entry);
     if (large.size > 0 && !largeTimer) {
       largeTimer = setInterval(() => {
-        for (const one of large) if (runtime.inspect(one.handle).kind === 'zombie') look(one);
+        for (const one of large) if (inspect(one)?.kind === 'zombie') look(one);
       }, largeIntervalMs);
       largeTimer.unref();
     }

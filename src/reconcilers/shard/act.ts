@@ -17,7 +17,7 @@ import { faultPoint } from '../../platform/fault-points.ts';
 import { bringUp, recovered } from './bring-up.ts';
 import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
 import { keyText, type ShardContext } from './context.ts';
-import type { ShardAct } from './decide.ts';
+import type { ShardAct } from './decision.ts';
 import { bindEndpoints } from './endpoints.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
@@ -80,7 +80,9 @@ function requireLivingCopy({ monitor }: ShardContext, { view }: ShardFacts, inca
 async function end(context: ShardContext, node: CacheNode): Promise<void> {
   if (!node.handle) return;
   context.fleet.connections.drop(node.incarnation);
-  await context.fleet.runtime.stop(node.handle, { graceMs: 5_000 });
+  // Memcached has nothing to put in order, and takes a second to notice.
+  const graceMs = node.engine === 'memcached' ? 0 : 5_000;
+  await context.fleet.runtime.stop(node.handle, { graceMs });
   faultPoint('end:stopped');
   await context.fleet.store.commit([tellMember(context, node, cacheNodeShutdown(node.cacheNodeId))]);
 }

@@ -4,9 +4,10 @@
  */
 import { performAct } from './act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
-import { decideShard, type ShardAct, type ShardDecision } from './decide.ts';
+import { decideShard } from './decide.ts';
 import { decideMemcached } from './decide-memcached.ts';
-import { bindEndpoints } from './endpoints.ts';
+import type { ShardAct, ShardDecision } from './decision.ts';
+import { bindEndpoints, passOnEndpoint } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { recordLeader, recordRoles } from './record.ts';
 
@@ -133,6 +134,7 @@ export function createShardActor(
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
     const decision = decide(facts);
+    await passOnEndpoint(context, facts);
     // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (isLed(facts)) await recordLeader(context, facts.view);

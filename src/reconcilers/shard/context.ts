@@ -1,6 +1,7 @@
 /** What the reconcilers of all shards share. */
 import type { BindingMemory } from '../../fleet/bindings.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
+import type { CacheNode } from '../../model/node.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 
 /** One shard of a replication group, a single node, or (null) the nodes of a Memcached cluster. */
@@ -27,6 +28,8 @@ export interface ShardContext {
   readonly monitor: HealthMonitor;
   readonly bindings: BindingMemory;
   /** By node incarnation; a start that succeeds clears it. */
+  /** Wakes the worker of another node's shard. */
+  readonly wake: (node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>) => void;
   readonly startFailures: Map<string, StartFailure>;
   /** When each node was last started by this Limber, monotonic milliseconds. */
   readonly starts: Map<string, number>;

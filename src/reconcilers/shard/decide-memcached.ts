@@ -1,5 +1,5 @@
 /** Memcached nodes stand alone: each only has to run. Pure. */
-import type { ShardDecision } from './decide.ts';
+import type { ShardDecision } from './decision.ts';
 import type { Member } from './view.ts';
 
 export function decideMemcached(members: readonly Member[]): ShardDecision {

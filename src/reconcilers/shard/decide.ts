@@ -8,58 +8,21 @@
  * - A promotion is recorded as intended before it is done, and as done after the engine confirmed it.
  * - A replica that was never confirmed to hold the data is never promoted.
  */
+import { decideDeadPrimary } from './decide-dead-primary.ts';
+import { decideFollowers } from './decide-followers.ts';
+import { decideHandOver, handOversMax } from './decide-hand-over.ts';
+import {
+  doesNotAnswer,
+  doing,
+  isAnswering,
+  leads,
+  name,
+  type ShardDecision,
+  startAll,
+  waiting,
+} from './decision.ts';
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, holdsOlderCopy, isCandidate, mostCaughtUp } from './view.ts';
-
-export type ShardAct =
-  /** Start the process. `follow`: it comes up as a replica of that node (its config says so); null: it may lead. */
-  | { readonly kind: 'start'; readonly node: string; readonly follow: string | null }
-  /** End the process in good order, because a restart was asked for. */
-  | { readonly kind: 'end'; readonly node: string }
-  /** SIGKILL and see it dead. */
-  | { readonly kind: 'fence'; readonly node: string }
-  /** Record who is to lead. */
-  | { readonly kind: 'intend'; readonly node: string; readonly reason: 'failover' | 'switchover' | 'found' }
-  /** Make a replica the primary; the old one is dead. */
-  | { readonly kind: 'promote'; readonly node: string }
-  /** Planned: hand over from a living primary without losing a write. */
-  | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
-  /** The engine confirms that the intended primary leads: record it. */
-  | { readonly kind: 'confirm-primary'; readonly node: string }
-  /** Make a living node follow the primary. */
-  | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
-  /** The replica is being filled anew: what was confirmed of it holds no longer. */
-  | { readonly kind: 'doubt'; readonly node: string }
-  /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
-  | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
-  /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */
-  | { readonly kind: 'lend-lead'; readonly node: string }
-  /** Let a living copy feed the old primary, which then takes the lead again (automatic failover disabled). */
-  | { readonly kind: 'restore-lead'; readonly from: string; readonly to: string };
-
-export interface ShardDecision {
-  /** What is done or waited for, for people; tests assert it. */
-  readonly sentence: string;
-  /** To be done side by side. None: settled, or waiting (`isSettled` says which). */
-  readonly acts: readonly ShardAct[];
-  readonly isSettled: boolean;
-}
-
-/** Each attempt costs the writers up to a second. */
-const handOversMax = 3;
-
-const doing = (sentence: string, ...acts: ShardAct[]): ShardDecision => ({
-  sentence,
-  acts,
-  isSettled: false,
-});
-const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [], isSettled: false });
-
-const isAnswering = (member: Member): member is Member & { engine: EngineFacts } => member.engine !== null;
-const isDown = (member: Member): boolean => member.verdict === 'dead' || member.verdict === 'absent';
-const name = (member: Member): string => member.node.cacheClusterId;
-const doesNotAnswer = ({ silence }: Member): string =>
-  silence ? `does not answer at present: ${silence}` : 'does not answer at present';
+import { endpointOf, isCandidate, isDown, mostCaughtUp } from './view.ts';
 
 export function decideShard(view: ShardView): ShardDecision {
   const { shard, members } = view;
@@ -88,76 +51,6 @@ function decideForming(view: ShardView): ShardDecision {
   return { sentence: 'all nodes answer; the cluster is being formed', acts: [], isSettled: true };
 }
 
-/** A promotion was recorded and is not confirmed: finish it, or give it up where it cannot be done any more. */
-function decideHandOver(view: ShardView, current: Member | null, target: Member): ShardDecision {
-  const to = target.node.incarnation;
-  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !leads(current)))
-    return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
-  // It may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
-  if (target.verdict === 'unresponsive')
-    return waiting(`${name(target)} was chosen to lead and does not answer yet`);
-  if (target.verdict === 'hung') return decideHungTarget(view, current, target);
-  if (current?.verdict === 'hung' && isCandidate(target))
-    return doing(`${name(current)} hangs: it is killed before ${name(target)} leads`, {
-      kind: 'fence',
-      node: current.node.incarnation,
-    });
-  if (current && isDown(current) && view.durability === 'sync' && current.data === 'present')
-    return doing(
-      `${name(current)} died before ${name(target)} led; its files hold every acknowledged write`,
-      {
-        kind: 'intend',
-        node: current.node.incarnation,
-        reason: 'found',
-      },
-    );
-  if (target.data === 'present' && current?.data === 'missing')
-    return startAlone(target, `it has its files, and ${name(current)} lost its own`);
-  const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
-  if (isLed) {
-    if (isCandidate(target) && view.handOverFailures < handOversMax)
-      return doing(`${name(current)} hands over to ${name(target)}`, {
-        kind: 'switchover',
-        from: current.node.incarnation,
-        to,
-      });
-    return doing(`${name(target)} cannot take over any more: ${name(current)} goes on leading`, {
-      kind: 'intend',
-      node: current.node.incarnation,
-      reason: 'found',
-    });
-  }
-  const isLastResort = current !== null && current.data !== 'present' && holdsOlderCopy(target);
-  if (isCandidate(target) || (isLastResort && !mostCaughtUp(view.members)))
-    return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
-  const other = mostCaughtUp(view.members);
-  if (other)
-    return doing(`${name(target)} failed before it led: ${name(other)} is chosen instead`, {
-      kind: 'intend',
-      node: other.node.incarnation,
-      reason: 'failover',
-    });
-  if (current)
-    return doing(`${name(target)} failed before it led: back to ${name(current)}`, {
-      kind: 'intend',
-      node: current.node.incarnation,
-      reason: 'found',
-    });
-  return startAlone(target, 'the chosen primary comes back first');
-}
-
-/** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */
-function decideHungTarget(view: ShardView, current: Member | null, target: Member): ShardDecision {
-  if (!(current && leads(current)) && !mostCaughtUp(view.members))
-    return waiting(`${name(target)} was chosen to lead and hangs; its data are nowhere else`);
-  return doing(`${name(target)} was chosen to lead and hangs: it is killed before another leads`, {
-    kind: 'fence',
-    node: target.node.incarnation,
-  });
-}
-
-const leads = (member: Member): boolean => isAnswering(member) && member.engine.role === 'primary';
-
 /** Nobody is recorded, or the recorded one was removed: the first member of a new shard, else a living copy. */
 function decideWithoutPrimary(view: ShardView): ShardDecision {
   const best = view.members.find(leads) ?? mostCaughtUp(view.members);
@@ -169,117 +62,6 @@ function decideWithoutPrimary(view: ShardView): ShardDecision {
     node: chosen.node.incarnation,
     reason: 'found',
   });
-}
-
-/** The recorded primary has no process. */
-function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
-  const others = view.members.filter((member) => member !== current);
-  // Offsets compare only within one history: who has not been told of this primary yet counts when nobody else does.
-  const own = others.filter((member) => leads(member) || member.engine?.follows === endpointOf(current.node));
-  const best = mostCaughtUp(own) ?? mostCaughtUp(others);
-  // Its own file holds every write that was acknowledged, which no replica is proven to.
-  if (view.durability === 'sync' && current.data === 'present')
-    return startAlone(current, 'its own files hold every acknowledged write');
-  if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
-    return doing(`${name(current)} is dead: ${name(best)} is chosen to lead`, {
-      kind: 'intend',
-      node: best.node.incarnation,
-      reason: 'failover',
-    });
-  if (best) return decideReturnOfPrimary(current, best);
-  const maybe = others.find((member) => member.node.synced && !isDown(member) && member.verdict !== 'hung');
-  if (maybe)
-    return waiting(
-      `${name(current)} is dead and ${name(maybe)} holds its data but ${doesNotAnswer(maybe)}; nobody is promoted`,
-    );
-  // A suspended process still holds its data: an empty primary would wipe them when it goes on.
-  const hanging = others.find((member) => member.node.synced && member.verdict === 'hung');
-  if (hanging && current.data !== 'present')
-    return waiting(
-      `${name(current)} is dead and ${name(hanging)}, which holds its data, hangs; nobody is promoted`,
-    );
-  const keeper = others.find((member) => member.data === 'present' && member.node.synced);
-  if (current.data === 'missing' && keeper && isDown(keeper))
-    return doing(
-      `the files of ${name(current)} are gone: ${name(keeper)}, which has its own, is chosen to lead`,
-      {
-        kind: 'intend',
-        node: keeper.node.incarnation,
-        reason: 'found',
-      },
-    );
-  if (current.data !== 'present') {
-    const older = decideOlderCopy(view, current, others);
-    if (older) return older;
-  }
-  // No living copy: the last recorded primary comes back first, with what its own persistence kept. All nodes of a
-  // new shard start at once: nobody has data to lose, and the replicas follow as soon as they answer.
-  const isNew = view.members.every((member) => member.node.handle === null);
-  if (isNew) return startAll(view);
-  return startAlone(current, 'no living copy holds its data');
-}
-
-/**
- * The primary is dead and kept nothing, and nobody is known to hold all of its data: an empty primary would wipe what
- * the others hold. Null when they hold nothing.
- */
-function decideOlderCopy(view: ShardView, current: Member, others: readonly Member[]): ShardDecision | null {
-  const living = others.filter((member) => !isDown(member) && member.verdict !== 'hung');
-  const unsure = living.find(
-    (member) => !isAnswering(member) || member.engine.isSyncing || member.engine.isLoading,
-  );
-  if (unsure)
-    return waiting(
-      `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
-    );
-  const copies = living.filter(holdsOlderCopy);
-  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
-  const copy = copies.find((member) => member.engine?.offset === newest);
-  if (!copy) return null;
-  if (!view.automaticFailover && view.clusterMode === 'disabled') return decideReturnOfPrimary(current, copy);
-  return doing(
-    `${name(current)} is dead and kept nothing: ${name(copy)} is chosen to lead with what it holds`,
-    {
-      kind: 'intend',
-      node: copy.node.incarnation,
-      reason: 'failover',
-    },
-  );
-}
-
-function startAll(view: ShardView): ShardDecision {
-  const starts = view.members
-    .filter((member) => isDown(member) && !member.isBackingOff)
-    .map((member): ShardAct => ({ kind: 'start', node: member.node.incarnation, follow: null }));
-  if (starts.length === 0) return waiting('the start of the nodes is tried again in a moment');
-  return doing('all nodes of the new shard are started', ...starts);
-}
-
-function startAlone(member: Member, why: string): ShardDecision {
-  if (member.isBackingOff) return waiting(`${name(member)} is started again in a moment`);
-  return doing(`${name(member)} is started: ${why}`, {
-    kind: 'start',
-    node: member.node.incarnation,
-    follow: null,
-  });
-}
-
-/** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
-function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
-  if (best.engine?.role === 'replica')
-    return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
-      kind: 'lend-lead',
-      node: best.node.incarnation,
-    });
-  if (current.isBackingOff) return waiting(`${name(current)} is started again in a moment`);
-  return doing(
-    `${name(current)} is started as a replica of ${name(best)}, whose data it needs before it leads again`,
-    {
-      kind: 'start',
-      node: current.node.incarnation,
-      follow: best.node.incarnation,
-    },
-  );
 }
 
 /** The process of the primary exists and makes no progress. */
@@ -366,65 +148,4 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
     kind: 'end',
     node: current.node.incarnation,
   });
-}
-
-/** The primary stands: bring every other member to follow it. */
-function decideFollowers(view: ShardView, primary: Member, caution: string | null): ShardDecision {
-  const acts: ShardAct[] = [];
-  const waits: string[] = caution ? [caution] : [];
-  for (const member of view.members) {
-    if (member === primary) continue;
-    const next = decideFollower(member, primary);
-    if (typeof next === 'string') waits.push(next);
-    else if (next) acts.push(next);
-  }
-  if (acts.length > 0) return doing(acts.map((act) => describe(view, act)).join('; '), ...acts);
-  if (waits.length > 0) return waiting(waits.join('; '));
-  return { sentence: `${name(primary)} leads and every member follows it`, acts: [], isSettled: true };
-}
-
-/** The one thing that a member needs; a sentence when it must be waited for; null when it is well. */
-function decideFollower(member: Member, primary: Member): ShardAct | string | null {
-  const node = member.node.incarnation;
-  const leader = primary.node.incarnation;
-  if (isDown(member)) {
-    if (member.isBackingOff) return `${name(member)} is started again in a moment`;
-    return { kind: 'start', node, follow: leader };
-  }
-  if (member.verdict === 'hung') {
-    // It may be the only copy that is left: the primary has to be well before this one is killed.
-    return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
-  }
-  if (!isAnswering(member)) return `${name(member)} ${doesNotAnswer(member)}`;
-  if (!isAnswering(primary)) return null;
-  if (member.node.intent === 'restarting') return { kind: 'end', node };
-  if (primary.engine.isLoading) return `${name(primary)} is loading its data`;
-  if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
-    return { kind: 'follow', node, primary: leader };
-  if (member.engine.isLoading || member.engine.isSyncing)
-    return member.node.synced ? { kind: 'doubt', node } : `${name(member)} is loading the data`;
-  if (!member.node.synced) return { kind: 'confirm-synced', node, primary: leader };
-  return null;
-}
-
-function describe(view: ShardView, act: ShardAct): string {
-  const of = (incarnation: string) =>
-    view.members.find((member) => member.node.incarnation === incarnation)?.node.cacheClusterId ??
-    incarnation;
-  switch (act.kind) {
-    case 'start':
-      return `${of(act.node)} is started${act.follow ? ` as a replica of ${of(act.follow)}` : ''}`;
-    case 'follow':
-      return `${of(act.node)} is told to follow ${of(act.primary)}`;
-    case 'confirm-synced':
-      return `${of(act.node)} is asked whether it holds all data`;
-    case 'doubt':
-      return `${of(act.node)} is filled anew`;
-    case 'fence':
-      return `${of(act.node)} hangs and is killed`;
-    case 'end':
-      return `${of(act.node)} is stopped for its restart`;
-    default:
-      return act.kind;
-  }
 }

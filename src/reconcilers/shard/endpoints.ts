@@ -5,6 +5,7 @@ import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardFacts } from './observe.ts';
+import { isDown } from './view.ts';
 
 /** True when this shard's members are the ones to bind the endpoint. `first`: the id of the cache's first shard. */
 function isOurs(facts: ShardFacts, endpoint: Endpoint, first: string | undefined): boolean {
@@ -39,6 +40,7 @@ export async function bindEndpoints(
     return {
       node,
       isServing: engine !== null && !engine.isLoading,
+      isAlive: !isDown(member),
       isPrimary: primary === null ? isRecorded && engine?.role === 'primary' : node.incarnation === primary,
     };
   });
@@ -55,4 +57,29 @@ export async function bindEndpoints(
   if (changes.length === 0) return;
   faultPoint('endpoints:bound');
   await context.fleet.store.commit(changes);
+}
+
+/**
+ * Gives the configuration endpoint of a cluster away when every member of the shard that holds it is down: to a node
+ * of another shard whose process lives, whose worker binds it when it is woken.
+ */
+export async function passOnEndpoint(context: ShardContext, facts: ShardFacts): Promise<void> {
+  const { members, clusterMode } = facts.view;
+  if (clusterMode === 'disabled' || facts.view.isForming || !members.every(isDown)) return;
+  const own = new Set(members.map((member) => member.node.incarnation));
+  const endpoint = facts.endpoints.find(
+    ({ purpose, holder }) => purpose === 'configuration' && own.has(holder ?? ''),
+  );
+  if (!endpoint) return;
+  const { store, runtime } = context.fleet;
+  const next = (await store.nodesOf([endpoint.cacheIncarnation])).find(
+    (node) =>
+      node.intent === 'running' &&
+      !own.has(node.incarnation) &&
+      node.handle !== null &&
+      runtime.inspect(node.handle).kind === 'running',
+  );
+  if (!next) return;
+  await store.commit([{ put: 'endpoint', row: { ...endpoint, holder: next.incarnation } }]);
+  context.wake(next);
 }

@@ -85,3 +85,6 @@ export function mostCaughtUp(members: readonly Member[]): Member | null {
   const best = Math.max(...candidates.map((member) => member.engine!.offset));
   return candidates.find((member) => member.engine!.offset === best) ?? null;
 }
+
+/** No process of it lives. */
+export const isDown = (member: Member): boolean => member.verdict === 'dead' || member.verdict === 'absent';

@@ -4,7 +4,8 @@
  * its rows stay, all else is lost.
  */
 import type { CacheNode } from '../../../src/model/node.ts';
-import { decideShard, type ShardAct, type ShardDecision } from '../../../src/reconcilers/shard/decide.ts';
+import { decideShard } from '../../../src/reconcilers/shard/decide.ts';
+import type { ShardAct, ShardDecision } from '../../../src/reconcilers/shard/decision.ts';
 import { endpointOf, type Member, type ShardView } from '../../../src/reconcilers/shard/view.ts';
 import { incarnationOf, nodeAt } from '../shard-views.ts';
 import { type Durability, type Engines, type Process, takesWrites } from './engines.ts';

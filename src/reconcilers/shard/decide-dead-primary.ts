@@ -1,0 +1,108 @@
+/** The recorded primary has no process: who leads now, or who may start. Pure. */
+import {
+  doesNotAnswer,
+  doing,
+  isAnswering,
+  leads,
+  name,
+  type ShardDecision,
+  startAll,
+  startAlone,
+  waiting,
+} from './decision.ts';
+import type { Member, ShardView } from './view.ts';
+import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp } from './view.ts';
+
+/** The recorded primary has no process. */
+export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
+  const others = view.members.filter((member) => member !== current);
+  // Offsets compare only within one history: who has not been told of this primary yet counts when nobody else does.
+  const own = others.filter((member) => leads(member) || member.engine?.follows === endpointOf(current.node));
+  const best = mostCaughtUp(own) ?? mostCaughtUp(others);
+  // Its own file holds every write that was acknowledged, which no replica is proven to.
+  if (view.durability === 'sync' && current.data === 'present')
+    return startAlone(current, 'its own files hold every acknowledged write');
+  if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
+    return doing(`${name(current)} is dead: ${name(best)} is chosen to lead`, {
+      kind: 'intend',
+      node: best.node.incarnation,
+      reason: 'failover',
+    });
+  if (best) return decideReturnOfPrimary(current, best);
+  const maybe = others.find((member) => member.node.synced && !isDown(member) && member.verdict !== 'hung');
+  if (maybe)
+    return waiting(
+      `${name(current)} is dead and ${name(maybe)} holds its data but ${doesNotAnswer(maybe)}; nobody is promoted`,
+    );
+  // A suspended process still holds its data: an empty primary would wipe them when it goes on.
+  const hanging = others.find((member) => member.node.synced && member.verdict === 'hung');
+  if (hanging && current.data !== 'present')
+    return waiting(
+      `${name(current)} is dead and ${name(hanging)}, which holds its data, hangs; nobody is promoted`,
+    );
+  const keeper = others.find((member) => member.data === 'present' && member.node.synced);
+  if (current.data === 'missing' && keeper && isDown(keeper))
+    return doing(
+      `the files of ${name(current)} are gone: ${name(keeper)}, which has its own, is chosen to lead`,
+      {
+        kind: 'intend',
+        node: keeper.node.incarnation,
+        reason: 'found',
+      },
+    );
+  if (current.data !== 'present') {
+    const older = decideOlderCopy(view, current, others);
+    if (older) return older;
+  }
+  // No living copy: the last recorded primary comes back first, with what its own persistence kept. All nodes of a
+  // new shard start at once: nobody has data to lose, and the replicas follow as soon as they answer.
+  const isNew = view.members.every((member) => member.node.handle === null);
+  if (isNew) return startAll(view);
+  return startAlone(current, 'no living copy holds its data');
+}
+
+/**
+ * The primary is dead and kept nothing, and nobody is known to hold all of its data: an empty primary would wipe what
+ * the others hold. Null when they hold nothing.
+ */
+function decideOlderCopy(view: ShardView, current: Member, others: readonly Member[]): ShardDecision | null {
+  const living = others.filter((member) => !isDown(member) && member.verdict !== 'hung');
+  const unsure = living.find(
+    (member) => !isAnswering(member) || member.engine.isSyncing || member.engine.isLoading,
+  );
+  if (unsure)
+    return waiting(
+      `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
+    );
+  const copies = living.filter(holdsOlderCopy);
+  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
+  const copy = copies.find((member) => member.engine?.offset === newest);
+  if (!copy) return null;
+  if (!view.automaticFailover && view.clusterMode === 'disabled') return decideReturnOfPrimary(current, copy);
+  return doing(
+    `${name(current)} is dead and kept nothing: ${name(copy)} is chosen to lead with what it holds`,
+    {
+      kind: 'intend',
+      node: copy.node.incarnation,
+      reason: 'failover',
+    },
+  );
+}
+
+/** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
+function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
+  if (best.engine?.role === 'replica')
+    return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
+      kind: 'lend-lead',
+      node: best.node.incarnation,
+    });
+  if (current.isBackingOff) return waiting(`${name(current)} is started again in a moment`);
+  return doing(
+    `${name(current)} is started as a replica of ${name(best)}, whose data it needs before it leads again`,
+    {
+      kind: 'start',
+      node: current.node.incarnation,
+      follow: best.node.incarnation,
+    },
+  );
+}

@@ -1,0 +1,75 @@
+/** A promotion that was recorded and is not confirmed yet: planned or not, begun by us or by a Limber before us. Pure. */
+import { doing, isAnswering, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
+import type { Member, ShardView } from './view.ts';
+import { holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from './view.ts';
+
+/** Each attempt costs the writers up to a second. */
+export const handOversMax = 3;
+
+/** A promotion was recorded and is not confirmed: finish it, or give it up where it cannot be done any more. */
+export function decideHandOver(view: ShardView, current: Member | null, target: Member): ShardDecision {
+  const to = target.node.incarnation;
+  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !leads(current)))
+    return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
+  // It may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
+  if (target.verdict === 'unresponsive')
+    return waiting(`${name(target)} was chosen to lead and does not answer yet`);
+  if (target.verdict === 'hung') return decideHungTarget(view, current, target);
+  if (current?.verdict === 'hung' && isCandidate(target))
+    return doing(`${name(current)} hangs: it is killed before ${name(target)} leads`, {
+      kind: 'fence',
+      node: current.node.incarnation,
+    });
+  if (current && isDown(current) && view.durability === 'sync' && current.data === 'present')
+    return doing(
+      `${name(current)} died before ${name(target)} led; its files hold every acknowledged write`,
+      {
+        kind: 'intend',
+        node: current.node.incarnation,
+        reason: 'found',
+      },
+    );
+  if (target.data === 'present' && current?.data === 'missing')
+    return startAlone(target, `it has its files, and ${name(current)} lost its own`);
+  const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
+  if (isLed) {
+    if (isCandidate(target) && view.handOverFailures < handOversMax)
+      return doing(`${name(current)} hands over to ${name(target)}`, {
+        kind: 'switchover',
+        from: current.node.incarnation,
+        to,
+      });
+    return doing(`${name(target)} cannot take over any more: ${name(current)} goes on leading`, {
+      kind: 'intend',
+      node: current.node.incarnation,
+      reason: 'found',
+    });
+  }
+  const isLastResort = current !== null && current.data !== 'present' && holdsOlderCopy(target);
+  if (isCandidate(target) || (isLastResort && !mostCaughtUp(view.members)))
+    return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
+  const other = mostCaughtUp(view.members);
+  if (other)
+    return doing(`${name(target)} failed before it led: ${name(other)} is chosen instead`, {
+      kind: 'intend',
+      node: other.node.incarnation,
+      reason: 'failover',
+    });
+  if (current)
+    return doing(`${name(target)} failed before it led: back to ${name(current)}`, {
+      kind: 'intend',
+      node: current.node.incarnation,
+      reason: 'found',
+    });
+  return startAlone(target, 'the chosen primary comes back first');
+}
+
+/** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */
+function decideHungTarget(view: ShardView, current: Member | null, target: Member): ShardDecision {
+  if (!(current && leads(current)) && !mostCaughtUp(view.members))
+    return waiting(`${name(target)} was chosen to lead and hangs; its data are nowhere else`);
+  return doing(`${name(target)} was chosen to lead and hangs: it is killed before another leads`, {
+    kind: 'fence',
+    node: target.node.incarnation,
+  });
+}

@@ -1,0 +1,69 @@
+/** What the worker of a shard may be told to do, and the words that all decisions share. */
+import type { EngineFacts, Member, ShardView } from './view.ts';
+import { isDown } from './view.ts';
+
+export type ShardAct =
+  /** Start the process. `follow`: it comes up as a replica of that node (its config says so); null: it may lead. */
+  | { readonly kind: 'start'; readonly node: string; readonly follow: string | null }
+  /** End the process in good order, because a restart was asked for. */
+  | { readonly kind: 'end'; readonly node: string }
+  /** SIGKILL and see it dead. */
+  | { readonly kind: 'fence'; readonly node: string }
+  /** Record who is to lead. */
+  | { readonly kind: 'intend'; readonly node: string; readonly reason: 'failover' | 'switchover' | 'found' }
+  /** Make a replica the primary; the old one is dead. */
+  | { readonly kind: 'promote'; readonly node: string }
+  /** Planned: hand over from a living primary without losing a write. */
+  | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
+  /** The engine confirms that the intended primary leads: record it. */
+  | { readonly kind: 'confirm-primary'; readonly node: string }
+  /** Make a living node follow the primary. */
+  | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
+  /** The replica is being filled anew: what was confirmed of it holds no longer. */
+  | { readonly kind: 'doubt'; readonly node: string }
+  /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
+  | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
+  /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */
+  | { readonly kind: 'lend-lead'; readonly node: string }
+  /** Let a living copy feed the old primary, which then takes the lead again (automatic failover disabled). */
+  | { readonly kind: 'restore-lead'; readonly from: string; readonly to: string };
+
+export interface ShardDecision {
+  /** What is done or waited for, for people; tests assert it. */
+  readonly sentence: string;
+  /** To be done side by side. None: settled, or waiting (`isSettled` says which). */
+  readonly acts: readonly ShardAct[];
+  readonly isSettled: boolean;
+}
+
+export const doing = (sentence: string, ...acts: ShardAct[]): ShardDecision => ({
+  sentence,
+  acts,
+  isSettled: false,
+});
+export const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [], isSettled: false });
+
+export const isAnswering = (member: Member): member is Member & { engine: EngineFacts } =>
+  member.engine !== null;
+export const name = (member: Member): string => member.node.cacheClusterId;
+export const doesNotAnswer = ({ silence }: Member): string =>
+  silence ? `does not answer at present: ${silence}` : 'does not answer at present';
+
+export const leads = (member: Member): boolean => isAnswering(member) && member.engine.role === 'primary';
+
+export function startAll(view: ShardView): ShardDecision {
+  const starts = view.members
+    .filter((member) => isDown(member) && !member.isBackingOff)
+    .map((member): ShardAct => ({ kind: 'start', node: member.node.incarnation, follow: null }));
+  if (starts.length === 0) return waiting('the start of the nodes is tried again in a moment');
+  return doing('all nodes of the new shard are started', ...starts);
+}
+
+export function startAlone(member: Member, why: string): ShardDecision {
+  if (member.isBackingOff) return waiting(`${name(member)} is started again in a moment`);
+  return doing(`${name(member)} is started: ${why}`, {
+    kind: 'start',
+    node: member.node.incarnation,
+    follow: null,
+  });
+}
