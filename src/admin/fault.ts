@@ -15,6 +15,7 @@ import {
   injectFault,
 } from './inject-fault.ts';
 import { createIsolation, type Isolation } from './isolation.ts';
+import { livingNodes } from './living-nodes.ts';
 
 export interface FaultHit {
   /** As the fault command takes it: `orders-001`, `pages/0002`. */
@@ -77,17 +78,6 @@ function parseRequest(body: unknown): FaultRequest {
     region: typeof region === 'string' ? region : null,
     all: all === true,
   };
-}
-
-async function livingNodes({ store, host }: Fleet): Promise<CacheNode[]> {
-  const found: CacheNode[] = [];
-  for (let after: string | null = null; ; ) {
-    const page: CacheNode[] = await store.nodesOnHost(host, { after, limit: 500 });
-    found.push(...page.filter((node) => node.intent !== 'deleted'));
-    after = page.at(-1)?.incarnation ?? null;
-    if (page.length < 500) break;
-  }
-  return found.sort((a, b) => (faultName(a) < faultName(b) ? -1 : 1));
 }
 
 function describeHit(node: CacheNode, outcome: FaultOutcome): FaultHit {

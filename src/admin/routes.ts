@@ -9,6 +9,7 @@ import { ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
 import { createFaultRoute } from './fault.ts';
+import { createSwitchoverRoute } from './switchover.ts';
 
 export interface AdminOptions {
   readonly tools: Tools;
@@ -18,6 +19,8 @@ export interface AdminOptions {
   readonly findings: () => readonly string[];
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
+  /** An operation was queued. */
+  readonly wake: () => void;
 }
 
 export type AdminRoute = (body: unknown, context: ActionContext) => Promise<unknown>;
@@ -32,6 +35,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     'stop-caches': (body) => stopCaches(options, body),
     connect: (body, context) => connect(options, body, context),
     fault: createFaultRoute(options.tools.fleet),
+    switchover: createSwitchoverRoute(options.tools, options.wake),
   };
 }
 

@@ -75,6 +75,15 @@ interface AdminCalls {
     answer: { readonly willLose: readonly string[]; readonly stopped: number };
   };
   readonly connect: { body: { name: string; region?: string }; answer: ConnectAnswer };
+  readonly switchover: {
+    body: { member: string; region?: string };
+    answer: {
+      readonly group: string;
+      readonly nodeGroupId: string;
+      readonly from: string;
+      readonly to: string;
+    };
+  };
 }
 
 export interface AdminClient {

@@ -1,0 +1,86 @@
+/**
+ * A planned hand-over for people's own maintenance: ElastiCache has no action for it in cluster mode, and without
+ * cluster mode only with automatic failover disabled. No acknowledged write is lost.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ActionContext } from '../actions/action.ts';
+import { enqueue } from '../actions/enqueue.ts';
+import type { CacheNode } from '../model/node.ts';
+import type { ReplicationGroup } from '../model/resource.ts';
+import { ServiceError } from '../model/service-errors.ts';
+import type { Tools } from '../operations/tools.ts';
+import { chooseNodes } from './fault-targets.ts';
+import { livingNodes } from './living-nodes.ts';
+
+export interface SwitchoverAnswer {
+  readonly group: string;
+  readonly nodeGroupId: string;
+  /** Member that led before. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Three attempts of a second each, and the moments between them. */
+const deadlineMs = 30_000;
+
+/** The admin route `switchover`: `{ member, region? }`; answers when the member leads. */
+export function createSwitchoverRoute(tools: Tools, wake: () => void) {
+  return async (body: unknown, context: Pick<ActionContext, 'account'>): Promise<SwitchoverAnswer> => {
+    const { member, region } = (body ?? {}) as { member?: unknown; region?: unknown };
+    if (typeof member !== 'string') throw invalid('switchover needs the name of a member.');
+    const nodes = (await livingNodes(tools.fleet)).filter(
+      (node) => node.account === context.account && (region === undefined || node.region === region),
+    );
+    const [node] = chooseNodes(nodes, member);
+    if (!node?.replicationGroupId || !node.nodeGroupId) throw invalid(`${member} is no member of a group.`);
+    const from = await begin(tools, node);
+    wake();
+    return await untilItLeads(tools, node, from);
+  };
+}
+
+const invalid = (message: string) => new ServiceError('InvalidParameterValue', message);
+
+/** Queues the promotion; the member that leads now. */
+async function begin(tools: Tools, node: CacheNode): Promise<string> {
+  const { store, ids, clock } = tools.fleet;
+  const group = await store.resourceByIncarnation('replication-group', node.cacheIncarnation);
+  if (group?.status !== 'available')
+    throw new ServiceError(
+      'InvalidReplicationGroupState',
+      `The group of ${node.cacheClusterId} is ${group?.status ?? 'gone'}; a switchover needs it available.`,
+    );
+  const shard = await store.nodeGroup(node.cacheIncarnation, node.nodeGroupId ?? '');
+  if (shard?.currentPrimary === node.incarnation)
+    throw new ServiceError('NoOperationFault', `${node.cacheClusterId} leads already.`);
+  const leader = shard?.currentPrimary ? await store.node(shard.currentPrimary) : null;
+  const row: ReplicationGroup = { ...group, version: group.version + 1, status: 'modifying' };
+  await store.commit([
+    { put: 'resource', row },
+    enqueue({ ids, clock }, 'promote-member', group as ReplicationGroup, { clusterId: node.cacheClusterId }),
+  ]);
+  return leader?.cacheClusterId ?? '';
+}
+
+async function untilItLeads({ fleet }: Tools, node: CacheNode, from: string): Promise<SwitchoverAnswer> {
+  const { store, clock } = fleet;
+  const end = clock.monotonic() + deadlineMs;
+  for (;;) {
+    const group = await store.resourceByIncarnation('replication-group', node.cacheIncarnation);
+    const shard = await store.nodeGroup(node.cacheIncarnation, node.nodeGroupId ?? '');
+    const isOver = group?.status !== 'modifying';
+    if (isOver && shard?.currentPrimary === node.incarnation)
+      return {
+        group: node.replicationGroupId ?? '',
+        nodeGroupId: node.nodeGroupId ?? '',
+        from,
+        to: node.cacheClusterId,
+      };
+    if (isOver || clock.monotonic() > end)
+      throw new ServiceError(
+        'InvalidReplicationGroupState',
+        `${node.cacheClusterId} was not made the primary; the group's events say why.`,
+      );
+    await delay(5);
+  }
+}
