@@ -1,0 +1,312 @@
+/** What may happen to a running Limber and its caches. Each step says what it did, or null when it does not fit now. */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  CreateCacheClusterCommand,
+  DecreaseReplicaCountCommand,
+  DeleteCacheClusterCommand,
+  IncreaseReplicaCountCommand,
+  ModifyCacheClusterCommand,
+  ModifyCacheParameterGroupCommand,
+  RebootCacheClusterCommand,
+  TestFailoverCommand,
+} from '@aws-sdk/client-elasticache';
+import { isAlive, kill, resume, suspend } from '../e2e/faults.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  configurationServerOf,
+  groups,
+  type LiveNode,
+  ledShards,
+  livingNodes,
+  memcachedCluster,
+  parameterGroup,
+  type Shard,
+  type World,
+} from './world.ts';
+
+export interface Step {
+  readonly name: string;
+  /** How often it is chosen, against the others. */
+  readonly weight: number;
+  perform(world: World): Promise<string | null>;
+}
+
+const asynchronous = [groups.replicated, groups.clustered];
+
+/** A shard of these whose primary may be lost: a copy of everything stays. */
+async function shardWithCopies(world: World, from: readonly string[], copies = 1): Promise<Shard | null> {
+  const shards = await ledShards(world, world.random.pick(from));
+  const fit = shards.filter((shard) => shard.copies.length >= copies);
+  return fit.length === 0 ? null : world.random.pick(fit);
+}
+
+/** From here on the shard may lack what its primary had not passed on. */
+function died({ deaths }: World, { group, shard }: Pick<Shard, 'group' | 'shard'>): void {
+  deaths.push({ group, shard, at: performance.now() });
+}
+
+const names = (nodes: readonly LiveNode[]) => nodes.map((node) => node.id).join(' and ');
+
+/** The API refuses what does not fit to the cache's present state; anything else is a failure. */
+async function asked(what: string, request: () => Promise<unknown>): Promise<string> {
+  try {
+    await request();
+    return what;
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (!/^(Invalid\w*State|TestFailoverNotAvailable|APICallRate|\w+NotFound|\w+AlreadyExists)/.test(name))
+      throw error;
+    return `${what}: refused, ${message}`;
+  }
+}
+
+export const steps: readonly Step[] = [
+  {
+    name: 'kill a primary',
+    weight: 4,
+    async perform(world) {
+      const shard = await shardWithCopies(world, asynchronous);
+      if (!shard) return null;
+      died(world, shard);
+      kill(shard.primary);
+      return `${shard.primary.id} (primary) is killed`;
+    },
+  },
+  {
+    name: 'kill a replica',
+    weight: 3,
+    async perform(world) {
+      const shard = await shardWithCopies(world, Object.values(groups), 0);
+      if (!shard || shard.others.length === 0) return null;
+      const node = world.random.pick(shard.others);
+      kill(node);
+      return `${node.id} (replica) is killed`;
+    },
+  },
+  {
+    name: 'kill a primary and a replica',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, [groups.replicated], 2);
+      if (!shard) return null;
+      const nodes = [shard.primary, world.random.pick(shard.copies)];
+      died(world, shard);
+      kill(...nodes);
+      return `${names(nodes)} are killed at once`;
+    },
+  },
+  {
+    name: 'kill nodes of the durable group',
+    weight: 3,
+    async perform(world) {
+      const nodes = livingNodes(world, groups.durable);
+      const victims = world.random.chance(0.3) ? nodes : [world.random.pick(nodes)].filter(Boolean);
+      if (victims.length === 0) return null;
+      kill(...victims);
+      return `${names(victims)} of the durable group are killed`;
+    },
+  },
+  {
+    name: 'stop a node for a moment',
+    weight: 2,
+    async perform(world) {
+      const node = world.random.pick(Object.values(groups).flatMap((id) => livingNodes(world, id)));
+      if (!node) return null;
+      suspend(node);
+      await delay(world.random.below(300));
+      if (isAlive(node)) resume(node);
+      return `${node.id} is stopped for a moment`;
+    },
+  },
+  {
+    name: 'hang a primary until it is fenced',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, Object.values(groups));
+      if (!shard) return null;
+      died(world, shard);
+      suspend(shard.primary);
+      await eventually(() => !isAlive(shard.primary), { deadlineMs: 15_000 });
+      return `${shard.primary.id} (primary) hangs until it is fenced`;
+    },
+  },
+  {
+    name: 'hang a replica until it is fenced',
+    weight: 1,
+    async perform(world) {
+      const shard = await shardWithCopies(world, Object.values(groups));
+      if (!shard) return null;
+      const node = world.random.pick(shard.copies);
+      suspend(node);
+      await eventually(() => !isAlive(node), { deadlineMs: 15_000 });
+      return `${node.id} (replica) hangs until it is fenced`;
+    },
+  },
+  {
+    name: 'kill Limber',
+    weight: 3,
+    async perform({ limber }) {
+      await limber.kill();
+      await limber.restart();
+      return 'Limber is killed and started again';
+    },
+  },
+  {
+    name: 'kill Limber and a primary',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, asynchronous);
+      await world.limber.kill();
+      // In cluster mode the engine's own failover may be faster than the next Limber.
+      if (shard) {
+        died(world, shard);
+        if (isAlive(shard.primary)) kill(shard.primary);
+      }
+      await world.limber.restart();
+      return `Limber and ${shard?.primary.id ?? 'nobody else'} are killed, Limber is started again`;
+    },
+  },
+  {
+    name: 'kill Limber a moment after a primary',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, asynchronous);
+      if (!shard) return null;
+      died(world, shard);
+      kill(shard.primary);
+      await delay(world.random.below(30));
+      await world.limber.kill();
+      await world.limber.restart();
+      return `${shard.primary.id} (primary) is killed, and Limber in the middle of the failover`;
+    },
+  },
+  {
+    name: 'reboot',
+    weight: 4,
+    async perform(world) {
+      const group = world.random.pick([groups.replicated, groups.durable]);
+      const node = world.random.pick(livingNodes(world, group));
+      if (!node) return null;
+      const input = { CacheClusterId: node.id, CacheNodeIdsToReboot: ['0001'] };
+      const said = await asked(`${node.id} (${node.role}) is rebooted`, () =>
+        world.client.send(new RebootCacheClusterCommand(input)),
+      );
+      if (!world.random.chance(0.3)) return said;
+      await delay(world.random.below(60));
+      await world.limber.kill();
+      await world.limber.restart();
+      return `${said}, and Limber killed meanwhile`;
+    },
+  },
+  {
+    name: 'TestFailover',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, asynchronous);
+      if (!shard) return null;
+      const input = { ReplicationGroupId: shard.group, NodeGroupId: shard.shard };
+      const said = await asked(`TestFailover of ${shard.group} ${shard.shard}`, () =>
+        world.client.send(new TestFailoverCommand(input)),
+      );
+      if (!said.includes('refused')) await eventually(() => !isAlive(shard.primary), { deadlineMs: 15_000 });
+      if (!said.includes('refused')) died(world, shard);
+      return said;
+    },
+  },
+  {
+    name: 'change a parameter',
+    weight: 1,
+    async perform({ client, random }) {
+      const ParameterValue = String(3 + random.below(8));
+      const ParameterNameValues = [{ ParameterName: 'maxmemory-samples', ParameterValue }];
+      return asked(`maxmemory-samples becomes ${ParameterValue}`, () =>
+        client.send(
+          new ModifyCacheParameterGroupCommand({
+            CacheParameterGroupName: parameterGroup,
+            ParameterNameValues,
+          }),
+        ),
+      );
+    },
+  },
+  {
+    name: 'change the number of replicas',
+    weight: 2,
+    async perform({ client, random }) {
+      const NewReplicaCount = 1 + random.below(3);
+      const input = { ReplicationGroupId: groups.replicated, NewReplicaCount, ApplyImmediately: true };
+      const command = random.chance(0.5)
+        ? new IncreaseReplicaCountCommand(input)
+        : new DecreaseReplicaCountCommand(input);
+      return asked(`${groups.replicated} is to have ${NewReplicaCount} replicas`, async () => {
+        await client.send(command as IncreaseReplicaCountCommand).catch((error: Error) => {
+          // The other of the two would do it, or it has as many.
+          if (!/^InvalidParameterValue|^NoOperation/.test(error.name)) throw error;
+        });
+      });
+    },
+  },
+  {
+    name: 'create or delete a cache',
+    weight: 2,
+    async perform(world) {
+      const { limber, client } = world;
+      const isThere = (await limber.status()).caches.some((cache) => cache.id === 'extra');
+      if (isThere)
+        return asked('the extra cache is deleted', () =>
+          client.send(new DeleteCacheClusterCommand({ CacheClusterId: 'extra' })),
+        );
+      const input = { CacheClusterId: 'extra', Engine: 'valkey', CacheNodeType: 'cache.t4g.micro' };
+      const said = await asked('an extra cache is created', () =>
+        client.send(new CreateCacheClusterCommand({ ...input, NumCacheNodes: 1 })),
+      );
+      if (!world.random.chance(0.3)) return said;
+      await delay(world.random.below(40));
+      await limber.kill();
+      await limber.restart();
+      return `${said}, and Limber killed meanwhile`;
+    },
+  },
+  {
+    name: 'kill the configuration server',
+    weight: 1,
+    async perform(world) {
+      const server = await configurationServerOf(world);
+      if (!server) return null;
+      process.kill(server.pid, 'SIGKILL');
+      return 'the configuration server is killed';
+    },
+  },
+  {
+    name: 'kill a Memcached node',
+    weight: 1,
+    async perform(world) {
+      const node = world.random.pick(livingNodes(world, memcachedCluster));
+      if (!node) return null;
+      kill(node);
+      return 'a Memcached node is killed';
+    },
+  },
+  {
+    name: 'resize the Memcached cluster',
+    weight: 1,
+    async perform(world) {
+      const nodes = livingNodes(world, memcachedCluster);
+      const [last] = nodes.slice(-1);
+      if (!last) return null;
+      const input =
+        nodes.length < 3
+          ? { NumCacheNodes: 3 }
+          : { NumCacheNodes: 2, CacheNodeIdsToRemove: [world.random.pick(['0001', '0002', '0003'])] };
+      return asked(`Memcached is to have ${input.NumCacheNodes} nodes`, () =>
+        world.client.send(
+          new ModifyCacheClusterCommand({
+            CacheClusterId: memcachedCluster,
+            ApplyImmediately: true,
+            ...input,
+          }),
+        ),
+      );
+    },
+  },
+];
