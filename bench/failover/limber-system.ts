@@ -1,8 +1,4 @@
-/**
- * Limber's groups. Planned: TestFailover; where this Limber does not have it yet, a reboot of the primary, before which
- * Limber hands over to the replica (cluster mode disabled only).
- */
-import { RebootCacheClusterCommand, TestFailoverCommand } from '@aws-sdk/client-elasticache';
+/** Limber's groups. Planned: a switchover, as `limber switchover` asks for it. */
 import { eventually } from '../../test/support/eventually.ts';
 import type { Limber } from '../../test/support/limber.ts';
 import { type CacheStatus, type MemberStatus, untilSettled } from '../lib/limber-under-test.ts';
@@ -29,23 +25,23 @@ export function limberSystem(options: LimberSystemOptions): FailoverSystem {
       const way = options.isClusterMode
         ? await clusterWay(cache, primary, replica)
         : { route: endpointRoute(cache.endpoints.find(({ purpose }) => purpose === 'primary')!) };
-      return { ...way, primary, replica, ...acts(options, primary) };
+      return { ...way, primary, replica, ...acts(options, primary, replica) };
     },
   };
 }
 
-function acts({ limber, groupId }: LimberSystemOptions, primary: MemberStatus) {
+function acts({ limber, groupId }: LimberSystemOptions, primary: MemberStatus, replica: MemberStatus) {
   let struck: Fault | null = null;
-  let hasRestarted = true;
   return {
     strike: async (fault: Fault) => {
       struck = fault;
       if (fault === 'kill') process.kill(primary.pid!, 'SIGKILL');
       if (fault === 'hang') process.kill(primary.pid!, 'SIGSTOP');
-      if (fault === 'planned') hasRestarted = await handOver(limber, groupId, primary);
+      if (fault === 'planned') await limber.admin('switchover', { member: replica.id });
     },
     repair: async () => {
-      if (struck === null || !hasRestarted) return;
+      // After a switchover the old primary's process goes on, as a replica.
+      if (struck === null || struck === 'planned') return;
       await eventually(
         async () => {
           const { caches } = await limber.status();
@@ -57,34 +53,6 @@ function acts({ limber, groupId }: LimberSystemOptions, primary: MemberStatus) {
       );
     },
   };
-}
-
-/** Whether this Limber has TestFailover. */
-export async function hasTestFailover(limber: Limber): Promise<boolean> {
-  const probe = new TestFailoverCommand({ ReplicationGroupId: 'no-such-group', NodeGroupId: '0001' });
-  return await limber
-    .client()
-    .send(probe)
-    .then(
-      () => true,
-      (error: Error) => error.name !== 'InvalidAction',
-    );
-}
-
-/** True when the node restarts too. */
-async function handOver(limber: Limber, groupId: string, primary: MemberStatus): Promise<boolean> {
-  const client = limber.client();
-  try {
-    await client.send(new TestFailoverCommand({ ReplicationGroupId: groupId, NodeGroupId: '0001' }));
-    return false;
-  } catch (error) {
-    if ((error as Error).name !== 'InvalidAction') throw error;
-  }
-  const { id, cacheNodeId } = primary;
-  await client.send(
-    new RebootCacheClusterCommand({ CacheClusterId: id, CacheNodeIdsToReboot: [cacheNodeId] }),
-  );
-  return true;
 }
 
 function shardOf({ members }: CacheStatus): [primary: MemberStatus, replica: MemberStatus] {

@@ -1,7 +1,7 @@
 /** What clients notice when a primary dies, hangs, or is replaced on purpose: Limber beside what the engines bring. */
 
 import { clusterSystem, sentinelSystem } from '../failover/bare-systems.ts';
-import { hasTestFailover, limberSystem } from '../failover/limber-system.ts';
+import { limberSystem } from '../failover/limber-system.ts';
 import {
   type FailoverSystem,
   type Fault,
@@ -42,6 +42,7 @@ export const failoverSuite: Suite = {
 
 export const cmdName = 'Limber, cluster mode disabled';
 const cmeName = 'Limber, cluster mode enabled';
+const syncName = 'Limber, Durability=sync';
 
 async function measureAll(options: SuiteOptions): Promise<Row[]> {
   const plans = await startSystems(options);
@@ -73,6 +74,13 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
       ReplicasPerNodeGroup: 1,
       isClusterMode: true,
     });
+  if (!isQuick)
+    await createGroup(client, {
+      ReplicationGroupId: 'sync',
+      NumNodeGroups: 1,
+      ReplicasPerNodeGroup: 1,
+      Durability: 'sync',
+    });
   const { version } = await untilSettled(limber, 'cmd');
   if (!version) throw new Error('Limber does not say which version runs');
   const ours = (name: string, groupId: string, isClusterMode: boolean): Plan => ({
@@ -83,8 +91,7 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
   const cmd = ours(cmdName, 'cmd', false);
   if (isQuick) return [{ ...cmd, faults: ['kill'] }];
   const cme = ours(cmeName, 'cme', true);
-  // A node of a cluster cannot be rebooted: without TestFailover nothing is planned there.
-  const cmeFaults = (await hasTestFailover(limber)) ? faults : faults.filter((fault) => fault !== 'planned');
+  const sync = ours(syncName, 'sync', false);
   const engine = await engineOfVersion(version);
   const sentinel = async (name: string, downAfterMs: number) =>
     sentinelSystem(name, await startSentinelGroup(scope, engine, downAfterMs));
@@ -92,7 +99,8 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
     clusterSystem(name, await startBareCluster(scope, engine, nodeTimeoutMs));
   return [
     cmd,
-    { ...cme, faults: cmeFaults },
+    cme,
+    sync,
     {
       system: await sentinel('Sentinel, down-after 1000 ms', 1_000),
       rounds: Math.min(rounds ?? 3, 3),
@@ -138,7 +146,7 @@ function failoverTable(rows: readonly Row[]): Table {
     }),
     note:
       'Gap: the longest time in which none of 8 connections had a write acknowledged, after the fault. Calm gap: the ' +
-      'same before it, the noise of the writers. Planned: Limber by TestFailover (where it is not built yet: RebootCacheCluster of the primary), Sentinel by ' +
+      'same before it, the noise of the writers. Planned: Limber by `limber switchover`, Sentinel by ' +
       'SENTINEL FAILOVER, the cluster by CLUSTER FAILOVER. Redundant again: a replica has acknowledged a new write.',
   };
 }
@@ -164,6 +172,10 @@ const limits: readonly [system: string, fault: Fault, limitMs: number][] = [
   [cmeName, 'hang', 700],
   [cmdName, 'planned', 25],
   [cmeName, 'planned', 50],
+  // Slower on purpose: the old primary's own files are recovered first. Judged by its losses.
+  [syncName, 'kill', 1_000],
+  [syncName, 'hang', 2_000],
+  [syncName, 'planned', 25],
 ];
 
 function goalsOf(rows: readonly Row[]): Goal[] {
@@ -172,11 +184,12 @@ function goalsOf(rows: readonly Row[]): Goal[] {
     if (!row) return [];
     const { median } = summarise(row.runs.map((run) => run.gapMs));
     const lost = row.runs.reduce((total, run) => total + run.lost + run.wrong, 0);
-    const isLossless = fault !== 'planned' || lost === 0;
+    const mayLose = fault !== 'planned' && system !== syncName;
+    const isLossless = mayLose || lost === 0;
     return [
       {
         what: `${system}, ${faultText[fault]}: write gap`,
-        goal: `≤ ${limitMs} ms${fault === 'planned' ? ', 0 lost' : ''}`,
+        goal: `≤ ${limitMs} ms${mayLose ? '' : ', 0 lost'}`,
         measured: `${figure(median)} ms, ${lost} lost`,
         isMet: median <= limitMs && isLossless,
       },

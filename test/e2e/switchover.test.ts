@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limberSystem } from '../../bench/failover/limber-system.ts';
+import { measureFailover } from '../../bench/failover/system.ts';
+import { createGroup, untilSettled } from '../../bench/lib/limber-under-test.ts';
+import { startLimber } from '../support/limber.ts';
+
+const limber = await startLimber();
+const client = limber.client();
+
+describe('a switchover that was asked for', () => {
+  for (const isClusterMode of [false, true]) {
+    const groupId = isClusterMode ? 'wide' : 'small';
+    it(`loses no acknowledged write under load, ${isClusterMode ? 'with' : 'without'} cluster mode`, async () => {
+      const NumNodeGroups = isClusterMode ? 3 : 1;
+      await createGroup(client, {
+        ReplicationGroupId: groupId,
+        NumNodeGroups,
+        ReplicasPerNodeGroup: 1,
+        isClusterMode,
+      });
+      const before = await untilSettled(limber, groupId);
+      const leader = (cache: typeof before) =>
+        cache.members.find((member) => member.nodeGroupId === '0001' && member.role === 'primary')?.id;
+      const system = limberSystem({ limber, name: groupId, groupId, isClusterMode });
+      const seen = await measureFailover(system, { fault: 'planned', calmMs: 300, deadlineMs: 30_000 });
+      const after = await untilSettled(limber, groupId);
+      assert.ok(seen.acknowledged > 100, `${seen.acknowledged} writes`);
+      assert.deepEqual({ lost: seen.lost, wrong: seen.wrong }, { lost: 0, wrong: 0 });
+      assert.notEqual(leader(after), leader(before));
+    });
+  }
+
+  it('is refused for the member that leads already, and for a name that nobody has', async () => {
+    const { members } = await untilSettled(limber, 'small');
+    const leader = members.find((member) => member.role === 'primary')!;
+    await assert.rejects(limber.admin('switchover', { member: leader.id }), /leads already/);
+    await assert.rejects(limber.admin('switchover', { member: 'nobody-001' }), /There is no node/);
+    await assert.rejects(limber.admin('switchover', {}), /needs the name/);
+  });
+});
