@@ -205,7 +205,6 @@ function createLedger(engines: Engines, durability: Durability, violations: stri
         else if (why === 'restore') for (const write of gone) lose(write, 'unreplicated');
         return;
       }
-      if (why === 'restore-source') return;
       const better = engines.processes.find(
         (other) =>
           other &&
@@ -219,7 +218,8 @@ function createLedger(engines: Engines, durability: Durability, violations: stri
       const rival = engines.processes.find(
         (other) => other && other !== process && writersOf(engines).includes(other),
       );
-      if (rival) violate(`${process.member + 1} is promoted while ${rival.member + 1} takes writes`);
+      if (rival && why === 'failover')
+        violate(`${process.member + 1} is promoted while ${rival.member + 1} takes writes`);
       for (const write of gone) lose(write, 'unreplicated');
     },
     ends(process) {
