@@ -7,8 +7,9 @@
  * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
  * - destroying: process, directory and addresses go, once another node serves what they served.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { cacheNodesRemoved, clusterDeleted, replicaCountDecreased } from '../catalog/events.ts';
-import { setBindings } from '../engines/valkey/bindings.ts';
+import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
@@ -44,6 +45,8 @@ export type RemoveMembersAct = 'hand-over' | 'mark' | 'release' | 'destroy';
 
 /** A node that is down is told to forget when it is back; after these attempts, half a minute, it is not waited for. */
 const attemptsMax = 12;
+/** The shard's worker takes an endpoint within a few milliseconds. */
+const takeOverMs = 50;
 
 export function removeMembersKind(
   tools: Tools,
@@ -58,7 +61,7 @@ export function removeMembersKind(
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideRemoveMembers,
-    perform: (what, input) => perform(tools, what, input),
+    perform: (what, input, signal) => perform(tools, what, input, signal),
   };
 }
 
@@ -133,7 +136,12 @@ function left(view: CacheView, input: RemoveMembersInput, now: number): Change[]
   ];
 }
 
-async function perform(tools: Tools, what: RemoveMembersAct, input: RemoveMembersInput): Promise<void> {
+async function perform(
+  tools: Tools,
+  what: RemoveMembersAct,
+  input: RemoveMembersInput,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
@@ -149,7 +157,8 @@ async function perform(tools: Tools, what: RemoveMembersAct, input: RemoveMember
       if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving);
       faultPoint('remove-members:forgotten');
       await release(tools, view, leaving);
-      return shards.recheck(input.cacheIncarnation);
+      shards.recheck(input.cacheIncarnation);
+      return untilTakenOver(tools, input, leaving, signal);
     case 'destroy':
       await destroyNodes(tools, leaving, view);
       return shards.recheck(input.cacheIncarnation);
@@ -210,10 +219,29 @@ async function release(tools: Tools, view: CacheView, leaving: readonly CacheNod
   }
 }
 
+/**
+ * Until others serve what they served, or the deadline. A pass of the shard's worker that had begun before they were
+ * marked may let them bind it once more, and nobody could take it from them then.
+ */
+async function untilTakenOver(
+  tools: Tools,
+  input: RemoveMembersInput,
+  leaving: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const view = await loadCacheView(tools.fleet.store, input);
+    if (!view || movingEndpoints(view).every((endpoint) => endpoint.holder !== null)) return;
+    await delay(takeOverMs);
+    for (const node of leaving) await unbind(tools, node);
+  }
+}
+
 /** One that does not answer is killed at once: it is to go anyway, and what it held is free then. */
 async function unbind({ fleet }: Tools, node: CacheNode): Promise<void> {
   try {
-    await setBindings(await fleet.connections.of(node), [node.address]);
+    const connection = await fleet.connections.of(node);
+    if ((await readBindings(connection)).length > 1) await setBindings(connection, [node.address]);
   } catch {
     if (node.handle) await fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
   }
