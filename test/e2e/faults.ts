@@ -138,7 +138,12 @@ export async function writersOf(
 ): Promise<WriteChecker> {
   const route = endpointRoute(await endpointOf(limber, id));
   const writers = startWriteChecker({ route, connections: 4, ...options });
-  await writers.progress(50, 5_000);
+  try {
+    await writers.progress(50, 5_000);
+  } catch (error) {
+    await writers.stop();
+    throw error;
+  }
   return writers;
 }
 
@@ -155,4 +160,32 @@ export async function asLimber(limber: Limber, id: string, node: Address) {
   } finally {
     database.close();
   }
+}
+
+/** The directory of a node, by its address. */
+export function directoryOf(limber: Limber, node: Address): string {
+  const database = new DatabaseSync(join(limber.dataDirectory, 'state.db'), { readOnly: true });
+  try {
+    const row = database.prepare('SELECT incarnation FROM node WHERE address = ?').get(node.address);
+    return join(limber.dataDirectory, 'nodes', (row as { incarnation: string }).incarnation);
+  } finally {
+    database.close();
+  }
+}
+
+/** `wholeAgain`, once none of these processes is among its nodes. */
+export async function wholeWithout(
+  limber: Limber,
+  id: string,
+  dead: readonly Pick<Node, 'pid'>[],
+  { deadlineMs = 30_000 } = {},
+): Promise<readonly Node[]> {
+  const gone = new Set(dead.map(({ pid }) => pid));
+  return eventually(
+    async () => {
+      const nodes = await wholeAgain(limber, id, { deadlineMs });
+      return nodes.every(({ pid }) => !gone.has(pid)) ? nodes : null;
+    },
+    { deadlineMs },
+  );
 }

@@ -144,6 +144,32 @@ describe('a primary that lost its data', () => {
   });
 });
 
+describe('a second failure right behind the first', () => {
+  it('finds the data with the member that is left, though nobody had confirmed it again', async () => {
+    await createGroup(limber, 'twice', { ...pair, NumCacheClusters: 3 });
+    let nodes = await wholeAgain(limber, 'twice');
+    const endpoint = await endpointOf(limber, 'twice');
+    await askOnce(endpoint, 'SET', 'kept', 'yes');
+    for (let round = 0; round < 3; round += 1) {
+      for (const replica of replicasOf(nodes))
+        await eventually(async () => (await engineAt(replica)).keys === 1);
+      const pids = new Set(nodes.map(({ pid }) => pid));
+      kill(primaryOf(nodes));
+      // By the engines' own account: sooner than Limber records it.
+      const next = await eventually(async () => {
+        for (const one of replicasOf(nodes)) if ((await engineAt(one)).role === 'primary') return one;
+        return null;
+      });
+      kill(next);
+      nodes = await eventually(async () => {
+        const now = await wholeAgain(limber, 'twice');
+        return now.filter(({ pid }) => pids.has(pid)).length === 1 ? now : null;
+      });
+      assert.equal(await askOnce(endpoint, 'GET', 'kept'), 'yes', `round ${round}: ${limber.logs()}`);
+    }
+  });
+});
+
 describe('a directory that is wiped under a running node', () => {
   const directoryOf = async (node: Node) => {
     const database = new DatabaseSync(join(limber.dataDirectory, 'state.db'), { readOnly: true });

@@ -1,6 +1,7 @@
 /**
  * What an engine keeps on disk (`appendonlydir/`: a manifest, a base, increments), and whether it can be read again.
- * A cut-off end is no damage: the engine loads up to it by itself (aof-load-truncated).
+ * A cut-off end of the last increment is no damage: the engine loads up to it by itself (aof-load-truncated). Any
+ * other file has to be whole.
  */
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
@@ -52,13 +53,15 @@ async function manifestOf(directory: string): Promise<string | null> {
 export async function findDamage(directory: string, programs: CheckPrograms): Promise<Damage | null> {
   const manifest = await manifestOf(directory);
   if (manifest === null) return null;
-  for (const { path, isBase } of await listedFiles(directory, manifest)) {
+  const files = await listedFiles(directory, manifest);
+  for (const { path, isBase } of files) {
     const program = path.endsWith('.rdb') ? programs.checkRdb : programs.checkAof;
     if (!program) continue;
     const { code, output } = await run(program, [path]);
-    // A cut-off end is reported as an error too; the engine cuts it by itself.
-    if (code !== 0 && !/truncat|unexpected end of file|EOF/i.test(output))
-      return { file: path, problem: lastLines(output), isIncrement: !isBase };
+    // A cut-off end is reported as an error too. Damage in an RDB file looks like one: a length that is too large.
+    const isCutOff =
+      !isBase && path === files.at(-1)?.path && /truncat|unexpected end of file|EOF/i.test(output);
+    if (code !== 0 && !isCutOff) return { file: path, problem: lastLines(output), isIncrement: !isBase };
   }
   return null;
 }

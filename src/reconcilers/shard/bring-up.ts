@@ -19,6 +19,7 @@ import type { Change } from '../../store/contract.ts';
 import type { ShardContext, StartFailure } from './context.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache, tellMember } from './record.ts';
+import { isCandidate } from './view.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;
@@ -38,8 +39,10 @@ export async function bringUp(
   const failures = startFailures.get(node.incarnation)?.attempts ?? 0;
   const diedAgain = now - (starts.get(node.incarnation) ?? Number.NEGATIVE_INFINITY) < steadyAfterMs;
   await announceLoss(context, facts, node, follow);
-  if (failures >= inspectAfter || (diedAgain && failures > 0))
-    await mend(context, facts, node, follow, failures);
+  if (failures >= inspectAfter || (diedAgain && failures > 0)) {
+    const isDecidedAnew = await mend(context, facts, node, follow, failures);
+    if (isDecidedAnew) return;
+  }
   bindings.forget(node.incarnation);
   if (follow) await prepareSync(context, follow);
   try {
@@ -110,26 +113,34 @@ export async function recovered(context: ShardContext, node: CacheNode): Promise
   await context.fleet.store.commit([tellMember(context, node, nodesRecovered([node.cacheNodeId]))]);
 }
 
-/** Bad files are set aside; a replica that fails for another reason is rebuilt from its primary on a fresh directory. */
+/**
+ * Bad files are set aside; a replica that fails for another reason is rebuilt from its primary on a fresh directory.
+ * True when the node is not to be started now: it was to lead with its files, which are bad, and a living copy holds
+ * more than what could be read of them.
+ */
 async function mend(
   context: ShardContext,
   { view }: ShardFacts,
   node: CacheNode,
   follow: CacheNode | null,
   failures: number,
-): Promise<void> {
+): Promise<boolean> {
   const { fleet } = context;
   if (view.durability !== 'disabled') {
-    const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: follow === null });
+    const isLed = follow !== null;
+    const copy = view.members.find((member) => member.node !== node && isCandidate(member));
+    const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: !isLed && !copy });
     if (repair) {
       faultPoint('mend:set-aside');
       const how = repair.isCut ? `${repair.reason} (what can be read is used)` : repair.reason;
       const text = filesSetAside(node.cacheClusterId, repair.aside, how);
-      return fleet.store.commit([tellMember(context, node, text)]);
+      await fleet.store.commit([tellMember(context, node, text)]);
+      return !isLed && copy !== undefined;
     }
   }
-  if (follow === null || failures !== rebuildAfter) return;
+  if (follow === null || failures !== rebuildAfter) return false;
   const aside = await setAside(fleet, node);
   const reason = `it did not start ${failures} times; it is rebuilt from ${follow.cacheClusterId}`;
   await fleet.store.commit([tellMember(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
+  return false;
 }

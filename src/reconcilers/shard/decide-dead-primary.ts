@@ -8,6 +8,7 @@ import {
   type ShardDecision,
   startAll,
   startAlone,
+  startedAgain,
   waiting,
 } from './decision.ts';
 import type { Member, ShardView } from './view.ts';
@@ -96,7 +97,7 @@ function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
       kind: 'lend-lead',
       node: best.node.incarnation,
     });
-  if (current.isBackingOff) return waiting(`${name(current)} is started again in a moment`);
+  if (current.isBackingOff) return waiting(startedAgain(current));
   return doing(
     `${name(current)} is started as a replica of ${name(best)}, whose data it needs before it leads again`,
     {

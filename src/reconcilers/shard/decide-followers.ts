@@ -6,6 +6,7 @@ import {
   name,
   type ShardAct,
   type ShardDecision,
+  startedAgain,
   waiting,
 } from './decision.ts';
 import type { Member, ShardView } from './view.ts';
@@ -31,7 +32,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
   const node = member.node.incarnation;
   const leader = primary.node.incarnation;
   if (isDown(member)) {
-    if (member.isBackingOff) return `${name(member)} is started again in a moment`;
+    if (member.isBackingOff) return startedAgain(member);
     return { kind: 'start', node, follow: leader };
   }
   if (member.verdict === 'hung') {

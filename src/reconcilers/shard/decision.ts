@@ -59,8 +59,12 @@ export function startAll(view: ShardView): ShardDecision {
   return doing('all nodes of the new shard are started', ...starts);
 }
 
+/** Said of a node that is down and whose next start waits. */
+export const startedAgain = (member: Member): string =>
+  `${name(member)} is started again in a moment${member.startFailure ? `: ${member.startFailure}` : ''}`;
+
 export function startAlone(member: Member, why: string): ShardDecision {
-  if (member.isBackingOff) return waiting(`${name(member)} is started again in a moment`);
+  if (member.isBackingOff) return waiting(startedAgain(member));
   return doing(`${name(member)} is started: ${why}`, {
     kind: 'start',
     node: member.node.incarnation,

@@ -66,7 +66,8 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const isBackingOff = failure !== undefined && failure.notBefore > fleet.clock.monotonic();
   const verdict = monitor.verdict(node);
   const data = verdict === 'dead' ? await dataStateOf(fleet, cache, node) : 'none';
-  const facts = { node, isBackingOff, data };
+  const startFailure = failure?.kind === 'start' ? failure.error.message : null;
+  const facts = { node, isBackingOff, startFailure, data };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
   if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
   const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
