@@ -1,91 +1,13 @@
 /** The runner over a real store, with small kinds of its own. */
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
-import type { Operation } from '../../src/model/operation.ts';
-import {
-  act,
-  type Decision,
-  fail,
-  finish,
-  go,
-  type OperationKind,
-  type Tries,
-  wait,
-} from '../../src/operations/operation-kind.ts';
-import { createRunner, type Runner } from '../../src/operations/runner.ts';
-import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/platform/log.ts';
-import type { Change, Store } from '../../src/store/contract.ts';
+import { describe, it } from 'node:test';
+import { act, fail, finish, go, wait } from '../../src/operations/operation-kind.ts';
+import type { Runner } from '../../src/operations/runner.ts';
+import type { Change } from '../../src/store/contract.ts';
 import { StaleWrite } from '../../src/store/contract.ts';
 import { operation as row } from '../store/rows.ts';
-import { openStore, temporaryDirectory } from '../store/stores.ts';
 import { eventually } from '../support/eventually.ts';
-
-interface State {
-  readonly step: 'first' | 'second';
-}
-
-/** What a test lets its kind do; every look and act is counted. */
-interface Script {
-  readonly decide?: (input: number, state: State, seen: number, tries: Tries) => Decision<State, string>;
-  readonly perform?: (what: string, input: number, signal: AbortSignal) => Promise<void>;
-  readonly first?: (input: number) => State;
-}
-
-interface Bench {
-  readonly store: Store;
-  readonly lines: string[];
-  open(script: Script, options?: { parallelMax?: number }): Runner;
-  enqueue(id: string, changes?: Partial<Operation>): Promise<void>;
-  ended(id: string): Promise<Operation>;
-}
-
-/** Two acts, a step each, then the end. */
-const twoSteps: NonNullable<Script['decide']> = (_input, state, _seen, tries) => {
-  if (tries.successes === 0) return act(state.step, `does ${state.step}`, 5_000);
-  return state.step === 'first' ? go({ step: 'second' }, 'goes on') : finish('done');
-};
-
-async function openBench(t: TestContext): Promise<Bench> {
-  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
-  const lines: string[] = [];
-  return {
-    store,
-    lines,
-    open(script, options = {}) {
-      let looks = 0;
-      const kind: OperationKind<number, State, number, string> = {
-        name: 'kind',
-        first: script.first ?? (() => ({ step: 'first' })),
-        observe: async () => ++looks,
-        decide: script.decide ?? twoSteps,
-        async perform(what, input, signal) {
-          lines.push(`${input}:${what}`);
-          await script.perform?.(what, input, signal);
-        },
-      };
-      const runner = createRunner({ store, clock: systemClock, log: silentLog, kinds: [kind], ...options });
-      t.after(() => runner.stop(1_000));
-      return runner;
-    },
-    enqueue: (id, changes = {}) =>
-      store.commit([{ put: 'operation', row: row(id, { kind: 'kind', input: Number(id), ...changes }) }]),
-    ended: (id) =>
-      eventually(async (see) => {
-        const operation = see(await store.operation(id));
-        return operation && ['finished', 'failed'].includes(operation.status) && operation;
-      }),
-  };
-}
-
-/** A door that acts wait at until the test opens it. */
-function door() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
+import { door, openBench, type Script, twoSteps } from './runner-bench.ts';
 
 describe('an operation', () => {
   it('goes through its steps to its end, which tells what was done', async (t) => {

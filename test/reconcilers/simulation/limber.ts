@@ -6,34 +6,20 @@
 import type { CacheNode } from '../../../src/model/node.ts';
 import { decideShard } from '../../../src/reconcilers/shard/decide.ts';
 import type { ShardAct, ShardDecision } from '../../../src/reconcilers/shard/decision.ts';
-import { endpointOf, type Member, type ShardView } from '../../../src/reconcilers/shard/view.ts';
+import type { Member, ShardView } from '../../../src/reconcilers/shard/view.ts';
 import { incarnationOf, nodeAt } from '../shard-views.ts';
-import { type Durability, type Engines, type Process, takesWrites } from './engines.ts';
-import type { Random } from './random.ts';
-
-/** An act that did not succeed. */
-class Failed extends Error {}
-
-/** What survives Limber. Members count from 0; a member's incarnation is `incarnationOf(member + 1)`. */
-export interface Rows {
-  current: string | null;
-  target: string | null;
-  readonly nodes: CacheNode[];
-  automaticFailover: boolean;
-}
-
-/** The simulation's judge is told of every moment that may break a rule. */
-export interface Judge {
-  /** Just before a replica is made a primary. */
-  promotes(
-    process: Process,
-    why: 'failover' | 'switchover' | 'restore-source' | 'restore',
-    from?: Process,
-  ): void;
-  fences(process: Process): void;
-  /** A restart was asked for. */
-  ends(process: Process): void;
-}
+import { createBindings } from './bindings.ts';
+import type { Process } from './engines.ts';
+import {
+  Failed,
+  type Judge,
+  memberOf,
+  observeMember,
+  type Rows,
+  sharesHistory,
+  takesTime,
+  type World,
+} from './facts.ts';
 
 export interface Limber {
   readonly rows: Rows;
@@ -46,20 +32,12 @@ export interface Limber {
   readonly history: string[];
 }
 
-interface Options {
-  readonly engines: Engines;
-  readonly random: Random;
-  readonly durability: Durability;
+interface Options extends World {
   readonly judge: Judge;
   /** How often a start fails. */
   readonly failing: { chance: number };
 }
 
-/** As in `actor.ts`: nobody waits for these. */
-const takesTime = (act: ShardAct): act is ShardAct & { readonly node: string } =>
-  act.kind === 'start' || act.kind === 'confirm-synced' || act.kind === 'end' || act.kind === 'follow';
-
-const memberOf = (incarnation: string): number => Number(incarnation.split('-')[1]) - 1;
 /** A wait with a deadline looks so often. */
 const looks = 60;
 const handOverMemoryPasses = 40;
@@ -74,7 +52,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
     ),
     automaticFailover,
   };
-  let bindings = new Map<number, boolean>();
+  const bindings = createBindings(engines, reach);
   let backingOff = new Map<number, number>();
   /** Acts that nobody waits for, by node. */
   let beside = new Map<string, { kind: ShardAct['kind']; work: Generator<string, void> }>();
@@ -97,39 +75,6 @@ export function createLimber(members: number, automaticFailover: boolean, option
     return process;
   }
 
-  function observeMember(node: CacheNode, member: number): Member {
-    const process = engines.processes[member];
-    const isBackingOff = (backingOff.get(member) ?? 0) > passes;
-    const facts = { node, isBackingOff, engine: null, data: 'none' as const };
-    if (!node.handle) return { ...facts, verdict: 'absent' };
-    if (!process || process.pid !== node.handle.pid) {
-      const onDisk = engines.disks[member]!.length > 0 ? 'present' : 'missing';
-      return { ...facts, verdict: 'dead', data: durability === 'disabled' ? 'none' : onDisk };
-    }
-    if (process.condition === 'hung')
-      return { ...facts, verdict: random.chance(0.5) ? 'hung' : 'unresponsive' };
-    if (process.condition === 'busy' || random.chance(0.02)) return { ...facts, verdict: 'unresponsive' };
-    const { role, replid, replid2, secondOffset, offset, follows, link } = process;
-    const isLoading = link === 'loading';
-    return {
-      ...facts,
-      verdict: 'answering',
-      engine: {
-        role,
-        replicationId: String(replid),
-        replicationId2: String(replid2),
-        secondOffset: secondOffset + 1,
-        // INFO of a replica that has nothing to continue from.
-        offset: role === 'replica' && link !== 'up' && !process.hasCache ? 1 : offset,
-        follows: follows === null ? null : endpointOf(nodeAt(follows + 1)),
-        isLinkUp: link === 'up',
-        isSyncing: isLoading || link === 'transfer',
-        isLoading,
-        holdsData: process.data.length > 0,
-      },
-    };
-  }
-
   function observe(): ShardView {
     return {
       shard: {
@@ -145,7 +90,9 @@ export function createLimber(members: number, automaticFailover: boolean, option
       durability,
       isForming: false,
       handOverFailures: passes < handOvers.until ? handOvers.failures : 0,
-      members: rows.nodes.map(observeMember),
+      members: rows.nodes.map((node, member) =>
+        observeMember(options, node, member, (backingOff.get(member) ?? 0) > passes),
+      ),
     };
   }
 
@@ -168,7 +115,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
           beside.set(act.node, { kind: act.kind, work: attempt(perform(view, act)) });
       const rest = decision.acts.filter((act) => !isSlow(act) && isFree(act));
       yield* sideBySide(rest.map((act) => attempt(perform(view, act))));
-      if (isLed(view)) yield* attempt(bindEndpoints(view));
+      if (isLed(view)) yield* attempt(bindings.bind(view));
       if (isSettled) recordRoles(view);
       yield 'rested';
     }
@@ -258,7 +205,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
         const process = reach(memberOf(act.node));
         promote(process, 'failover');
         yield 'failover:promoted';
-        return yield* bindEndpoints(view, act.node);
+        return yield* bindings.bind(view, act.node);
       }
       case 'switchover':
         return yield* handOver(view, memberOf(act.from), memberOf(act.to));
@@ -317,7 +264,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
   }
 
   function* start(view: ShardView, member: number, leader: number | null): Generator<string, void> {
-    bindings.delete(member);
+    bindings.forget(member);
     yield 'start:prepared';
     if (random.chance(failing.chance)) {
       backingOff.set(member, passes + 3);
@@ -354,40 +301,6 @@ export function createLimber(members: number, automaticFailover: boolean, option
     return false;
   }
 
-  function* bindEndpoints(view: ShardView, primary: string | null = null): Generator<string, void> {
-    const wanted = view.members.find(({ node, engine }) => {
-      const isRecorded =
-        node.incarnation === view.shard.currentPrimary && view.shard.targetPrimary === node.incarnation;
-      const isPrimary =
-        primary === null ? isRecorded && engine?.role === 'primary' : node.incarnation === primary;
-      return engine !== null && !engine.isLoading && isPrimary;
-    });
-    const serving = view.members
-      .filter(({ engine }) => engine !== null && !engine.isLoading)
-      .map(({ node }) => memberOf(node.incarnation));
-    for (const member of serving) reach(member);
-    for (const member of serving) {
-      const process = reach(member);
-      const isBound = bindings.get(member) ?? process.isBound;
-      bindings.set(member, isBound);
-      if (!isBound || (wanted && memberOf(wanted.node.incarnation) === member)) continue;
-      bindings.delete(member);
-      process.isBound = false;
-      bindings.set(member, false);
-      yield 'bind:given-up';
-      reach(member).hasClients = false;
-    }
-    if (!wanted) return;
-    const member = memberOf(wanted.node.incarnation);
-    if (bindings.get(member) ?? reach(member).isBound) return;
-    bindings.delete(member);
-    if (engines.processes.some((process) => process?.isBound && process.member !== member))
-      throw new Failed('another process holds the endpoint');
-    Object.assign(reach(member), { isBound: true, hasClients: true });
-    bindings.set(member, true);
-    yield 'bind:taken';
-  }
-
   /** A hand-over was given up: the primary takes writes again. */
   function leadOn(view: ShardView, incarnation: string): void {
     const seen = view.members[memberOf(incarnation)];
@@ -408,7 +321,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
   function* switchOver(view: ShardView, from: number, to: number): Generator<string, void> {
     reach(from);
     if (reach(to).role === 'replica') yield* takeTheLead(from, to);
-    yield* bindEndpoints(view, incarnationOf(to + 1));
+    yield* bindings.bind(view, incarnationOf(to + 1));
     yield 'switchover:endpoint-moved';
     follow(reach(from), to);
     yield 'switchover:old-follows';
@@ -468,7 +381,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
     },
     crash() {
       history.push('— Limber is killed —');
-      bindings = new Map();
+      bindings.forgetAll();
       backingOff = new Map();
       beside = new Map();
       handOvers = { failures: 0, until: 0 };
@@ -487,15 +400,3 @@ export function createLimber(members: number, automaticFailover: boolean, option
     },
   };
 }
-
-function sharesHistory({ members }: ShardView, node: number, primary: number): boolean {
-  const [own, leader] = [members[node]!.engine, members[primary]!.engine];
-  if (!own || !leader || own.isSyncing || own.isLoading) return false;
-  if (own.offset <= 1) return false;
-  const isSame = own.replicationId === leader.replicationId && own.offset <= leader.offset;
-  return isSame || (own.replicationId === leader.replicationId2 && own.offset < leader.secondOffset);
-}
-
-/** Members whose clients' writes are taken. */
-export const writersOf = (engines: Engines): Process[] =>
-  engines.processes.filter((process): process is Process => process !== null && takesWrites(process));

@@ -5,7 +5,8 @@
  */
 import { incarnationOf } from '../shard-views.ts';
 import { createEngines, type Durability, type Engines, type Process } from './engines.ts';
-import { createLimber, type Judge, type Limber, writersOf } from './limber.ts';
+import { type Judge, writersOf } from './facts.ts';
+import { createLimber, type Limber } from './limber.ts';
 import { seeded } from './random.ts';
 
 export interface Outcome {

@@ -1,0 +1,84 @@
+/** A runner over a real store, with a small kind that does what the test says. */
+import type { TestContext } from 'node:test';
+import type { Operation } from '../../src/model/operation.ts';
+import {
+  act,
+  type Decision,
+  finish,
+  go,
+  type OperationKind,
+  type Tries,
+} from '../../src/operations/operation-kind.ts';
+import { createRunner, type Runner } from '../../src/operations/runner.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import type { Store } from '../../src/store/contract.ts';
+import { operation as row } from '../store/rows.ts';
+import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { eventually } from '../support/eventually.ts';
+
+export interface State {
+  readonly step: 'first' | 'second';
+}
+
+/** What a test lets its kind do; every look and act is counted. */
+export interface Script {
+  readonly decide?: (input: number, state: State, seen: number, tries: Tries) => Decision<State, string>;
+  readonly perform?: (what: string, input: number, signal: AbortSignal) => Promise<void>;
+  readonly first?: (input: number) => State;
+}
+
+export interface Bench {
+  readonly store: Store;
+  readonly lines: string[];
+  open(script: Script, options?: { parallelMax?: number }): Runner;
+  enqueue(id: string, changes?: Partial<Operation>): Promise<void>;
+  ended(id: string): Promise<Operation>;
+}
+
+/** Two acts, a step each, then the end. */
+export const twoSteps: NonNullable<Script['decide']> = (_input, state, _seen, tries) => {
+  if (tries.successes === 0) return act(state.step, `does ${state.step}`, 5_000);
+  return state.step === 'first' ? go({ step: 'second' }, 'goes on') : finish('done');
+};
+
+export async function openBench(t: TestContext): Promise<Bench> {
+  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
+  const lines: string[] = [];
+  return {
+    store,
+    lines,
+    open(script, options = {}) {
+      let looks = 0;
+      const kind: OperationKind<number, State, number, string> = {
+        name: 'kind',
+        first: script.first ?? (() => ({ step: 'first' })),
+        observe: async () => ++looks,
+        decide: script.decide ?? twoSteps,
+        async perform(what, input, signal) {
+          lines.push(`${input}:${what}`);
+          await script.perform?.(what, input, signal);
+        },
+      };
+      const runner = createRunner({ store, clock: systemClock, log: silentLog, kinds: [kind], ...options });
+      t.after(() => runner.stop(1_000));
+      return runner;
+    },
+    enqueue: (id, changes = {}) =>
+      store.commit([{ put: 'operation', row: row(id, { kind: 'kind', input: Number(id), ...changes }) }]),
+    ended: (id) =>
+      eventually(async (see) => {
+        const operation = see(await store.operation(id));
+        return operation && ['finished', 'failed'].includes(operation.status) && operation;
+      }),
+  };
+}
+
+/** A door that acts wait at until the test opens it. */
+export function door() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { decideShard } from '../../src/reconcilers/shard/decide.ts';
+import { decides, fence, intend, manual, promote, start, unsynced, waits } from './decisions.ts';
+import { incarnationOf as id, primaryAt, replicaAt, silentAt, viewOf } from './shard-views.ts';
+
+describe('a dead primary with automatic failover', () => {
+  it('is followed by the synced replica with the highest offset, recorded before it is promoted', () => {
+    const view = viewOf([
+      silentAt(1, 'dead'),
+      replicaAt(2, 1, { offset: 7 }),
+      replicaAt(3, 1, { offset: 8 }),
+    ]);
+    decides(view, [intend(3, 'failover')], /orders-001 is dead: orders-003 is chosen to lead/);
+  });
+
+  it('of equals takes the lowest position', () => {
+    decides(viewOf([silentAt(1, 'dead'), replicaAt(2, 1), replicaAt(3, 1)]), [intend(2, 'failover')], /./);
+  });
+
+  it('a replica still in its first sync is never promoted, and nothing that could wipe it is started', () => {
+    waits(
+      viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { isSyncing: true }, unsynced)]),
+      /nobody is promoted/,
+    );
+  });
+
+  it('a replica that was never confirmed and holds nothing is never promoted', () => {
+    const view = viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { offset: 999, holdsData: false }, unsynced)]);
+    decides(view, [start(1, null)], /no living copy holds its data/);
+  });
+
+  it('one that follows another primary counts only when nobody follows this one: offsets of two histories say nothing', () => {
+    const stranger = replicaAt(3, 9, { offset: 900 });
+    decides(
+      viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { offset: 5 }), stranger]),
+      [intend(2, 'failover')],
+      /./,
+    );
+    decides(viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), stranger]), [intend(3, 'failover')], /./);
+  });
+
+  it('nobody is promoted while a synced copy does not answer', () => {
+    waits(
+      viewOf([silentAt(1, 'dead'), silentAt(2, 'unresponsive')]),
+      /orders-002 holds its data but .*nobody is promoted/,
+    );
+  });
+
+  it('nobody is promoted, and no empty primary started, while a synced copy hangs', () => {
+    waits(
+      viewOf([silentAt(1, 'dead'), silentAt(2, 'hung')]),
+      /orders-002, which holds its data, hangs; nobody is promoted/,
+    );
+  });
+
+  it('a synced copy that is being filled anew is waited for', () => {
+    waits(viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { isLoading: true })]), /nobody is promoted/);
+  });
+
+  it('without a living copy the last recorded primary starts first and the others wait', () => {
+    decides(
+      viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), silentAt(3, 'dead')], { current: 2 }),
+      [start(2, null)],
+      /orders-002 is started: no living copy holds its data/,
+    );
+  });
+
+  it('waits for the back-off of its start', () => {
+    waits(viewOf([silentAt(1, 'dead', {}, { isBackingOff: true })]), /started again in a moment/);
+  });
+
+  it('the only node of a cache comes back', () => {
+    decides(viewOf([silentAt(1, 'dead')], manual), [start(1, null)], /orders-001 is started/);
+  });
+});
+
+describe('a dead primary without automatic failover', () => {
+  it('leaves the lead with a living copy that takes no writes', () => {
+    decides(
+      viewOf([silentAt(1, 'dead'), replicaAt(2, 1)], manual),
+      [{ kind: 'lend-lead', node: id(2) }],
+      /orders-002 holds the data for orders-001 and takes no writes/,
+    );
+  });
+
+  it('comes back as a replica of the living copy', () => {
+    decides(viewOf([silentAt(1, 'dead'), primaryAt(2)], manual), [start(1, 2)], /as a replica of orders-002/);
+    waits(viewOf([silentAt(1, 'dead', {}, { isBackingOff: true }), primaryAt(2)], manual), /in a moment/);
+  });
+
+  it('and leads again once it has the data', () => {
+    const view = viewOf([replicaAt(1, 2, {}, unsynced), primaryAt(2)], manual);
+    const act = { kind: 'restore-lead', from: id(2), to: id(1) } as const;
+    decides(view, [act], /orders-001 takes the data from orders-002 and leads again/);
+  });
+
+  it('takes the data from nobody that was restarted since: another whole copy lends the lead', () => {
+    const view = viewOf(
+      [replicaAt(1, 2, {}, unsynced), replicaAt(2, 1, {}, unsynced), replicaAt(3, 1)],
+      manual,
+    );
+    decides(view, [{ kind: 'restore-lead', from: id(3), to: id(1) }], /from orders-003/);
+  });
+
+  it('waits for the lender while that hangs or does not answer', () => {
+    for (const verdict of ['unresponsive', 'hung'] as const)
+      waits(viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, verdict)], manual), /orders-002 has the data/);
+  });
+
+  it('leads with what it has when the lender died and no other copy lives', () => {
+    const view = viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead')], manual);
+    decides(view, [promote(1)], /orders-001 follows nobody alive: it leads with what it has/);
+    const loading = replicaAt(1, 2, { isLoading: true }, unsynced);
+    waits(viewOf([loading, silentAt(2, 'dead')], manual), /orders-001 is loading the data/);
+  });
+
+  it('with automatic failover enabled meanwhile, another copy is recorded before it is promoted', () => {
+    const view = viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead'), replicaAt(3, 1)]);
+    decides(view, [intend(3, 'failover')], /orders-003 holds the data and is chosen to lead/);
+    const next = viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead'), replicaAt(3, 1)], { target: 3 });
+    decides(next, [promote(3)], /orders-003 is promoted/);
+  });
+});
+
+describe('a hung primary', () => {
+  it('is killed before the synced copy leads', () => {
+    decides(
+      viewOf([silentAt(1, 'hung'), replicaAt(2, 1)]),
+      [fence(1)],
+      /hangs: it is killed, then orders-002 leads/,
+    );
+  });
+
+  it('without automatic failover is killed and takes the data from the copy', () => {
+    decides(
+      viewOf([silentAt(1, 'hung'), replicaAt(2, 1)], manual),
+      [fence(1)],
+      /takes the data from orders-002/,
+    );
+  });
+
+  it('is left alone while its data are nowhere else', () => {
+    waits(viewOf([silentAt(1, 'hung')], manual), /its data are nowhere else/);
+    waits(viewOf([silentAt(1, 'hung'), replicaAt(2, 1, {}, unsynced)]), /its data are nowhere else/);
+    waits(viewOf([silentAt(1, 'hung'), silentAt(2, 'unresponsive')]), /its data are nowhere else/);
+  });
+
+  it('that does not answer and is not proven to hang is waited for', () => {
+    waits(viewOf([silentAt(1, 'unresponsive'), replicaAt(2, 1)]), /orders-001 leads but does not answer/);
+  });
+});
+
+describe('durability sync', () => {
+  const sync = { durability: 'sync' } as const;
+  const withFiles = { data: 'present' } as const;
+
+  it('a dead primary comes back with its own files, though a replica lives', () => {
+    decides(
+      viewOf([silentAt(1, 'dead', {}, withFiles), replicaAt(2, 1)], sync),
+      [start(1, null)],
+      /its own files hold every acknowledged write/,
+    );
+  });
+
+  it('a hung primary is killed for that', () => {
+    decides(viewOf([silentAt(1, 'hung')], sync), [fence(1)], /comes back with its own files/);
+  });
+
+  it('a replica leads when the files of the primary are gone', () => {
+    decides(
+      viewOf([silentAt(1, 'dead', {}, { data: 'missing' }), replicaAt(2, 1)], sync),
+      [intend(2, 'failover')],
+      /./,
+    );
+  });
+
+  it('a dead replica with files leads when all are dead and the files of the primary are gone', () => {
+    const members = [silentAt(1, 'dead', {}, { data: 'missing' }), silentAt(2, 'dead', {}, withFiles)];
+    decides(viewOf(members, sync), [intend(2, 'found')], /the files of orders-001 are gone/);
+    decides(viewOf(members, { ...sync, target: 2 }), [start(2, null)], /it has its files/);
+  });
+
+  it('a hand-over whose old primary died with its files goes back to it', () => {
+    const view = viewOf([silentAt(1, 'dead', {}, withFiles), replicaAt(2, 1)], { ...sync, target: 2 });
+    decides(view, [intend(1, 'found')], /its files hold every acknowledged write/);
+  });
+
+  it('but not while the one that was chosen may have led already', () => {
+    const dead = silentAt(1, 'dead', {}, withFiles);
+    waits(viewOf([dead, silentAt(2, 'unresponsive')], { ...sync, target: 2 }), /was chosen to lead/);
+  });
+});
+
+describe('a promotion that was recorded and not confirmed', () => {
+  const toSecond = { target: 2 } as const;
+
+  it('is done when the old primary is dead and the chosen one is whole', () => {
+    decides(viewOf([silentAt(1, 'dead'), replicaAt(2, 1)], toSecond), [promote(2)], /orders-002 is promoted/);
+  });
+
+  it('is confirmed when the engine says that it leads', () => {
+    decides(
+      viewOf([silentAt(1, 'dead'), primaryAt(2)], toSecond),
+      [{ kind: 'confirm-primary', node: id(2) }],
+      /orders-002 leads now/,
+    );
+  });
+
+  it('is taken up again as a switchover while the old primary leads', () => {
+    const act = { kind: 'switchover', from: id(1), to: id(2) } as const;
+    decides(viewOf([primaryAt(1), replicaAt(2, 1)], toSecond), [act], /hands over/);
+    decides(viewOf([primaryAt(1), primaryAt(2)], toSecond), [act], /hands over/);
+  });
+
+  it('is given up when the chosen one died and the old primary leads', () => {
+    decides(viewOf([primaryAt(1), silentAt(2, 'dead')], toSecond), [intend(1, 'found')], /goes on leading/);
+  });
+
+  it('is given up when handing over has failed three times', () => {
+    decides(
+      viewOf([primaryAt(1), replicaAt(2, 1)], { ...toSecond, handOverFailures: 3 }),
+      [intend(1, 'found')],
+      /cannot take over any more/,
+    );
+  });
+
+  it('target died: another synced copy is chosen', () => {
+    const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), replicaAt(3, 1)], toSecond);
+    decides(view, [intend(3, 'failover')], /orders-002 failed before it led: orders-003 is chosen/);
+  });
+
+  it('target died and current died: back to the last recorded primary', () => {
+    const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead')], toSecond);
+    decides(view, [intend(1, 'found')], /back to orders-001/);
+  });
+
+  it('the chosen one may lead already: while it does not answer, nobody else leads or goes on', () => {
+    const silent = silentAt(2, 'unresponsive');
+    waits(viewOf([silentAt(1, 'dead'), silent, replicaAt(3, 1)], toSecond), /orders-002 was chosen to lead/);
+    waits(viewOf([primaryAt(1), silent], toSecond), /orders-002 was chosen to lead/);
+  });
+
+  it('the chosen one hangs: it is killed before another leads', () => {
+    const hung = silentAt(2, 'hung');
+    decides(
+      viewOf([silentAt(1, 'dead'), hung, replicaAt(3, 1)], toSecond),
+      [fence(2)],
+      /before another leads/,
+    );
+    decides(viewOf([primaryAt(1), hung], toSecond), [fence(2)], /before another leads/);
+    waits(viewOf([silentAt(1, 'dead'), hung], toSecond), /its data are nowhere else/);
+  });
+
+  it('the old primary hangs: it is killed only for a whole copy', () => {
+    decides(
+      viewOf([silentAt(1, 'hung'), replicaAt(2, 1)], toSecond),
+      [fence(1)],
+      /killed before orders-002 leads/,
+    );
+    decides(
+      viewOf([silentAt(1, 'hung'), replicaAt(2, 1, {}, unsynced)], toSecond),
+      [intend(1, 'found')],
+      /./,
+    );
+  });
+
+  it('of a member that is being filled anew is not done', () => {
+    const view = viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { isSyncing: true })], toSecond);
+    assert.ok(!decideShard(view).acts.some((act) => act.kind === 'promote'));
+  });
+
+  it('starts the chosen one when nobody led before it', () => {
+    const view = viewOf([silentAt(1, 'absent'), silentAt(2, 'absent')], { current: null, target: 1 });
+    decides(view, [start(1, null)], /comes back first/);
+  });
+});
