@@ -1,7 +1,6 @@
 /**
- * Limber over simulated engines: looks, asks the real `decideShard`, and does its acts step by step as `act.ts`,
- * `bring-up.ts`, `switch-over.ts` and `endpoints.ts` do. Anything may happen between two steps, and Limber may die there:
- * its rows stay, all else is lost.
+ * Limber over simulated engines: looks, asks the real `decideShard`, and does its acts step by step as `act.ts` does.
+ * Anything may happen between two steps, and Limber may die there: its rows stay, all else is lost.
  */
 import type { CacheNode } from '../../../src/model/node.ts';
 import { decideShard } from '../../../src/reconcilers/shard/decide.ts';
@@ -27,7 +26,6 @@ export interface Limber {
   step(): void;
   /** Its memory is lost, and a new one finds what runs. */
   crash(): void;
-  readonly passes: number;
   readonly lastDecision: ShardDecision | null;
   readonly history: string[];
 }
@@ -391,9 +389,6 @@ export function createLimber(members: number, automaticFailover: boolean, option
         if (process && process.pid !== node.handle?.pid)
           update(member, { handle: { bootId: 'boot', pid: process.pid, startTime: 1 }, synced: false });
       }
-    },
-    get passes() {
-      return passes;
     },
     get lastDecision() {
       return lastDecision;
