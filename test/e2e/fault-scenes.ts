@@ -1,0 +1,169 @@
+/** What the fault matrix is made of: the faults, whom they hit, and what was going on. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectResp } from '../../bench/lib/resp-client.ts';
+import { probeConfigurationServer } from '../../src/endpoints/memcached-configuration/control.ts';
+import type { Limber } from '../support/limber.ts';
+import { directoryOf, isAlive, kill, type Node, resume, suspend } from './faults.ts';
+
+export const faults = [
+  'kill -9',
+  'hang',
+  'slow',
+  'wiped directory',
+  'corrupt AOF',
+  'full disk',
+  'OOM',
+] as const;
+export const targets = [
+  'primary',
+  'replica',
+  'two nodes',
+  'all nodes',
+  'Limber',
+  'configuration endpoint',
+] as const;
+export const situations = [
+  'idle',
+  'under load',
+  'during create',
+  'during failover',
+  'during delete',
+] as const;
+
+export type Fault = (typeof faults)[number];
+export type Target = (typeof targets)[number];
+export type Situation = (typeof situations)[number];
+
+export interface FaultCase {
+  readonly fault: Fault;
+  readonly target: Target;
+  readonly situation: Situation;
+}
+
+export const titleOf = ({ fault, target, situation }: FaultCase): string =>
+  `${fault} × ${target} × ${situation}`;
+
+/** Why a combination is no case of its own; null when it is one. */
+export function whyNot({ fault, target, situation }: FaultCase): string | null {
+  const isProcessFault = fault === 'kill -9' || fault === 'hang' || fault === 'slow';
+  if (target === 'Limber' && !isProcessFault)
+    return 'the state file has tests of its own (test/store), and an OOM kill is a kill -9';
+  if (target === 'configuration endpoint') {
+    if (!isProcessFault) return 'it keeps one small file, which Limber writes again';
+    if (situation === 'during failover') return 'Memcached has none';
+  }
+  if (fault === 'full disk' && target !== 'all nodes') return 'all nodes of a machine share one disk';
+  return null;
+}
+
+/** The nodes that a fault hits. `nodes`: those that live, the primary or who is to lead next first. */
+export function victimsOf(target: Target, nodes: readonly Node[]): readonly Node[] {
+  switch (target) {
+    case 'primary':
+      return nodes.slice(0, 1);
+    case 'replica':
+      return nodes.slice(-1);
+    case 'two nodes':
+      return nodes.slice(0, 2);
+    default:
+      return nodes;
+  }
+}
+
+/** 20 ms on, 20 ms off. */
+async function slowDown(processes: readonly { readonly pid: number }[], forMs: number): Promise<void> {
+  const end = performance.now() + forMs;
+  while (performance.now() < end) {
+    for (const one of processes) if (isAlive(one)) suspend(one);
+    await delay(20);
+    for (const one of processes) if (isAlive(one)) resume(one);
+    await delay(20);
+  }
+}
+
+async function damageFiles(limber: Limber, node: Node): Promise<void> {
+  const folder = join(directoryOf(limber, node), 'data', 'appendonlydir');
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (name.endsWith('.manifest')) continue;
+    const file = await open(join(folder, name), 'r+');
+    const { size } = await file.stat();
+    await file.write(Buffer.alloc(Math.min(200, size), 'X'), 0, Math.min(200, size), Math.floor(size / 3));
+    await file.close();
+  }
+}
+
+/** The node may have no more memory than it has, and is told to take some: its allocator ends it. */
+async function exhaust(primary: Node, victims: readonly Node[]): Promise<void> {
+  for (const { pid } of victims) {
+    const kib = Number(/^VmSize:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+    execFileSync('prlimit', ['--pid', String(pid), `--as=${(kib + 4096) * 1024}`]);
+  }
+  const client = await connectResp(primary);
+  await client.send('SETRANGE', 'large', 96 * 2 ** 20, 'x').catch(() => {});
+  client.close();
+}
+
+/** Brings it about on nodes. Gives the way to end what does not end by itself. */
+export async function strikeNodes(
+  limber: Limber,
+  fault: Fault,
+  victims: readonly Node[],
+  primary: Node,
+): Promise<() => void> {
+  const living = victims.filter(isAlive);
+  switch (fault) {
+    case 'kill -9':
+      kill(...living);
+      break;
+    case 'hang':
+      for (const one of living) suspend(one);
+      return () => {
+        for (const one of living) if (isAlive(one)) resume(one);
+      };
+    case 'slow':
+      await slowDown(living, 1_200);
+      break;
+    case 'wiped directory':
+      for (const one of living) await rm(directoryOf(limber, one), { recursive: true, force: true });
+      kill(...living.filter(isAlive));
+      break;
+    case 'corrupt AOF':
+      for (const one of living) await damageFiles(limber, one);
+      kill(...living.filter(isAlive));
+      break;
+    case 'OOM':
+      await exhaust(primary, living);
+      break;
+    case 'full disk':
+      throw new Error('a full disk is brought about by the test');
+    default:
+      fault satisfies never;
+  }
+  return () => {};
+}
+
+/** On Limber, or on the process of the configuration endpoint. */
+export async function strikeProcess(limber: Limber, fault: Fault, target: Target): Promise<void> {
+  const server = target === 'Limber' ? limber : await configurationServer(limber);
+  if (fault === 'slow') return slowDown([server], 1_200);
+  if (fault === 'hang') {
+    suspend(server);
+    if (target !== 'Limber') return;
+    await delay(1_500);
+    resume(server);
+    return;
+  }
+  if (target !== 'Limber') return kill(server);
+  await limber.kill();
+  await limber.restart();
+}
+
+async function configurationServer(limber: Limber): Promise<{ readonly pid: number }> {
+  const server = await probeConfigurationServer(join(limber.dataDirectory, 'endpoints', 'memcached'));
+  if (!server) throw new Error('the configuration server does not run');
+  return server;
+}
