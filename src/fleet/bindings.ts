@@ -65,6 +65,10 @@ export class BindingMemory {
     this.#bound.delete(incarnation);
   }
 
+  knows(incarnation: string): boolean {
+    return this.#bound.has(incarnation);
+  }
+
   async of(node: CacheNode, connection: EngineConnection): Promise<ReadonlySet<string>> {
     const known = this.#bound.get(node.incarnation);
     if (known) return known;
@@ -111,7 +115,12 @@ export async function applyBindings(
     serving.map(async (node) => ({ node, connection: await fleet.connections.of(node) })),
   );
   for (const { node, connection } of open) {
+    const isNew = !memory.knows(node.incarnation);
     const bound = await memory.of(node, connection);
+    // A Limber before us may have died between taking an endpoint away and ending the connections that came by it.
+    if (isNew)
+      for (const address of wanted.keys())
+        if (!bound.has(address)) await cutConnections(connection, address, node.port);
     const kept = [...bound].filter((address) => wantedOf(node).includes(address));
     await memory.apply(node, connection, kept, 0);
     if (kept.length < bound.size) faultPoint('endpoints:given-up');

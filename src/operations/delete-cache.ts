@@ -9,7 +9,7 @@ import { updateNode } from '../fleet/start-node.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { destroyNodes, release } from './end-nodes.ts';
-import { act, type Decision, finish, go, type OperationKind } from './operation-kind.ts';
+import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import { retainPrimary } from './retain-primary.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
@@ -23,6 +23,8 @@ export interface DeleteCacheState {
 
 export interface DeleteCacheSeen {
   readonly view: CacheView | null;
+  /** Nobody is being promoted, and the primary's process lives. */
+  readonly isLed: boolean;
   readonly now: number;
 }
 
@@ -34,10 +36,10 @@ export function deleteCacheKind(
   return {
     name: 'delete-cache',
     first: (input) => ({ step: input.retainPrimary ? 'retaining' : 'marking' }),
-    observe: async (input) => ({
-      view: await loadCacheView(tools.fleet.store, input),
-      now: tools.fleet.clock.now(),
-    }),
+    observe: async (input) => {
+      const view = await loadCacheView(tools.fleet.store, input);
+      return { view, isLed: view !== null && isLed(tools, view), now: tools.fleet.clock.now() };
+    },
     decide: decideDeleteCache,
     perform: (what, input) => perform(tools, what, input),
   };
@@ -46,13 +48,14 @@ export function deleteCacheKind(
 export function decideDeleteCache(
   input: DeleteCacheInput,
   state: DeleteCacheState,
-  { view }: DeleteCacheSeen,
+  { view, isLed }: DeleteCacheSeen,
 ): Decision<DeleteCacheState, DeleteCacheAct> {
   if (!view) return finish(`${input.cacheId} is deleted`);
   switch (state.step) {
     case 'retaining':
       if (!view.nodes.some((node) => node.incarnation === view.nodeGroups[0]?.currentPrimary))
         return go({ step: 'marking' }, 'the primary is a cluster of its own');
+      if (!isLed) return wait('the shard has no living primary at present, which is to be retained', 100);
       return act('retain', 'the primary becomes a cluster of its own', 30_000);
     case 'marking':
       if (view.nodes.every((node) => node.intent === 'deleted'))
@@ -93,11 +96,26 @@ async function perform(tools: Tools, what: DeleteCacheAct, input: DeleteCacheInp
   }
 }
 
+/** What is retained must be the copy that leads: a dead primary, or one that hands over, is waited for. */
+function isLed({ fleet }: Tools, { nodes, nodeGroups }: CacheView): boolean {
+  const shard = nodeGroups[0];
+  const primary = nodes.find((node) => node.incarnation === shard?.currentPrimary);
+  if (!primary?.handle || shard?.currentPrimary !== shard?.targetPrimary) return false;
+  return fleet.runtime.inspect(primary.handle).kind === 'running';
+}
+
 /** The group's worker is stopped first: it must not take the retained node for a lost one. */
 async function retain(tools: Tools, view: CacheView): Promise<void> {
   const { fleet, shards } = tools;
-  await shards.forget(view.cache.incarnation);
-  const kept = await retainPrimary(tools, view);
+  const { kind: cacheKind, incarnation: cacheIncarnation } = view.cache;
+  await shards.forget(cacheIncarnation);
+  const now = await loadCacheView(fleet.store, { cacheKind, cacheIncarnation });
+  if (!now || !isLed(tools, now)) {
+    // It died a moment ago: the worker goes on until another leads.
+    shards.ensure(shardKeysOf(view));
+    return;
+  }
+  const kept = await retainPrimary(tools, now);
   const own = kept && (await loadCacheView(fleet.store, kept));
   if (own) shards.ensure(shardKeysOf(own));
 }

@@ -19,8 +19,8 @@ import {
 const input = { cacheKind: 'replication-group', cacheIncarnation: 'x', cacheId: 'orders' } as const;
 
 describe('the deletion of a cache', () => {
-  const decide = (step: DeleteCacheState['step'], view: CacheView | null) =>
-    shortly(decideDeleteCache(input, { step }, { view, now }));
+  const decide = (step: DeleteCacheState['step'], view: CacheView | null, isLed = true) =>
+    shortly(decideDeleteCache(input, { step }, { view, isLed, now }));
   const running = [cacheNode(), cacheNode({ cacheClusterId: 'orders-002' })];
   const marked = running.map((node) => ({ ...node, intent: 'deleted' as const }));
 
@@ -43,6 +43,10 @@ describe('the deletion of a cache', () => {
     assert.equal(decide('retaining', groupView(running)), 'act retain');
     const moved = { ...groupView([running[1]!]), nodeGroups: [nodeGroup({ currentPrimary: 'moved' })] };
     assert.equal(decide('retaining', moved), 'go marking');
+  });
+
+  it('that keeps the primary waits while there is none: the living copy must not be destroyed', () => {
+    assert.equal(decide('retaining', groupView(running), false), 'wait');
   });
 });
 

@@ -10,6 +10,7 @@ import type { ShardAct, ShardDecision } from './decision.ts';
 import { bindEndpoints, passOnEndpoint } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { recordLeader, recordRoles } from './record.ts';
+import { keepWritable } from './writable.ts';
 
 export interface ShardReport {
   readonly isSettled: boolean;
@@ -148,6 +149,7 @@ export function createShardActor(
     }
     if (isSettled) {
       await recordRoles(context, facts.view);
+      await keepWritable(context, facts);
       pauseMs = waitMs.first;
       return idleMs;
     }
