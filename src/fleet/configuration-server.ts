@@ -1,6 +1,7 @@
 /**
  * The process that serves Memcached's configuration endpoints. It is detached and outlives Limber like the cache
- * nodes do; when it is gone, it is started again, and finds what to serve in its state directory.
+ * nodes do; when it is gone, it is started again, and finds what to serve in its state directory. One that hangs is
+ * killed first: it keeps nothing that is not in a file.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import {
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
+import { listPids, readCommandLine } from '../platform/proc.ts';
 import type { CacheView } from './cache-view.ts';
 
 export interface ConfigurationServer {
@@ -24,7 +26,7 @@ export interface ConfigurationServer {
   publish(view: CacheView, version: number): Promise<void>;
   /** May be repeated. */
   withdraw(cacheIncarnation: string): void;
-  /** Starts the process when it is not there. */
+  /** Starts the process when it is not there, or does not answer. */
   ensure(): Promise<void>;
   /** Ends the process; the endpoints are served again after the next `ensure`. */
   stop(): Promise<void>;
@@ -32,6 +34,8 @@ export interface ConfigurationServer {
 
 const startDeadlineMs = 5_000;
 const publishDeadlineMs = 5_000;
+/** How it ends when another process holds the directory; see main.ts. */
+const takenExitCode = 3;
 
 export function createConfigurationServer(options: {
   readonly dataDirectory: string;
@@ -45,21 +49,43 @@ export function createConfigurationServer(options: {
   async function start(): Promise<void> {
     if (await probeConfigurationServer(directory)) return;
     makeStateDirectory(directory);
-    const { command, args, env } = configurationServerCommand(directory, {
-      compileCacheDirectory: join(dataDirectory, 'compile-cache'),
-    });
+    if (await launch()) return;
+    killSilent();
+    if (!(await launch())) throw new Error(`another process holds ${directory} and does not answer`);
+  }
+
+  /** False when another process holds the directory and does not answer within a second. */
+  async function launch(): Promise<boolean> {
+    const { command, args, env } = commandOf();
     // Two at once do no harm: the second one ends by itself.
     const child = spawn(command, args, { detached: true, stdio: 'ignore', env: { ...env } });
     child.on('error', (error) => log.error('the configuration server did not start', { error }));
     child.unref();
     const deadline = performance.now() + startDeadlineMs;
-    while (!(await probeConfigurationServer(directory))) {
+    for (;;) {
+      const isTaken = child.exitCode === takenExitCode;
+      if (await probeConfigurationServer(directory)) break;
+      if (isTaken) return false;
       if (performance.now() > deadline)
         throw new Error(`the configuration server did not answer within ${startDeadlineMs} ms`);
       await delay(10);
     }
     log.info('the configuration server of Memcached caches runs', { pid: child.pid });
+    return true;
   }
+
+  /** Known by its command line, which names our directory. */
+  function killSilent(): void {
+    const own = commandOf().args.slice(-2).join(' '); // the program and the directory
+    for (const pid of listPids()) {
+      if (readCommandLine(pid)?.slice(-2).join(' ') !== own) continue;
+      log.warn('the configuration server holds its directory and does not answer: it is killed', { pid });
+      process.kill(pid, 'SIGKILL');
+    }
+  }
+
+  const commandOf = () =>
+    configurationServerCommand(directory, { compileCacheDirectory: join(dataDirectory, 'compile-cache') });
 
   async function ensure(): Promise<void> {
     starting ??= start().finally(() => {
