@@ -1,5 +1,5 @@
 /** The data files of nodes: whether they are there, whether they can be read, and setting them aside, never deleting. */
-import { cp, mkdir, rename } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CheckPrograms, cutDamage, findDamage, hasDataFiles } from '../engines/valkey/data-files.ts';
 import type { CacheNode } from '../model/node.ts';
@@ -19,6 +19,17 @@ const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
 export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): Promise<DataState> {
   if (durabilityOf(cache) === 'disabled') return 'none';
   return (await hasDataFiles(dataDirectory(fleet, node))) ? 'present' : 'missing';
+}
+
+/**
+ * Removes what full syncs have left behind (`dump.rdb`, `temp-….rdb`) from a node that keeps nothing on disk: its next
+ * start would load it, and what was deleted or changed since would come back. Its process must be gone.
+ */
+export async function removeSyncFiles(fleet: Fleet, node: CacheNode): Promise<void> {
+  const directory = dataDirectory(fleet, node);
+  const names = await readdir(directory).catch(() => []);
+  const left = names.filter((name) => name === 'dump.rdb' || /^temp-.*\.rdb$/.test(name));
+  await Promise.all(left.map((name) => rm(join(directory, name), { force: true })));
 }
 
 export interface Repair {

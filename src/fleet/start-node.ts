@@ -5,6 +5,7 @@ import type { CacheNode, NodeHandle } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { StaleWrite } from '../store/contract.ts';
+import { removeSyncFiles } from './data-files.ts';
 import type { Fleet } from './fleet.ts';
 import { durabilityOf, nodeSpec } from './launch.ts';
 
@@ -26,6 +27,8 @@ export async function startNode(
   const spec = await nodeSpec(fleet, cache, node, follow);
   fleet.connections.drop(node.incarnation);
   await fleet.runtime.prepare(node.incarnation);
+  // One that has run before: what a new node finds was put there for it.
+  if (node.handle !== null && durabilityOf(cache) === 'disabled') await removeSyncFiles(fleet, node);
   faultPoint('start-node:prepared');
   await requireWanted(fleet, node);
   let handle: NodeHandle | null = null;

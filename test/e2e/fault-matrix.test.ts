@@ -115,7 +115,9 @@ async function ends(id: string, one: FaultCase, release: () => void, of = limber
 /** Nobody loses what a living member holds, and nobody's role goes to and fro. */
 async function isSound(t: TestContext, id: string, one: FaultCase): Promise<void> {
   const failovers = await failoversOf(client, id);
-  const most = one.situation === 'during failover' ? 2 : 1;
+  // Memory runs out on one after the other: whoever leads next is the next that is told to take some.
+  const leadersHit = one.fault === 'OOM' ? victimsOf(one.target, [1, 2, 3]).length : 1;
+  const most = leadersHit + (one.situation === 'during failover' ? 1 : 0);
   assert.ok(failovers.length <= most, failovers.join(', '));
   if (one.fault === 'slow' && one.situation !== 'during failover') assert.deepEqual(failovers, []);
   const kept = await askOnce(await endpointOf(limber, id), 'GET', 'kept');
@@ -136,8 +138,8 @@ async function isSound(t: TestContext, id: string, one: FaultCase): Promise<void
 
 const isOnNodes = ({ target }: FaultCase) => target !== 'Limber' && target !== 'configuration endpoint';
 
-async function strike(one: FaultCase, nodes: readonly Node[], primary: Node): Promise<() => void> {
-  if (isOnNodes(one)) return strikeNodes(limber, one.fault, victimsOf(one.target, nodes), primary);
+async function strike(one: FaultCase, nodes: readonly Node[]): Promise<() => void> {
+  if (isOnNodes(one)) return strikeNodes(limber, one.fault, victimsOf(one.target, nodes), nodes);
   await strikeProcess(limber, one.fault, one.target);
   return () => {};
 }
@@ -151,7 +153,7 @@ async function onLivingGroup(t: TestContext, one: FaultCase): Promise<void> {
     kill(nodes[0]!);
     struck = nodes.slice(1);
   }
-  const release = await strike(one, struck, nodes[0]!);
+  const release = await strike(one, struck);
   t.after(release);
   await ends(id, one, release);
   if (writers) {
@@ -179,7 +181,7 @@ async function whileCreating(t: TestContext, one: FaultCase): Promise<void> {
     const placed = await nodesOf(limber, id);
     return placed.length === 3 && placed.every(({ pid }) => pid > 0) ? placed : null;
   });
-  const release = await strike(one, nodes, nodes[0]!);
+  const release = await strike(one, nodes);
   t.after(release);
   await eventually(
     async (see) => {
@@ -198,7 +200,7 @@ async function whileCreating(t: TestContext, one: FaultCase): Promise<void> {
 async function whileDeleting(t: TestContext, one: FaultCase): Promise<void> {
   const { id, nodes } = await group(one);
   await client.send(new DeleteReplicationGroupCommand({ ReplicationGroupId: id }));
-  const release = await strike(one, nodes, nodes[0]!).catch(() => () => {}); // gone already
+  const release = await strike(one, nodes).catch(() => () => {}); // gone already
   t.after(release);
   await eventually(async (see) => !see((await limber.status()).caches).some((cache) => cache.id === id), {
     deadlineMs,

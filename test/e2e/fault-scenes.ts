@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectResp } from '../../bench/lib/resp-client.ts';
 import { probeConfigurationServer } from '../../src/endpoints/memcached-configuration/control.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Limber } from '../support/limber.ts';
 import { directoryOf, isAlive, kill, type Node, resume, suspend } from './faults.ts';
 
@@ -61,7 +62,7 @@ export function whyNot({ fault, target, situation }: FaultCase): string | null {
 }
 
 /** The nodes that a fault hits. `nodes`: those that live, the primary or who is to lead next first. */
-export function victimsOf(target: Target, nodes: readonly Node[]): readonly Node[] {
+export function victimsOf<T>(target: Target, nodes: readonly T[]): readonly T[] {
   switch (target) {
     case 'primary':
       return nodes.slice(0, 1);
@@ -96,15 +97,20 @@ async function damageFiles(limber: Limber, node: Node): Promise<void> {
   }
 }
 
-/** The node may have no more memory than it has, and is told to take some: its allocator ends it. */
-async function exhaust(primary: Node, victims: readonly Node[]): Promise<void> {
+/** The nodes may have no more memory than they have, and whoever leads is told to take some: their allocator ends them. */
+async function exhaust(nodes: readonly Node[], victims: readonly Node[]): Promise<void> {
   for (const { pid } of victims) {
     const kib = Number(/^VmSize:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
     execFileSync('prlimit', ['--pid', String(pid), `--as=${(kib + 4096) * 1024}`]);
   }
-  const client = await connectResp(primary);
-  await client.send('SETRANGE', 'large', 96 * 2 ** 20, 'x').catch(() => {});
-  client.close();
+  await eventually(async () => {
+    for (const node of nodes) {
+      const client = await connectResp(node, 1_000).catch(() => null); // starting, or dead
+      await client?.send('SETRANGE', 'large', 96 * 2 ** 20, 'x').catch(() => {});
+      client?.close();
+    }
+    return victims.every((victim) => !isAlive(victim));
+  });
 }
 
 /** Brings it about on nodes. Gives the way to end what does not end by itself. */
@@ -112,7 +118,7 @@ export async function strikeNodes(
   limber: Limber,
   fault: Fault,
   victims: readonly Node[],
-  primary: Node,
+  nodes: readonly Node[],
 ): Promise<() => void> {
   const living = victims.filter(isAlive);
   switch (fault) {
@@ -128,7 +134,8 @@ export async function strikeNodes(
       await slowDown(living, 1_200);
       break;
     case 'wiped directory':
-      for (const one of living) await rm(directoryOf(limber, one), { recursive: true, force: true });
+      for (const one of living)
+        await rm(directoryOf(limber, one), { recursive: true, force: true, maxRetries: 9 });
       kill(...living.filter(isAlive));
       break;
     case 'corrupt AOF':
@@ -136,7 +143,7 @@ export async function strikeNodes(
       kill(...living.filter(isAlive));
       break;
     case 'OOM':
-      await exhaust(primary, living);
+      await exhaust(nodes, living);
       break;
     case 'full disk':
       throw new Error('a full disk is brought about by the test');

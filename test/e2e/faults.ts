@@ -124,7 +124,7 @@ export async function anotherLeads(limber: Limber, id: string, former: Node): Pr
 /** Failovers that were told of, `from → to` by position, in order. */
 export async function failoversOf(client: ElastiCacheClient, id: string): Promise<readonly string[]> {
   const pattern = /^Failover from primary node (\S+) to replica node (\S+) completed$/;
-  return (await eventsOf(client, id)).flatMap(({ Message = '' }) => {
+  return (await eventsOf(client, id)).toReversed().flatMap(({ Message = '' }) => {
     const [, from, to] = pattern.exec(Message) ?? [];
     return from ? [`${from.slice(id.length + 1)} → ${to?.slice(id.length + 1)}`] : [];
   });

@@ -122,7 +122,12 @@ function durabilityDirectives(durability: Durability): Directive[] {
         ['appendfsync', 'everysec'],
       ];
     case 'disabled':
-      return [['appendonly', 'no']];
+      return [
+        ['appendonly', 'no'],
+        // A full sync leaves dump.rdb on both sides, and a later start would load it: what was deleted or changed
+        // since would come back. The engine removes it only where nothing else is kept on disk.
+        ['rdb-del-sync-files', 'yes'],
+      ];
     default:
       return durability satisfies never;
   }
