@@ -127,7 +127,8 @@ const byNumber = (a: string, b: string): number => Number(a.split('.')[2]) - Num
 async function rewrite(node: Node): Promise<void> {
   const before_ = await fileOf(node, 'base').catch(() => '');
   const admin = await asLimber(limber, node.id.slice(0, -4), node);
-  await admin.ask('BGREWRITEAOF');
+  // One may be under way since the first sync.
+  await eventually(async (see) => !(see(await admin.send('BGREWRITEAOF')) instanceof Error));
   admin.close();
   await eventually(async () => {
     const { fields } = await engineAt(node);
@@ -138,9 +139,11 @@ async function rewrite(node: Node): Promise<void> {
 /** Overwrites 400 bytes in the middle: more than one command, so that it cannot be mistaken for a value. */
 async function damage(path: string): Promise<void> {
   const file = await open(path, 'r+');
+  // An increment is written a turn of the loop after the answer; a base file is compressed.
+  const least = path.includes('.incr.') ? 20_000 : 2_000;
   const size = await eventually(async () => {
     const { size: written } = await file.stat();
-    return written > 2_000 ? written : null;
+    return written > least ? written : null;
   });
   await file.write(Buffer.alloc(400, 'X'), 0, 400, Math.floor(size / 2));
   await file.sync();
@@ -173,6 +176,7 @@ describe('a file that is damaged in its middle', () => {
         const after = await wholeWithout(limber, id, [replica!]);
         assert.equal(primaryOf(after).pid, primaryOf(nodes).pid);
         assert.equal((await engineAt(replicasOf(after)[0]!)).keys, 200);
+        await setAside(replica!);
       });
 
       it(`of a node that is alone (${kind}, ${durability}) is set aside, what can be read is used, and that is said`, async () => {

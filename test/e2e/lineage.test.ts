@@ -196,7 +196,7 @@ describe('a directory that is wiped under a running node', () => {
       await askOnce(endpoint, 'SET', 'kept', 'yes');
       await eventually(async () => (await engineAt(replicasOf(nodes)[0]!)).keys === 1);
       const victim = what === 'a replica' ? replicasOf(nodes)[0]! : primaryOf(nodes);
-      await rm(await directoryOf(victim), { recursive: true });
+      await rm(await directoryOf(victim), { recursive: true, maxRetries: 9 });
       kill(victim);
       const after = await eventually(async () => {
         const now = await wholeAgain(limber, id);

@@ -7,6 +7,7 @@ import {
   nodeDied,
   olderCopyLeads,
 } from '../../catalog/events.ts';
+import { readInfo } from '../../engines/valkey/info.ts';
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
@@ -56,7 +57,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       await updateNode(context.fleet, act.node, (row) => (row.synced ? { ...row, synced: false } : row));
       return;
     case 'confirm-synced':
-      return confirm(context, node(act.node), node(act.primary));
+      return confirm(context, facts, node(act.node), node(act.primary));
     case 'lend-lead':
       return lendLead(context, node(act.node));
     case 'restore-lead':
@@ -220,12 +221,35 @@ function sharesHistory({ view }: ShardFacts, node: CacheNode, primary: CacheNode
   return isSame || (own.replicationId === leader.replicationId2 && own.offset < leader.secondOffset);
 }
 
-async function confirm(context: ShardContext, node: CacheNode, primary: CacheNode): Promise<void> {
+async function confirm(
+  context: ShardContext,
+  facts: ShardFacts,
+  node: CacheNode,
+  primary: CacheNode,
+): Promise<void> {
   const connection = await context.fleet.connections.of(primary);
   const confirmed = await confirmSynced(connection, [node], confirmDeadlineMs);
   if (confirmed.length === 0) return;
+  if (facts.view.durability !== 'disabled' && !(await isOnDisk(context, node))) return;
   await recovered(context, node);
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true, role: 'replica' }));
+}
+
+/**
+ * After a full sync a replica writes its append-only file anew, and until that is whole a start finds nothing of what
+ * it acknowledges: it must not lead where acknowledged means kept.
+ */
+async function isOnDisk({ fleet }: ShardContext, node: CacheNode): Promise<boolean> {
+  const connection = await fleet.connections.of(node);
+  const deadline = fleet.clock.monotonic() + confirmDeadlineMs;
+  for (;;) {
+    const { fields } = await readInfo(connection);
+    const isWriting =
+      fields.get('aof_rewrite_in_progress') !== '0' || fields.get('aof_rewrite_scheduled') !== '0';
+    if (!isWriting) return fields.get('aof_last_bgrewrite_status') === 'ok';
+    if (fleet.clock.monotonic() > deadline) return false;
+    await delay(10);
+  }
 }
 
 async function lendLead(context: ShardContext, node: CacheNode): Promise<void> {

@@ -19,7 +19,7 @@ import type { Change } from '../../store/contract.ts';
 import type { ShardContext, StartFailure } from './context.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache, tellMember } from './record.ts';
-import { isCandidate } from './view.ts';
+import { isDown } from './view.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;
@@ -128,7 +128,7 @@ async function mend(
   const { fleet } = context;
   if (view.durability !== 'disabled') {
     const isLed = follow !== null;
-    const copy = view.members.find((member) => member.node !== node && isCandidate(member));
+    const copy = view.members.find((member) => member.node !== node && member.node.synced && !isDown(member));
     const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: !isLed && !copy });
     if (repair) {
       faultPoint('mend:set-aside');
