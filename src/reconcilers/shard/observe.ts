@@ -7,7 +7,7 @@ import { durabilityOf } from '../../fleet/launch.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
-import type { EngineFacts, Member, ShardView } from './view.ts';
+import type { EngineFacts, Member, ShardView, Verdict } from './view.ts';
 
 export interface ShardFacts {
   readonly cache: Cache;
@@ -65,18 +65,18 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const failure = context.startFailures.get(node.incarnation);
   const isBackingOff = failure !== undefined && failure.notBefore > fleet.clock.monotonic();
   const verdict = monitor.verdict(node);
-  const data = verdict === 'dead' ? await dataStateOf(fleet, cache, node) : 'none';
+  const dataIf = async (seen: Verdict) => (seen === 'dead' ? dataStateOf(fleet, cache, node) : 'none');
   const startFailure = failure?.kind === 'start' ? failure.error.message : null;
-  const facts = { node, isBackingOff, startFailure, data };
+  const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict) };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
   if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
   const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
   if (engine) return { ...facts, verdict: 'answering', engine };
-  // It may have died while it was asked.
+  // It may have died while it was asked: then its files count, as of any dead node.
   const again = monitor.verdict(node);
-  const silence = monitor.silence(node);
-  return { ...facts, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, silence };
+  const [silence, data] = [monitor.silence(node), await dataIf(again)];
+  return { ...facts, data, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, silence };
 }
 
 async function askEngine(
