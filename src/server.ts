@@ -9,6 +9,7 @@ import { defaultDnsPort, startDnsServer } from './endpoints/dns/server.ts';
 import type { EngineStore } from './engine-store/contract.ts';
 import { createEngineStore } from './engine-store/engine-store.ts';
 import { connectMemcached, type MemcachedClient } from './engines/memcached/client.ts';
+import type { EngineConnection } from './engines/valkey/client.ts';
 import { createConfigurationServer } from './fleet/configuration-server.ts';
 import { createConnections } from './fleet/connections.ts';
 import { createNameLookup } from './fleet/endpoint-names.ts';
@@ -106,8 +107,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     limits: settings,
     ping: async (node) => {
-      if (node.engine === 'memcached') await memcached.ping(node);
-      else await (await connections.of(node)).callWithin(30_000, 'PING');
+      if (node.engine !== 'memcached') return await askForLife(await connections.of(node), node);
+      await memcached.ping(node);
+      return undefined;
     },
   });
   const shards = createShards(fleet, monitor, () => runner.nudge());
@@ -237,6 +239,18 @@ async function runnableVersions(engineStore: EngineStore): Promise<readonly Runn
   for (const { engine, version } of installed)
     versions.set(`${engine}@${version}`, { engine, version, installed: true });
   return [...versions.values()];
+}
+
+const pingDeadlineMs = 30_000;
+
+/** A replica tells how its link is, which costs no more: one that is filled anew must not be promoted meanwhile. */
+async function askForLife(connection: EngineConnection, node: CacheNode): Promise<'look' | undefined> {
+  if (node.role !== 'replica') {
+    await connection.callWithin(pingDeadlineMs, 'PING');
+    return undefined;
+  }
+  const [role, , , link] = (await connection.callWithin(pingDeadlineMs, 'ROLE')) as string[];
+  return role !== 'slave' || link === 'sync' ? 'look' : undefined;
 }
 
 /** A connection per Memcached node, kept between PINGs. */

@@ -22,8 +22,11 @@ import {
 } from './diagnosis.ts';
 import { reasonOfSilence } from './silence.ts';
 
-/** Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. */
-export type Ping = (node: CacheNode) => Promise<void>;
+/**
+ * Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. `look`: it answers, and
+ * says something that its shard's worker should see now.
+ */
+export type Ping = (node: CacheNode) => Promise<'look' | undefined>;
 
 export interface HealthMonitor {
   /** Starts watching the process of this handle; with a new handle, anew. */
@@ -127,12 +130,13 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     entry.isPinging = true;
     entry.track = silent(entry.track, clock.monotonic());
     options.ping(entry.node).then(
-      () => {
+      (answer) => {
         entry.isPinging = false;
         entry.refusal = null;
         if (watched.get(entry.node.incarnation) !== entry) return;
         entry.track = answered(entry.track, clock.monotonic());
         if (entry.lastVerdict !== 'answering') look(entry);
+        else if (answer === 'look') for (const listener of listeners) listener(entry.node, 'answering');
       },
       (error: unknown) => {
         entry.isPinging = false;

@@ -22,15 +22,27 @@ export async function clusterTakeOver(
   node: CacheNode,
   connection: EngineConnection,
 ): Promise<void> {
-  const shards = await context.fleet.store.nodeGroupsOf([node.cacheIncarnation]);
-  // Of two primaries one is dead: no majority is left.
-  if (shards.length > 2) {
+  if (await canVote(context, node)) {
     await failOver(connection, 'vote');
     if (await leadsWithin(connection, voteMs)) return;
   }
   await failOver(connection, 'alone');
   if (!(await leadsWithin(connection, switchoverDeadlineMs)))
     throw new Error(`${node.cacheClusterId} was told to take over and does not lead`);
+}
+
+/** True while more than half of the cluster's primaries answer: nobody is asked for a vote that cannot be given. */
+async function canVote({ fleet, monitor }: ShardContext, node: CacheNode): Promise<boolean> {
+  const { store } = fleet;
+  const [shards, nodes] = await Promise.all([
+    store.nodeGroupsOf([node.cacheIncarnation]),
+    store.nodesOf([node.cacheIncarnation]),
+  ]);
+  const primaries = new Set(shards.map((shard) => shard.currentPrimary));
+  const voters = nodes.filter(
+    (one) => primaries.has(one.incarnation) && monitor.verdict(one) === 'answering',
+  );
+  return voters.length * 2 > shards.length;
 }
 
 /** Planned: the engine's own coordinated failover loses nothing. */
