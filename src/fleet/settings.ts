@@ -1,6 +1,9 @@
 /** Limits that an operator may change, with their defaults. Milliseconds unless the name says otherwise. */
 export interface Settings {
-  /** Between two PINGs to a node that leads; the time until a hang counts starts with the next one. */
+  /**
+   * Between two looks at a node that leads: at its processor time, once a second and in doubt with a PING. The time
+   * until a hang counts starts with the next one.
+   */
   readonly pingIntervalMs: number;
   /** A node that is stopped, or makes no progress, for this long counts as hung. */
   readonly hangAfterMs: number;
@@ -15,7 +18,7 @@ export interface Settings {
 }
 
 export const defaultSettings: Settings = {
-  pingIntervalMs: 150,
+  pingIntervalMs: 200,
   hangAfterMs: 500,
   busyAfterMs: 5_000,
   startDeadlineMs: 15_000,

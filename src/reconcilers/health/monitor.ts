@@ -1,6 +1,6 @@
 /**
- * Watches every node: one PING at a time, and /proc. A closed connection or a missed PING only triggers a closer
- * look, because a client may cut our connection (CLIENT KILL) or delay our PING (CLIENT PAUSE, a long script); what
+ * Watches every node: processor time that advances, and one PING at a time. A closed connection or a missed PING only
+ * triggers a closer look, because a client may cut our connection (CLIENT KILL) or delay our PING (CLIENT PAUSE, a long script); what
  * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
  */
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
@@ -59,6 +59,8 @@ interface Watched {
   /** The code of the refusal that its last PING was answered with, if it was. */
   refusal: string | null;
   isPinging: boolean;
+  /** When the last PING was sent; monotonic milliseconds. */
+  pingedAt: number;
   isLooking: boolean;
   dueAt: number;
   timer: NodeJS.Timeout;
@@ -70,6 +72,8 @@ const largeBytes = 256 * 2 ** 20;
 const largeIntervalMs = 10;
 /** Of nodes whose hang makes nobody fail over: replicas, and Memcached. */
 const leisurelyIntervalMs = 1_000;
+/** How long processor time that advances is sign of life enough: reading it costs a tenth of a PING. */
+const silentProofMs = 900;
 /** A tick that comes this late says that the observer slept, not the observed. */
 const lateMs = 200;
 /** After a lost connection /proc is looked at every millisecond for this long. */
@@ -128,7 +132,8 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
 
   function ping(entry: Watched): void {
     entry.isPinging = true;
-    entry.track = silent(entry.track, clock.monotonic());
+    entry.pingedAt = clock.monotonic();
+    entry.track = silent(entry.track, entry.pingedAt);
     options.ping(entry.node).then(
       (answer) => {
         entry.isPinging = false;
@@ -145,12 +150,23 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     );
   }
 
+  /** Its processor time has advanced since the last look, and it has answered a PING a moment ago. */
+  function isPlainlyAlive(entry: Watched, now: number): boolean {
+    const state = inspect(entry);
+    if (!state) return false;
+    const hasProgressed = state.kind === 'running' && state.cpuMs > entry.track.cpuMs;
+    entry.track = looked(entry.track, state, now);
+    watchSize(entry, state.rssBytes);
+    return hasProgressed && now - entry.pingedAt < silentProofMs;
+  }
+
   function tick(entry: Watched): void {
     const now = clock.monotonic();
     if (now - entry.dueAt > lateMs) entry.track = forgive(entry.track, now);
     const isTroubled = entry.lastVerdict !== 'answering';
-    if (!entry.isPinging) ping(entry);
-    else look(entry);
+    const isQuiet = !isTroubled && !entry.isPinging && isPlainlyAlive(entry, now);
+    if (!isQuiet && !entry.isPinging) ping(entry);
+    else if (!isQuiet) look(entry);
     if (isTroubled) look(entry);
     schedule(entry, isTroubled ? limits.pingIntervalMs / 5 : intervalOf(entry.node));
   }
@@ -160,9 +176,11 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     return isLeisurely ? Math.max(limits.pingIntervalMs, leisurelyIntervalMs) : limits.pingIntervalMs;
   }
 
+  /** Nodes of one interval are looked at on the same beat: each wake-up costs more than a look. */
   function schedule(entry: Watched, ms: number): void {
-    entry.dueAt = clock.monotonic() + ms;
-    entry.timer = setTimeout(() => tick(entry), ms);
+    const now = clock.monotonic();
+    entry.dueAt = Math.ceil((now + ms / 2) / ms) * ms;
+    entry.timer = setTimeout(() => tick(entry), entry.dueAt - now);
     entry.timer.unref();
   }
 
@@ -201,6 +219,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
         lastVerdict: 'unresponsive',
         refusal: null,
         isPinging: false,
+        pingedAt: 0,
         isLooking: false,
         dueAt: 0,
         timer: setTimeout(() => {}, 0),
@@ -209,8 +228,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
       watched.set(node.incarnation, entry);
       entry.stopListening = runtime.onExit(node.handle, () => void lookClosely(entry));
       ping(entry);
-      // Spread over the interval, so that many nodes do not wake the process together.
-      schedule(entry, limits.pingIntervalMs * (0.5 + (watched.size % 16) / 16));
+      schedule(entry, limits.pingIntervalMs);
     },
     forget(incarnation) {
       const entry = watched.get(incarnation);
