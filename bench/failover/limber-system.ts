@@ -11,6 +11,8 @@ export interface LimberSystemOptions {
   readonly name: string;
   readonly groupId: string;
   readonly isClusterMode: boolean;
+  /** Durability=sync: the old primary's own files come first. Default false. */
+  readonly returnsToLead?: boolean;
 }
 
 /** The shard `0001` of a group with one replica per shard. */
@@ -25,7 +27,8 @@ export function limberSystem(options: LimberSystemOptions): FailoverSystem {
       const way = options.isClusterMode
         ? await clusterWay(cache, primary, replica)
         : { route: endpointRoute(cache.endpoints.find(({ purpose }) => purpose === 'primary')!) };
-      return { ...way, primary, replica, ...acts(options, primary, replica) };
+      const { returnsToLead = false } = options;
+      return { ...way, primary, replica, returnsToLead, ...acts(options, primary, replica) };
     },
   };
 }

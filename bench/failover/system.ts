@@ -13,6 +13,8 @@ export interface Target {
   /** Where the primary and the replica are, whatever endpoint leads to them. */
   readonly primary: Address;
   readonly replica: Address;
+  /** True when the primary that is struck (not on purpose) comes back and leads again: with its own files. */
+  readonly returnsToLead?: boolean;
   /** Cluster: texts whose slots the shard serves. */
   readonly hashTags?: readonly string[];
   /** kill: SIGKILL; hang: SIGSTOP, both to the primary's process; planned: by whatever the system offers. */
@@ -82,8 +84,9 @@ export async function measureFailover(
         ? (await untilRedundant(target, deadlineMs)) - struckAt
         : null;
     await checker.stop();
-    const { acknowledged, lost, wrong } = await checker.verify(target.replica);
-    await checker.clear(target.replica);
+    const leader = target.returnsToLead && fault !== 'planned' ? target.primary : target.replica;
+    const { acknowledged, lost, wrong } = await checker.verify(leader);
+    await checker.clear(leader);
     return { gapMs: longestMs, longestOfOneMs, calmGapMs, redundantMs, acknowledged, lost, wrong };
   } finally {
     await checker.stop();

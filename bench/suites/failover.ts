@@ -84,7 +84,7 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
   const { version } = await untilSettled(limber, 'cmd');
   if (!version) throw new Error('Limber does not say which version runs');
   const ours = (name: string, groupId: string, isClusterMode: boolean): Plan => ({
-    system: limberSystem({ limber, name, groupId, isClusterMode }),
+    system: limberSystem({ limber, name, groupId, isClusterMode, returnsToLead: name === syncName }),
     rounds: isQuick ? 1 : (rounds ?? 9),
     faults,
   });
