@@ -57,6 +57,15 @@ describe('a new shard', () => {
     decides(viewOf([silentAt(1, 'dead', unsynced), fresh]), [start(1, null)], /no living copy/);
   });
 
+  it('is not settled while its primary is loading its files', () => {
+    const engine = { ...leading, isLoading: true };
+    waits(
+      viewOf([memberAt(1, { verdict: 'answering', engine }, { role: 'primary' })]),
+      /orders-001 is loading its data/,
+    );
+    settles(viewOf([primaryAt(1)]), /orders-001 leads/);
+  });
+
   it('is settled without members', () => {
     settles(viewOf([]), /no members/);
   });

@@ -40,7 +40,8 @@ export function decideShard(view: ShardView): ShardDecision {
     return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);
   if (current.engine.role === 'replica') return decideDeposedPrimary(view, current);
   if (current.node.intent === 'restarting') return decideRestartOfPrimary(view, current);
-  return decideFollowers(view, current, null);
+  const { isLoading } = current.engine;
+  return decideFollowers(view, current, isLoading ? `${name(current)} is loading its data` : null);
 }
 
 /** Before a cluster is formed no node has data or slots: all of them only have to run. */
