@@ -10,6 +10,7 @@ import { defaultKeyRefreshMs } from '../endpoints/memcached-configuration/config
 import {
   configurationServerCommand,
   type EndpointConfiguration,
+  findServerProcesses,
   makeStateDirectory,
   probeConfigurationServer,
   removeConfiguration,
@@ -18,7 +19,6 @@ import {
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
-import { listPids, readCommandLine } from '../platform/proc.ts';
 import type { CacheView } from './cache-view.ts';
 
 export interface ConfigurationServer {
@@ -74,11 +74,8 @@ export function createConfigurationServer(options: {
     return true;
   }
 
-  /** Known by its command line, which names our directory. */
   function killSilent(): void {
-    const own = commandOf().args.slice(-2).join(' '); // the program and the directory
-    for (const pid of listPids()) {
-      if (readCommandLine(pid)?.slice(-2).join(' ') !== own) continue;
+    for (const pid of findServerProcesses(directory)) {
       log.warn('the configuration server holds its directory and does not answer: it is killed', { pid });
       process.kill(pid, 'SIGKILL');
     }
@@ -130,6 +127,7 @@ export function createConfigurationServer(options: {
       const status = await probeConfigurationServer(directory);
       // Its pid was checked against its start time a moment ago.
       if (status) process.kill(status.pid, 'SIGTERM');
+      else killSilent();
     },
   };
 }

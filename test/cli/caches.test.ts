@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { findServerProcesses } from '../../src/endpoints/memcached-configuration/control.ts';
 import { cacheStatus, createCluster, createGroup, nodePids } from '../support/caches.ts';
 import { runLimber } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
@@ -184,6 +186,19 @@ describe('limber down', () => {
       assert.equal(limber.isRunning, false);
     });
   }
+
+  it('--caches ends the configuration server as well, also one that hangs', async (t) => {
+    const limber = await startLimber(t);
+    await createCluster(limber, 'pages');
+    const servers = () => findServerProcesses(join(limber.dataDirectory, 'endpoints', 'memcached'));
+    const [server, ...others] = servers();
+    assert.ok(server);
+    assert.deepEqual(others, []);
+    process.kill(server, 'SIGSTOP');
+    const { code } = await runLimber(['down', '--caches', '--yes', '--data', limber.dataDirectory]);
+    assert.equal(code, 0);
+    await eventually(async (see) => see(servers()).length === 0);
+  });
 
   it('--caches is undone by the next start: the caches come back under the same names', async (t) => {
     const limber = await startLimber(t);

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning, readStartRecord } from '../../src/cli/start-record.ts';
-import { probeConfigurationServer } from '../../src/endpoints/memcached-configuration/control.ts';
+import { findServerProcesses } from '../../src/endpoints/memcached-configuration/control.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { isDead, readProcess } from '../../src/platform/proc.ts';
@@ -116,10 +116,12 @@ async function endProcesses(dataDirectory: string): Promise<void> {
   for (const handles of (await runtime.findProcesses()).values()) {
     for (const handle of handles) await runtime.fence(handle, { deadlineMs: 10_000 });
   }
-  const server = await probeConfigurationServer(join(dataDirectory, 'endpoints', 'memcached'));
-  if (!server) return;
-  process.kill(server.pid, 'SIGTERM');
-  await untilEnded(server);
+  for (const pid of findServerProcesses(join(dataDirectory, 'endpoints', 'memcached'))) {
+    const stat = readProcess(pid);
+    if (!stat) continue;
+    process.kill(pid, 'SIGKILL'); // one that a test has suspended takes no other signal
+    await untilEnded(stat);
+  }
 }
 
 async function untilEnded(process: Pick<Claim, 'pid' | 'startTime'>): Promise<void> {

@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { listPids, readCommandLine } from '../../platform/proc.ts';
 import { type EndpointConfiguration, fileSuffix, parseConfiguration } from './configuration.ts';
 import { processStartTime } from './process-start-time.ts';
 import type { ServerStatus } from './server.ts';
@@ -11,6 +12,8 @@ export type { EndpointConfiguration, ListedNode } from './configuration.ts';
 export type { EndpointStatus } from './endpoint.ts';
 export type { NodeKeyStatus } from './node-key.ts';
 export type { ServerStatus } from './server.ts';
+
+const serverProgram = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 export interface ServerCommand {
   readonly command: string;
@@ -33,7 +36,6 @@ export function configurationServerCommand(
   stateDirectory: string,
   { nodeProgram = process.execPath, compileCacheDirectory }: ServerCommandOptions = {},
 ): ServerCommand {
-  const program = fileURLToPath(new URL('./main.ts', import.meta.url));
   return {
     command: nodeProgram,
     // The heap in use stays below 10 MB; the bounds keep a burst from being held for good.
@@ -41,7 +43,7 @@ export function configurationServerCommand(
       '--max-semi-space-size=1',
       '--max-old-space-size=128',
       '--v8-pool-size=1',
-      program,
+      serverProgram,
       stateDirectory,
     ],
     env: {
@@ -49,6 +51,17 @@ export function configurationServerCommand(
       ...(compileCacheDirectory === undefined ? {} : { NODE_COMPILE_CACHE: compileCacheDirectory }),
     },
   };
+}
+
+/**
+ * The servers of this directory, also one that hangs and can only be known by its command line, which names the
+ * directory. More than one while a second finds out that it is one too many.
+ */
+export function findServerProcesses(stateDirectory: string): number[] {
+  return listPids().filter((pid) => {
+    const [program, directory] = readCommandLine(pid)?.slice(-2) ?? [];
+    return program === serverProgram && directory === stateDirectory;
+  });
 }
 
 /** Makes the directory (0700) with its parents. May be repeated. */
