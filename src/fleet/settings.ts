@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 export const defaultSettings: Settings = {
-  pingIntervalMs: 250,
+  pingIntervalMs: 150,
   hangAfterMs: 500,
   busyAfterMs: 5_000,
   startDeadlineMs: 15_000,

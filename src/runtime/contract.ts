@@ -102,7 +102,7 @@ export interface NodeRuntime {
   inspect(handle: NodeHandle): ProcessState;
   /**
    * Calls back once when the process ends, also when it already has. At once for a small process that this Limber
-   * started; within 250 ms for others, because Node has no pidfd: the death of the control connection is the
+   * started; within a second for others, because Node has no pidfd: the death of the control connection is the
    * fast path. Returns an unsubscribe.
    */
   onExit(handle: NodeHandle, listener: () => void): () => void;
