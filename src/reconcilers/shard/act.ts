@@ -10,6 +10,7 @@ import {
 import { readInfo } from '../../engines/valkey/info.ts';
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
+import { durabilityOf } from '../../fleet/launch.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
 import { updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode } from '../../model/node.ts';
@@ -20,7 +21,10 @@ import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-act
 import { keyText, type ShardContext } from './context.ts';
 import type { ShardAct } from './decision.ts';
 import { bindEndpoints } from './endpoints.ts';
-import type { ShardFacts } from './observe.ts';
+import { prepareLaggingLead } from './lagging-lead.ts';
+import { observeShard, type ShardFacts } from './observe.ts';
+import { passOnWrites } from './pass-on.ts';
+import { copiesBeside, type EndingAct, heirsOf, whyNotDue } from './recheck.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
 import { switchOver } from './switch-over.ts';
 
@@ -38,11 +42,9 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'start':
       return bringUp(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
     case 'end':
-      requireLivingCopy(context, facts, act.node);
-      return end(context, node(act.node));
+      return end(context, await lookAgain(context, facts, act), act.node);
     case 'fence':
-      requireLivingCopy(context, facts, act.node);
-      return fence(context, node(act.node));
+      return fence(context, await lookAgain(context, facts, act), act.node);
     case 'intend':
       return intend(context, facts, act.node, act.reason);
     case 'promote':
@@ -67,19 +69,40 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
   }
 }
 
-/** The copy for whose sake a process may go can have died since it was looked at: then nothing is killed, and decided anew. */
-function requireLivingCopy({ monitor }: ShardContext, { view }: ShardFacts, incarnation: string): void {
-  const copies = view.members.filter(
-    ({ node, verdict }) => node.incarnation !== incarnation && node.synced && verdict !== 'dead',
-  );
-  if (copies.length > 0 && copies.every(({ node }) => monitor.verdict(node) === 'dead'))
-    throw new Error(
-      `the only other copy, ${copies.map(({ node }) => node.cacheClusterId).join(', ')}, has just died`,
-    );
+/** Fresh facts, which call for the same act. Throws when they do not: then nothing is killed, and decided anew. */
+async function lookAgain(
+  context: ShardContext,
+  { cache, view }: ShardFacts,
+  act: EndingAct,
+): Promise<ShardFacts> {
+  const { cacheIncarnation, nodeGroupId } = view.shard;
+  const fresh = await observeShard(context, {
+    cacheKind: cache.kind,
+    cacheIncarnation,
+    nodeGroupId: nodeGroupId === '' ? null : nodeGroupId,
+  });
+  const reason = fresh ? whyNotDue(fresh.view, act) : 'the cache is gone';
+  if (!fresh || reason !== null) throw new Error(`things have changed since that was decided: ${reason}`);
+  return fresh;
 }
 
-async function end(context: ShardContext, node: CacheNode): Promise<void> {
+/** At the moment of the signal, by /proc: a death shows there at once, and so does a suspension. */
+function requireLivingCopies({ fleet }: ShardContext, { view }: ShardFacts, incarnation: string): void {
+  for (const { node } of copiesBeside(view, incarnation))
+    if (node.handle && fleet.runtime.inspect(node.handle).kind !== 'running')
+      throw new Error(`${node.cacheClusterId}, which holds the same data, has just died or been suspended`);
+}
+
+const nodeIn = ({ view }: ShardFacts, incarnation: string): CacheNode =>
+  view.members.find((member) => member.node.incarnation === incarnation)!.node;
+
+async function end(context: ShardContext, fresh: ShardFacts, incarnation: string): Promise<void> {
+  const node = nodeIn(fresh, incarnation);
   if (!node.handle) return;
+  const check = () => requireLivingCopies(context, fresh, incarnation);
+  const heirs = heirsOf(fresh.view, incarnation).map((heir) => heir.node);
+  if (heirs.length === 0) check();
+  else await counted(context, fresh, () => passOnWrites(context, fresh.cache, { from: node, heirs }, check));
   context.fleet.connections.drop(node.incarnation);
   // Memcached has nothing to put in order, and takes a second to notice.
   const graceMs = node.engine === 'memcached' ? 0 : 5_000;
@@ -88,8 +111,10 @@ async function end(context: ShardContext, node: CacheNode): Promise<void> {
   await context.fleet.store.commit([tellMember(context, node, cacheNodeShutdown(node.cacheNodeId))]);
 }
 
-async function fence(context: ShardContext, node: CacheNode): Promise<void> {
+async function fence(context: ShardContext, fresh: ShardFacts, incarnation: string): Promise<void> {
+  const node = nodeIn(fresh, incarnation);
   if (!node.handle) return;
+  requireLivingCopies(context, fresh, incarnation);
   const outcome = await context.fleet.runtime.fence(node.handle, { deadlineMs: fenceDeadlineMs });
   faultPoint('fence:done');
   if (outcome === 'unknown')
@@ -131,6 +156,7 @@ async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: str
 
 async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const connection = await context.fleet.connections.of(node);
+  const tellings = [...(await prepareLaggingLead(context, facts, node))];
   if (facts.view.clusterMode === 'enabled') {
     await clusterTakeOver(context, node, connection);
     faultPoint('failover:taken-over');
@@ -140,8 +166,8 @@ async function promoteNode(context: ShardContext, facts: ShardFacts, node: Cache
     // At once: clients wait for nothing but this. The old primary was seen dead.
     await bindEndpoints(context, facts, node.incarnation);
   }
-  if (!node.synced)
-    await context.fleet.store.commit([tellMember(context, node, olderCopyLeads(node.cacheClusterId))]);
+  if (!node.synced) tellings.push(tellMember(context, node, olderCopyLeads(node.cacheClusterId)));
+  if (tellings.length > 0) await context.fleet.store.commit(tellings);
 }
 
 async function handOver(
@@ -150,10 +176,18 @@ async function handOver(
   from: CacheNode,
   to: CacheNode,
 ): Promise<void> {
+  await counted(context, facts, () =>
+    facts.view.clusterMode === 'enabled'
+      ? clusterSwitchover(context, from, to)
+      : switchOver(context, facts, from, to),
+  );
+}
+
+/** Planned work that writers wait for: it is tried a few times only when it fails again and again. */
+async function counted(context: ShardContext, facts: ShardFacts, work: () => Promise<void>): Promise<void> {
   const key = keyText(facts.view.shard);
   try {
-    if (facts.view.clusterMode === 'enabled') await clusterSwitchover(context, from, to);
-    else await switchOver(context, facts, from, to);
+    await work();
     context.handOverFailures.delete(key);
   } catch (error) {
     const count = facts.view.handOverFailures + 1;
@@ -282,6 +316,10 @@ async function restoreLead(
       throw new Error(`${to.cacheClusterId} has not taken the data from ${from.cacheClusterId} yet`);
     await delay(50);
   }
+  // What it acknowledges from now on has to outlive its process, and until its file is whole that would not.
+  while (durabilityOf(cache) === 'sync' && !(await isOnDisk(context, to)))
+    if (context.fleet.clock.monotonic() > deadline)
+      throw new Error(`${to.cacheClusterId} has not written the data to its disk yet`);
   faultPoint('restore-lead:synced');
   await promote(former);
   faultPoint('restore-lead:restored');

@@ -1,0 +1,42 @@
+/** A primary that is to end, and whose memory is all that it has, takes no more writes and passes on those that it took. */
+import {
+  acceptWrites,
+  holdWrites,
+  refuseWrites,
+  waitForEqualOffsets,
+} from '../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../fleet/parameters.ts';
+import type { CacheNode } from '../../model/node.ts';
+import type { Cache } from '../../model/resource.ts';
+import type { ShardContext } from './context.ts';
+
+/** Writers wait this long at most before they are answered with a refusal; a judgement. */
+const holdMs = 1_000;
+
+/**
+ * Resolves when every heir holds all writes of `from`, which takes no more from then on: the engine's own wait on
+ * SIGTERM gives up on a replica that hangs. When that fails, or `check` throws in the end, it takes writes again.
+ */
+export async function passOnWrites(
+  { fleet }: ShardContext,
+  cache: Cache,
+  { from, heirs }: { readonly from: CacheNode; readonly heirs: readonly CacheNode[] },
+  check: () => void,
+): Promise<void> {
+  const condition = await writeCondition(fleet.store, cache);
+  const primary = await fleet.connections.of(from);
+  const replicas = await Promise.all(heirs.map((heir) => fleet.connections.of(heir)));
+  try {
+    await holdWrites(primary, holdMs);
+    await refuseWrites(primary);
+    const areEqual = await Promise.all(
+      replicas.map((replica) => waitForEqualOffsets(primary, replica, holdMs)),
+    );
+    if (areEqual.includes(false))
+      throw new Error(`not every replica of ${from.cacheClusterId} caught up with it within ${holdMs} ms`);
+    check();
+  } catch (error) {
+    await acceptWrites(primary, condition);
+    throw error;
+  }
+}
