@@ -36,6 +36,7 @@ export function enqueue(
       state: null,
       status: 'queued',
       attempts: 0,
+      lastError: null,
       sentence: 'queued',
       createdAt: now,
       updatedAt: now,

@@ -18,8 +18,10 @@ export interface Operation extends Scope {
   /** What `decide` of the kind returned last; null before the first step. */
   readonly state: unknown;
   readonly status: OperationStatus;
-  /** Attempts of the present step. */
+  /** Failed attempts of the present step, as far as recorded: the first one is not, since most end with it. */
   readonly attempts: number;
+  /** Why the last recorded attempt failed; null without one. Never holds a secret. */
+  readonly lastError: string | null;
   /** What was done last or is waited for, in a sentence for people. */
   readonly sentence: string;
   readonly createdAt: number;

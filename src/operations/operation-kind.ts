@@ -35,9 +35,16 @@ export const finish = (sentence: string, changes: readonly Change[] = []) =>
 export const fail = (sentence: string, changes: readonly Change[] = []) =>
   ({ kind: 'fail', sentence, changes }) as const;
 
+/** How an operation ends that cannot go on because of a defect of ours. */
+export interface GivenUp {
+  /** It ends as failed, with the changes. Else they are recorded once, and it is tried on, rarely. */
+  readonly ends: boolean;
+  readonly changes: readonly Change[];
+}
+
 /** What the runner knows about the tries of the present step. */
 export interface Tries {
-  /** Failed attempts of acts since the last `go`. */
+  /** Failed attempts of acts since the last `go`, those of a Limber before this one among them. */
   readonly attempts: number;
   readonly lastError: Error | null;
   /** Acts that ended well since the last `go`, in this life of Limber: for work whose effect cannot be asked for. */
@@ -50,8 +57,16 @@ export interface OperationKind<Input, State, Seen, Act> {
   observe(input: Input, state: State): Promise<Seen>;
   /** Pure: every row of its table has a unit test that needs no process. */
   decide(input: Input, state: State, seen: Seen, tries: Tries): Decision<State, Act>;
-  /** Repeatable. The signal aborts at the act's deadline. */
+  /**
+   * Repeatable. The signal aborts at the act's deadline, and within a second of that it is to have ended and to do
+   * nothing any more: no other operation of the cache begins before.
+   */
   perform(act: Act, input: Input, signal: AbortSignal): Promise<void>;
+  /**
+   * Looking or deciding failed again and again with `reason`. It must not lean on what may have failed, and must not
+   * delete anything. Without it the operation is tried on.
+   */
+  giveUp?(input: Input, reason: string): Promise<GivenUp>;
 }
 
 /** The runner treats all kinds alike; each kind's own types are checked where it is written. */

@@ -89,6 +89,7 @@ function queued(
       state: null,
       status: 'queued',
       attempts: 0,
+      lastError: null,
       sentence: 'queued by the maintenance window',
       createdAt: now,
       updatedAt: now,

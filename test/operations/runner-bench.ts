@@ -5,11 +5,12 @@ import {
   act,
   type Decision,
   finish,
+  type GivenUp,
   go,
   type OperationKind,
   type Tries,
 } from '../../src/operations/operation-kind.ts';
-import { createRunner, type Runner } from '../../src/operations/runner.ts';
+import { createRunner, type Runner, type RunnerOptions } from '../../src/operations/runner.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Store } from '../../src/store/contract.ts';
@@ -26,12 +27,14 @@ export interface Script {
   readonly decide?: (input: number, state: State, seen: number, tries: Tries) => Decision<State, string>;
   readonly perform?: (what: string, input: number, signal: AbortSignal) => Promise<void>;
   readonly first?: (input: number) => State;
+  readonly observe?: () => Promise<number>;
+  readonly giveUp?: (input: number, reason: string) => Promise<GivenUp>;
 }
 
 export interface Bench {
   readonly store: Store;
   readonly lines: string[];
-  open(script: Script, options?: { parallelMax?: number }): Runner;
+  open(script: Script, options?: Partial<RunnerOptions>): Runner;
   enqueue(id: string, changes?: Partial<Operation>): Promise<void>;
   ended(id: string): Promise<Operation>;
 }
@@ -53,7 +56,8 @@ export async function openBench(t: TestContext): Promise<Bench> {
       const kind: OperationKind<number, State, number, string> = {
         name: 'kind',
         first: script.first ?? (() => ({ step: 'first' })),
-        observe: async () => ++looks,
+        observe: script.observe ?? (async () => ++looks),
+        ...(script.giveUp ? { giveUp: script.giveUp } : {}),
         decide: script.decide ?? twoSteps,
         async perform(what, input, signal) {
           lines.push(`${input}:${what}`);

@@ -174,6 +174,7 @@ export function operation(id: string, changes: Partial<Operation> = {}): Operati
     state: null,
     status: 'queued',
     attempts: 0,
+    lastError: null,
     sentence: 'waits for its turn',
     createdAt: now,
     updatedAt: now,

@@ -17,6 +17,7 @@ const table: Table<Operation> = {
     state: 'json',
     status: 'plain',
     attempts: 'plain',
+    lastError: 'plain',
     sentence: 'plain',
     createdAt: 'plain',
     updatedAt: 'plain',
