@@ -36,7 +36,7 @@ import { systemIds } from './platform/ids.ts';
 import { createLog, type LogLevel } from './platform/log.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
-import { createHealthMonitor } from './reconcilers/health/monitor.ts';
+import { createHealthMonitor, type SignOfLife } from './reconcilers/health/monitor.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
 import { applyPendingValues } from './reconcilers/windows.ts';
@@ -109,7 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ping: async (node) => {
       if (node.engine !== 'memcached') return await askForLife(await connections.of(node), node);
       await memcached.ping(node);
-      return undefined;
+      return { wantsLook: false, offset: null };
     },
   });
   const shards = createShards(fleet, monitor, () => runner.nudge());
@@ -243,14 +243,14 @@ async function runnableVersions(engineStore: EngineStore): Promise<readonly Runn
 
 const pingDeadlineMs = 30_000;
 
-/** A replica tells how its link is, which costs no more: one that is filled anew must not be promoted meanwhile. */
-async function askForLife(connection: EngineConnection, node: CacheNode): Promise<'look' | undefined> {
-  if (node.role !== 'replica') {
-    await connection.callWithin(pingDeadlineMs, 'PING');
-    return undefined;
-  }
-  const [role, , , link] = (await connection.callWithin(pingDeadlineMs, 'ROLE')) as string[];
-  return role !== 'slave' || link === 'sync' ? 'look' : undefined;
+/**
+ * ROLE costs no more than PING. A replica tells how its link is: one that is filled anew must not be promoted meanwhile.
+ * A primary tells how far its stream has come.
+ */
+async function askForLife(connection: EngineConnection, node: CacheNode): Promise<SignOfLife> {
+  const [role, second, , link] = (await connection.callWithin(pingDeadlineMs, 'ROLE')) as unknown[];
+  if (role === 'master') return { wantsLook: node.role === 'replica', offset: Number(second) };
+  return { wantsLook: node.role === 'replica' && link === 'sync', offset: null };
 }
 
 /** A connection per Memcached node, kept between PINGs. */

@@ -213,11 +213,34 @@ export const olderCopyLeads = (cacheClusterId: string): EventText =>
     `The primary was lost with its data while ${cacheClusterId} was being filled anew: it leads with what it held before`,
   );
 
+/** A replica that was cut off or could not keep up was the best that was left. `amount`: of the writes that it lacks. */
+export const laggingCopyLeads = (cacheClusterId: string, before: string, amount: string): EventText =>
+  ofGroup(
+    'Limber:LaggingCopyLeads',
+    `${cacheClusterId} leads and lacks what ${before} wrote last: ${amount}`,
+  );
+
 /** Bad or stale files were moved, never deleted. */
 export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
   ofCluster(
     'Limber:FilesSetAside',
     `The files of ${cacheClusterId} were set aside in ${directory}: ${reason}`,
+  );
+
+/** A defect of ours: the cache can be used and changed again. `what`: the operation, as the subject of a sentence. */
+export const operationGivenUp = (sourceType: CacheSource, what: string, reason: string): EventText =>
+  of(
+    sourceType,
+    'Limber:OperationGivenUp',
+    `${what} was given up, because Limber could not judge what it found: ${reason}. What was done stays; no data was touched`,
+  );
+
+/** The same where there is nothing to go back to. */
+export const operationStuck = (sourceType: CacheSource, what: string, reason: string): EventText =>
+  of(
+    sourceType,
+    'Limber:OperationStuck',
+    `${what} cannot go on, because Limber could not judge what it found: ${reason}. It is tried again every minute`,
   );
 
 /** Found but not in the records: reported, never killed or wiped (DESIGN rule 8). */

@@ -9,6 +9,8 @@ export interface Settings {
   readonly hangAfterMs: number;
   /** The same limit for a process that waits for a disk (state D), which is slow more often than dead. */
   readonly busyAfterMs: number;
+  /** A replica that is promoted with more of its primary's writes missing: the primary's files are kept, and it is told. */
+  readonly maxLagMs: number;
   /** How long a start may take until the engine answers; loading a large data set is not part of it. */
   readonly startDeadlineMs: number;
   /** A released address is not given out again before this. */
@@ -21,6 +23,7 @@ export const defaultSettings: Settings = {
   pingIntervalMs: 150,
   hangAfterMs: 500,
   busyAfterMs: 5_000,
+  maxLagMs: 10_000, // the engine's own min-replicas-max-lag
   startDeadlineMs: 15_000,
   addressRestMs: 10 * 60_000,
   describeHoldMs: 5_000,

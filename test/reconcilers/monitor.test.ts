@@ -18,7 +18,7 @@ const limits = { pingIntervalMs: 50, hangAfterMs: 300, busyAfterMs: 3_000 };
 const ping: Ping = ({ address, port }) =>
   new Promise((resolve, reject) => {
     const socket = connect({ host: address, port });
-    socket.once('data', () => resolve(undefined));
+    socket.once('data', () => resolve({ wantsLook: false, offset: null }));
     socket.once('error', reject);
     socket.once('close', () => reject(new Error('closed')));
     socket.setTimeout(1_000, () => socket.destroy());

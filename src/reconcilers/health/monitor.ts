@@ -20,13 +20,18 @@ import {
   silent,
   type Track,
 } from './diagnosis.ts';
+import { createLeadHistory, type Lag, type LeadHistory } from './lead-history.ts';
 import { reasonOfSilence } from './silence.ts';
 
-/**
- * Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. `look`: it answers, and
- * says something that its shard's worker should see now.
- */
-export type Ping = (node: CacheNode) => Promise<'look' | undefined>;
+export interface SignOfLife {
+  /** It says something that its shard's worker should see now. */
+  readonly wantsLook: boolean;
+  /** Of one that leads: the bytes of its replication stream so far. */
+  readonly offset: number | null;
+}
+
+/** Asks the node's engine for a sign of life; rejects when the connection cannot be had or ends. */
+export type Ping = (node: CacheNode) => Promise<SignOfLife>;
 
 export interface HealthMonitor {
   /** Starts watching the process of this handle; with a new handle, anew. */
@@ -38,6 +43,8 @@ export interface HealthMonitor {
   verdict(node: CacheNode): Verdict;
   /** Why it does not answer, for people; null while it does, and while that is not known. */
   silence(node: CacheNode): string | null;
+  /** How far a replica that has come to `offset` is behind this primary, as it was last seen; null when that is not known. */
+  lagBehind(primary: CacheNode, offset: number): Lag | null;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
   watchedCount(engine: Engine): number;
   close(): void;
@@ -55,6 +62,7 @@ interface Watched {
   node: CacheNode;
   handle: NodeHandle;
   track: Track;
+  readonly history: LeadHistory;
   lastVerdict: Verdict;
   /** The code of the refusal that its last PING was answered with, if it was. */
   refusal: string | null;
@@ -135,13 +143,14 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     entry.pingedAt = clock.monotonic();
     entry.track = silent(entry.track, entry.pingedAt);
     options.ping(entry.node).then(
-      (answer) => {
+      ({ wantsLook, offset }) => {
         entry.isPinging = false;
         entry.refusal = null;
         if (watched.get(entry.node.incarnation) !== entry) return;
         entry.track = answered(entry.track, clock.monotonic());
+        if (offset !== null) entry.history.note(clock.monotonic(), offset);
         if (entry.lastVerdict !== 'answering') look(entry);
-        else if (answer === 'look') for (const listener of listeners) listener(entry.node, 'answering');
+        else if (wantsLook) for (const listener of listeners) listener(entry.node, 'answering');
       },
       (error: unknown) => {
         entry.isPinging = false;
@@ -216,6 +225,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
         node,
         handle: node.handle,
         track: newTrack(clock.monotonic()),
+        history: createLeadHistory(),
         lastVerdict: 'unresponsive',
         refusal: null,
         isPinging: false,
@@ -251,6 +261,10 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
       const entry = watched.get(node.incarnation);
       if (!entry || !isSame(entry.handle, node.handle)) return null;
       return reasonOfSilence(entry.track, runtime.inspect(entry.handle), clock.monotonic(), entry.refusal);
+    },
+    lagBehind(primary, offset) {
+      const entry = watched.get(primary.incarnation);
+      return entry && isSame(entry.handle, primary.handle) ? entry.history.lagAt(offset) : null;
     },
     onChange(listener) {
       listeners.push(listener);

@@ -317,9 +317,11 @@ async function restoreLead(
     await delay(50);
   }
   // What it acknowledges from now on has to outlive its process, and until its file is whole that would not.
-  while (durabilityOf(cache) === 'sync' && !(await isOnDisk(context, to)))
+  while (durabilityOf(cache) === 'sync' && !(await isOnDisk(context, to))) {
     if (context.fleet.clock.monotonic() > deadline)
       throw new Error(`${to.cacheClusterId} has not written the data to its disk yet`);
+    await delay(50);
+  }
   faultPoint('restore-lead:synced');
   await promote(former);
   faultPoint('restore-lead:restored');

@@ -10,6 +10,7 @@ import {
   recoveringNodes,
 } from '../../catalog/events.ts';
 import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
+import { keepMarked, unmark } from '../../fleet/kept-files.ts';
 import { startNode, updateNode } from '../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../model/node.ts';
@@ -44,6 +45,7 @@ export async function bringUp(
     if (isDecidedAnew) return;
   }
   bindings.forget(node.incarnation);
+  if (facts.view.durability !== 'disabled') await keepFiles(context, node, follow);
   if (follow) await prepareSync(context, follow);
   try {
     await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
@@ -65,6 +67,15 @@ export async function bringUp(
     if (other !== node && other.synced)
       await updateNode(fleet, other.incarnation, (row) => ({ ...row, synced: false }));
   await recovered(context, node);
+}
+
+/** A node that is filled anew keeps aside what it was told to keep; one that leads uses it. */
+async function keepFiles(context: ShardContext, node: CacheNode, follow: CacheNode | null): Promise<void> {
+  if (follow === null) return unmark(context.fleet, node);
+  const kept = await keepMarked(context.fleet, node);
+  if (!kept) return;
+  const text = filesSetAside(node.cacheClusterId, kept.aside, kept.reason);
+  await context.fleet.store.commit([tellMember(context, node, text)]);
 }
 
 /** Only makes the first sync quicker: a primary that does not answer now is waited for elsewhere. */

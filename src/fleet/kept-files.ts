@@ -1,0 +1,42 @@
+/**
+ * Data files that a node must not lose when it is filled anew, because nobody else has all that is in them. They are
+ * marked while the node is down, by a file beside them that outlives Limber, and set aside when it starts to follow.
+ */
+import { copyFile, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasDataFiles } from '../engines/valkey/data-files.ts';
+import type { CacheNode } from '../model/node.ts';
+import { writeFileAtomic } from '../platform/files.ts';
+import { setAside } from './data-files.ts';
+import type { Fleet } from './fleet.ts';
+
+export interface KeptFiles {
+  /** Where they are now. */
+  readonly aside: string;
+  /** What `markToKeep` was told. */
+  readonly reason: string;
+}
+
+const markOf = (fleet: Fleet, node: CacheNode): string =>
+  join(fleet.runtime.directoryOf(node.incarnation), 'keep-data');
+
+/** Durable when it resolves. May be repeated. */
+export const markToKeep = (fleet: Fleet, node: CacheNode, reason: string): Promise<void> =>
+  writeFileAtomic(markOf(fleet, node), reason, { durable: true });
+
+/** The node leads with its files: nothing is to be kept from it. */
+export const unmark = (fleet: Fleet, node: CacheNode): Promise<void> =>
+  rm(markOf(fleet, node), { force: true });
+
+/** Sets marked files aside; null when there are none. The process must be gone. May be repeated. */
+export async function keepMarked(fleet: Fleet, node: CacheNode): Promise<KeptFiles | null> {
+  const reason = await readFile(markOf(fleet, node), 'utf8').catch(() => null);
+  if (reason === null) return null;
+  const directory = join(fleet.runtime.directoryOf(node.incarnation), 'data');
+  const aside = (await hasDataFiles(directory)) ? await setAside(fleet, node) : null;
+  // In cluster mode it comes back as the node that the others know.
+  const roles = 'nodes.conf';
+  if (aside) await copyFile(join(aside, roles), join(directory, roles)).catch(() => {});
+  await unmark(fleet, node);
+  return aside === null ? null : { aside, reason };
+}

@@ -1,0 +1,36 @@
+/**
+ * A replica is about to lead that lacks more than a little of what the lost primary had: it was cut off, or could not
+ * keep up. It leads all the same, since clients wait; the old primary's files, which hold more, are kept from the
+ * synchronisation that would replace them, and people are told.
+ */
+import { laggingCopyLeads } from '../../catalog/events.ts';
+import { markToKeep } from '../../fleet/kept-files.ts';
+import type { CacheNode } from '../../model/node.ts';
+import type { Change } from '../../store/contract.ts';
+import type { ShardContext } from './context.ts';
+import type { ShardFacts } from './observe.ts';
+import { tellCache } from './record.ts';
+import { endpointOf } from './view.ts';
+
+/** Before `node` is promoted. What is to be told once it leads; nothing while the lag is within `maxLagMs`, or unknown. */
+export async function prepareLaggingLead(
+  context: ShardContext,
+  { cache, view }: ShardFacts,
+  node: CacheNode,
+): Promise<readonly Change[]> {
+  const find = (incarnation: string | null) =>
+    view.members.find((one) => one.node.incarnation === incarnation);
+  const [before, engine] = [find(view.shard.currentPrimary)?.node, find(node.incarnation)?.engine];
+  // Offsets compare only within the history of one primary.
+  if (!before || before.incarnation === node.incarnation || engine?.follows !== endpointOf(before)) return [];
+  const lag = context.monitor.lagBehind(before, engine.offset);
+  if (!lag || lag.ms <= context.fleet.settings.maxLagMs) return [];
+  const amount = `at least ${(lag.ms / 1000).toFixed(1)} s (${lag.bytes} bytes)`;
+  if (view.durability !== 'disabled')
+    await markToKeep(
+      context.fleet,
+      before,
+      `they hold what ${node.cacheClusterId}, which leads now, lacks: ${amount} of writes`,
+    );
+  return [tellCache(context, cache, laggingCopyLeads(node.cacheClusterId, before.cacheClusterId, amount))];
+}
