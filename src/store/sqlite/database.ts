@@ -9,6 +9,8 @@ export interface Database {
   run(sql: string, ...values: readonly Value[]): number;
   get<Row>(sql: string, ...values: readonly Value[]): Row | undefined;
   all<Row>(sql: string, ...values: readonly Value[]): Row[];
+  /** Each row as its values in the order of the select list, for many rows: an object per row takes half as long again. */
+  arrays(sql: string, ...values: readonly Value[]): Value[][];
   /** Several statements without values, not cached: pragmas and migrations. */
   execute(sql: string): void;
   /** All of `work` or nothing, on disk when this returns. Not to be nested. */
@@ -28,12 +30,13 @@ const extended = { writeFailed: 778, sharedMemorySize: 4874 } as const;
 export function connect(path: string, options: { readOnly: boolean; timeoutMs: number }): Database {
   const connection = new DatabaseSync(path, { readOnly: options.readOnly, timeout: options.timeoutMs });
   const statements = new Map<string, StatementSync>();
-  const prepared = (sql: string): StatementSync => {
+  const prepared = (sql: string, returnsArrays = false): StatementSync => {
     let statement = statements.get(sql);
     if (statement === undefined) {
       statement = connection.prepare(sql);
       statements.set(sql, statement);
     }
+    statement.setReturnArrays(returnsArrays);
     return statement;
   };
 
@@ -41,6 +44,7 @@ export function connect(path: string, options: { readOnly: boolean; timeoutMs: n
     run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
     get: <Row>(sql: string, ...values: readonly Value[]) => prepared(sql).get(...values) as Row | undefined,
     all: <Row>(sql: string, ...values: readonly Value[]) => prepared(sql).all(...values) as Row[],
+    arrays: (sql, ...values) => prepared(sql, true).all(...values) as unknown as Value[][],
     execute: (sql) => connection.exec(sql),
     transaction: (work, beforeCommit) => {
       connection.exec('BEGIN IMMEDIATE');

@@ -1,9 +1,9 @@
 /** Addresses: whose they are, and which rest after they were given back. */
 import type { Endpoint } from '../../model/node.ts';
 import { StaleWrite } from '../contract.ts';
-import type { Database, Value } from './database.ts';
+import type { Database } from './database.ts';
 import { ofTheseCaches } from './nodes.ts';
-import { decode, selected, type Table } from './table.ts';
+import { readRows, selectFrom, type Table } from './table.ts';
 
 const table: Table<Endpoint> = {
   name: 'endpoint',
@@ -19,7 +19,7 @@ const table: Table<Endpoint> = {
   },
   key: ['address', 'port'],
 };
-const select = `SELECT ${selected(table)} FROM endpoint`;
+const select = selectFrom(table);
 
 export function putEndpoint(database: Database, row: Endpoint): void {
   const written = database.run(
@@ -57,19 +57,12 @@ export function removeEndpoint(
 }
 
 export function readEndpointsOf(database: Database, cacheIncarnations: readonly string[]): Endpoint[] {
-  const rows = database.all<Record<string, Value>>(
-    `${select} WHERE ${ofTheseCaches} ORDER BY address, port`,
-    JSON.stringify(cacheIncarnations),
-  );
-  return rows.map((row) => decode(table, row));
+  const sql = `${select} WHERE ${ofTheseCaches} ORDER BY address, port`;
+  return readRows(database, table, sql, JSON.stringify(cacheIncarnations));
 }
 
 export function readEndpointsByName(database: Database, dnsName: string): Endpoint[] {
-  const rows = database.all<Record<string, Value>>(
-    `${select} WHERE dns_name = ? ORDER BY address, port`,
-    dnsName,
-  );
-  return rows.map((row) => decode(table, row));
+  return readRows(database, table, `${select} WHERE dns_name = ? ORDER BY address, port`, dnsName);
 }
 
 /** Nodes count too: a node whose endpoints are gone may still hold its listening socket. */

@@ -2,8 +2,8 @@
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Scope } from '../../model/resource.ts';
 import { type Page, StaleWrite } from '../contract.ts';
-import type { Database, Value } from './database.ts';
-import { decode, putVersion, selected, type Table } from './table.ts';
+import type { Database } from './database.ts';
+import { putVersion, readRow, readRows, selectFrom, type Table } from './table.ts';
 
 const nodes: Table<CacheNode> = {
   name: 'node',
@@ -44,7 +44,8 @@ const nodeGroups: Table<NodeGroup> = {
   },
   key: ['cacheIncarnation', 'nodeGroupId'],
 };
-const selectNode = `SELECT ${selected(nodes)} FROM node`;
+const selectNode = selectFrom(nodes);
+const selectNodeGroup = selectFrom(nodeGroups);
 /** One parameter for a list of any length, so that one prepared statement serves all. */
 export const ofTheseCaches = 'cache_incarnation IN (SELECT value FROM json_each(?))';
 
@@ -73,8 +74,7 @@ export function removeNodeGroup(
 }
 
 export function readNode(database: Database, incarnation: string): CacheNode | null {
-  const row = database.get<Record<string, Value>>(`${selectNode} WHERE incarnation = ?`, incarnation);
-  return row === undefined ? null : decode(nodes, row);
+  return readRow(database, nodes, `${selectNode} WHERE incarnation = ?`, incarnation);
 }
 
 /** Of one shard only, when a node group is named. */
@@ -84,22 +84,24 @@ export function readNodesOf(
   nodeGroupId?: string,
 ): CacheNode[] {
   const ofShard = nodeGroupId === undefined ? '' : ' AND node_group_id = ?';
-  const rows = database.all<Record<string, Value>>(
+  return readRows(
+    database,
+    nodes,
     `${selectNode} WHERE ${ofTheseCaches}${ofShard} ORDER BY cache_cluster_id, cache_node_id, incarnation`,
     JSON.stringify(cacheIncarnations),
     ...(nodeGroupId === undefined ? [] : [nodeGroupId]),
   );
-  return rows.map((row) => decode(nodes, row));
 }
 
 export function readNodesOnHost(database: Database, host: string, page: Page): CacheNode[] {
-  const rows = database.all<Record<string, Value>>(
+  return readRows(
+    database,
+    nodes,
     `${selectNode} WHERE host = ? AND incarnation > ? ORDER BY incarnation LIMIT ?`,
     host,
     page.after ?? '',
     page.limit,
   );
-  return rows.map((row) => decode(nodes, row));
 }
 
 export function countNodes(database: Database, scope: Scope): number {
@@ -115,18 +117,11 @@ export function readNodeGroup(
   cacheIncarnation: string,
   nodeGroupId: string,
 ): NodeGroup | null {
-  const row = database.get<Record<string, Value>>(
-    `SELECT ${selected(nodeGroups)} FROM node_group WHERE cache_incarnation = ? AND node_group_id = ?`,
-    cacheIncarnation,
-    nodeGroupId,
-  );
-  return row === undefined ? null : decode(nodeGroups, row);
+  const sql = `${selectNodeGroup} WHERE cache_incarnation = ? AND node_group_id = ?`;
+  return readRow(database, nodeGroups, sql, cacheIncarnation, nodeGroupId);
 }
 
 export function readNodeGroupsOf(database: Database, cacheIncarnations: readonly string[]): NodeGroup[] {
-  const rows = database.all<Record<string, Value>>(
-    `SELECT ${selected(nodeGroups)} FROM node_group WHERE ${ofTheseCaches} ORDER BY node_group_id, cache_incarnation`,
-    JSON.stringify(cacheIncarnations),
-  );
-  return rows.map((row) => decode(nodeGroups, row));
+  const sql = `${selectNodeGroup} WHERE ${ofTheseCaches} ORDER BY node_group_id, cache_incarnation`;
+  return readRows(database, nodeGroups, sql, JSON.stringify(cacheIncarnations));
 }

@@ -1,8 +1,8 @@
 /** Operation rows. */
 import type { Operation } from '../../model/operation.ts';
 import { StaleWrite } from '../contract.ts';
-import type { Database, Value } from './database.ts';
-import { decode, putVersion, selected, type Table } from './table.ts';
+import type { Database } from './database.ts';
+import { putVersion, readRow, readRows, selectFrom, type Table } from './table.ts';
 
 const table: Table<Operation> = {
   name: 'operation',
@@ -24,7 +24,7 @@ const table: Table<Operation> = {
   },
   key: ['id'],
 };
-const select = `SELECT ${selected(table)} FROM operation`;
+const select = selectFrom(table);
 // Letter by letter the conditions of the partial indexes, or SQLite does not use them.
 const open = "status IN ('queued', 'running')";
 const ended = "status IN ('finished', 'failed')";
@@ -34,22 +34,16 @@ export function putOperation(database: Database, row: Operation): void {
 }
 
 export function readOperation(database: Database, id: string): Operation | null {
-  const row = database.get<Record<string, Value>>(`${select} WHERE id = ?`, id);
-  return row === undefined ? null : decode(table, row);
+  return readRow(database, table, `${select} WHERE id = ?`, id);
 }
 
 export function readOpenOperations(database: Database): Operation[] {
-  const rows = database.all<Record<string, Value>>(`${select} WHERE ${open} ORDER BY id`);
-  return rows.map((row) => decode(table, row));
+  return readRows(database, table, `${select} WHERE ${open} ORDER BY id`);
 }
 
 export function readEndedOperations(database: Database, lock: string, limit: number): Operation[] {
-  const rows = database.all<Record<string, Value>>(
-    `${select} WHERE lock = ? AND ${ended} ORDER BY id DESC LIMIT ?`,
-    lock,
-    limit,
-  );
-  return rows.map((row) => decode(table, row));
+  const sql = `${select} WHERE lock = ? AND ${ended} ORDER BY id DESC LIMIT ?`;
+  return readRows(database, table, sql, lock, limit);
 }
 
 /** Deletes up to `limit` operations that ended before `time`; returns how many. */

@@ -8,8 +8,8 @@ import {
   type Scope,
 } from '../../model/resource.ts';
 import { type Page, StaleWrite } from '../contract.ts';
-import type { Database, Value } from './database.ts';
-import { decode, putVersion, selected, type Table } from './table.ts';
+import type { Database } from './database.ts';
+import { putVersion, readRow, readRows, selectFrom, type Table } from './table.ts';
 
 const table: Table<Resource> = {
   name: 'resource',
@@ -31,7 +31,7 @@ const table: Table<Resource> = {
   // A writer that read the `orders` before this one must not write over it, whatever its version is.
   identity: ['incarnation'],
 };
-const select = `SELECT ${selected(table)} FROM resource`;
+const select = selectFrom(table);
 const byKey = 'account = ? AND region = ? AND kind = ? AND id = ?';
 
 const keyValues = (key: ResourceKey): [string, string, string, string] => [
@@ -41,7 +41,6 @@ const keyValues = (key: ResourceKey): [string, string, string, string] => [
   key.id,
 ];
 const named = (key: ResourceKey): string => `${key.kind} ${key.id} (${key.account}, ${key.region})`;
-const decodeAll = (rows: Record<string, Value>[]): Resource[] => rows.map((row) => decode(table, row));
 
 export function putResource(database: Database, row: Resource): void {
   if (!putVersion(database, table, row)) throw new StaleWrite(named(row));
@@ -79,8 +78,7 @@ export function requireNoReferrers(database: Database, key: ResourceKey): void {
 }
 
 export function readResource(database: Database, key: ResourceKey): Resource | null {
-  const row = database.get<Record<string, Value>>(`${select} WHERE ${byKey}`, ...keyValues(key));
-  return row === undefined ? null : decode(table, row);
+  return readRow(database, table, `${select} WHERE ${byKey}`, ...keyValues(key));
 }
 
 export function readResourceByIncarnation(
@@ -88,12 +86,7 @@ export function readResourceByIncarnation(
   kind: ResourceKind,
   incarnation: string,
 ): Resource | null {
-  const row = database.get<Record<string, Value>>(
-    `${select} WHERE kind = ? AND incarnation = ?`,
-    kind,
-    incarnation,
-  );
-  return row === undefined ? null : decode(table, row);
+  return readRow(database, table, `${select} WHERE kind = ? AND incarnation = ?`, kind, incarnation);
 }
 
 export function readResources(
@@ -102,7 +95,9 @@ export function readResources(
   page: Page,
 ): Resource[] {
   const outside = scope.outsideReplicationGroups ? 'AND replication_group_id IS NULL' : '';
-  const rows = database.all<Record<string, Value>>(
+  return readRows(
+    database,
+    table,
     `${select} WHERE account = ? AND region = ? AND kind = ? AND id > ? ${outside} ORDER BY id LIMIT ?`,
     scope.account,
     scope.region,
@@ -110,15 +105,12 @@ export function readResources(
     page.after ?? '',
     page.limit,
   );
-  return decodeAll(rows);
 }
 
 export function readWithPendingValues(database: Database): Cache[] {
-  const rows = database.all<Record<string, Value>>(
-    `${select} WHERE kind IN ('replication-group', 'cache-cluster')
-      AND json_extract(desired, '$.pending') <> '{}' ORDER BY kind, id LIMIT 1000`,
-  );
-  return decodeAll(rows) as Cache[];
+  const sql = `${select} WHERE kind IN ('replication-group', 'cache-cluster')
+    AND json_extract(desired, '$.pending') <> '{}' ORDER BY kind, id LIMIT 1000`;
+  return readRows(database, table, sql) as Cache[];
 }
 
 export function countResources(database: Database, scope: Scope & { readonly kind: ResourceKind }): number {
@@ -131,12 +123,13 @@ export function countResources(database: Database, scope: Scope & { readonly kin
 }
 
 export function readReferrers(database: Database, key: ResourceKey, limit: number): Resource[] {
-  const rows = database.all<Record<string, Value>>(
+  return readRows(
+    database,
+    table,
     `${select} JOIN resource_reference AS reference ON reference.referrer = resource.number
       WHERE reference.account = ? AND reference.region = ? AND reference.kind = ? AND reference.id = ?
       ORDER BY resource.kind, resource.id LIMIT ?`,
     ...keyValues(key),
     limit,
   );
-  return decodeAll(rows);
 }

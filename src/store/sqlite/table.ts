@@ -14,23 +14,40 @@ export interface Table<Row> {
   readonly identity?: readonly (keyof Row & string)[];
 }
 
-type RawRow = Readonly<Record<string, Value>>;
-
 const columnOf = (property: string): string =>
   property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const propertiesOf = <Row>(table: Table<Row>) => Object.keys(table.columns) as (keyof Row & string)[];
 
-/** The select list: every column under its property's name. */
-export function selected<Row>(table: Table<Row>): string {
-  return propertiesOf(table)
-    .map((property) => `${table.name}.${columnOf(property)} AS ${property}`)
-    .join(', ');
+/** `SELECT` of every column, for `readRows` and `readRow`. */
+export function selectFrom<Row>(table: Table<Row>): string {
+  const columns = propertiesOf(table).map((property) => `${table.name}.${columnOf(property)}`);
+  return `SELECT ${columns.join(', ')} FROM ${table.name}`;
 }
 
-export function decode<Row>(table: Table<Row>, raw: RawRow): Row {
-  const row: Record<string, unknown> = {};
-  for (const property of propertiesOf(table)) row[property] = decoded(table.columns[property], raw[property]);
-  return row as Row;
+/** `sql` begins with the table's `selectFrom`. */
+export function readRows<Row>(
+  database: Database,
+  table: Table<Row>,
+  sql: string,
+  ...values: readonly Value[]
+): Row[] {
+  const columns = Object.entries<Encoding>(table.columns);
+  return database.arrays(sql, ...values).map((given) => {
+    const row: Record<string, unknown> = {};
+    let index = 0;
+    for (const [property, encoding] of columns) row[property] = decoded(encoding, given[index++]);
+    return row as Row;
+  });
+}
+
+/** The first row; null when there is none. */
+export function readRow<Row>(
+  database: Database,
+  table: Table<Row>,
+  sql: string,
+  ...values: readonly Value[]
+): Row | null {
+  return readRows(database, table, sql, ...values)[0] ?? null;
 }
 
 function decoded(encoding: Encoding, value: Value | undefined): unknown {
