@@ -24,6 +24,7 @@ import { SpawnFailed } from '../runtime/contract.ts';
 import type { Change } from '../store/contract.ts';
 import { forgetInCluster, spreadInCluster } from './cluster-membership.ts';
 import { destroyNodes } from './end-nodes.ts';
+import { giveUpChange } from './give-up.ts';
 import {
   act,
   type Decision,
@@ -81,6 +82,7 @@ export function addMembersKind(
     },
     decide: decideAddMembers,
     perform: (what, input, signal) => perform(tools, what, input, signal),
+    giveUp: (input, reason) => giveUpChange(tools, 'The addition of replicas', input, reason),
   };
 }
 

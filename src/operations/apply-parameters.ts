@@ -10,6 +10,7 @@ import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-vi
 import { cacheParameters, cacheSettings } from '../fleet/parameters.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Change } from '../store/contract.ts';
+import { giveUpChange } from './give-up.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, type Tries } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -51,6 +52,7 @@ export function applyParametersKind(
       return { view, values: effective, notApplied, now };
     },
     decide: decideApplyParameters,
+    giveUp: (input, reason) => giveUpChange(tools, 'The change of parameters', input, reason),
     async perform(_apply, input) {
       const view = await loadCacheView(fleet.store, input);
       if (view) await apply(tools, view, input);

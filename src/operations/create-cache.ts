@@ -26,6 +26,7 @@ import { SpawnFailed } from '../runtime/contract.ts';
 import type { Change } from '../store/contract.ts';
 import { stopNodes } from './end-nodes.ts';
 import { formCluster } from './form-cluster.ts';
+import { giveUpCreation } from './give-up.ts';
 import {
   act,
   type Decision,
@@ -73,6 +74,7 @@ export function createCacheKind(
     observe: (input) => observe(tools, input),
     decide: decideCreateCache,
     perform: (what, input, signal) => perform(tools, what, input, signal),
+    giveUp: (input, reason) => giveUpCreation(tools, input, reason),
   };
 }
 

@@ -18,6 +18,7 @@ import type { Change } from '../store/contract.ts';
 import { availableMembers, reasonOf, slotsOf, takeBack } from './add-members.ts';
 import { adoptPrimary } from './adopt-primary.ts';
 import { release } from './end-nodes.ts';
+import { goOnTrying } from './give-up.ts';
 import {
   act,
   type Decision,
@@ -72,6 +73,7 @@ export function createFromPrimaryKind(
     },
     decide: decideCreateFromPrimary,
     perform: (what, input) => perform(tools, what, input),
+    giveUp: (input, reason) => goOnTrying(tools, 'The creation', input, reason),
   };
 }
 

@@ -9,6 +9,7 @@ import { updateNode } from '../fleet/start-node.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { destroyNodes, release } from './end-nodes.ts';
+import { goOnTrying } from './give-up.ts';
 import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import { retainPrimary } from './retain-primary.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -42,6 +43,7 @@ export function deleteCacheKind(
     },
     decide: decideDeleteCache,
     perform: (what, input) => perform(tools, what, input),
+    giveUp: (input, reason) => goOnTrying(tools, 'The deletion', input, reason),
   };
 }
 

@@ -10,6 +10,7 @@ import type { ReplicationGroup } from '../model/resource.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
+import { giveUpChange } from './give-up.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -46,6 +47,7 @@ export function promoteMemberKind(
       return { view, health, now: fleet.clock.now() };
     },
     decide: decidePromoteMember,
+    giveUp: (input, reason) => giveUpChange(tools, 'The promotion', input, reason),
     async perform(_intend, input) {
       const view = await loadCacheView(fleet.store, input);
       const found = view && memberOf(view, input);

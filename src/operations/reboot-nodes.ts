@@ -11,6 +11,7 @@ import type { CacheNode } from '../model/node.ts';
 import type { CacheObserved } from '../model/resource.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
+import { giveUpChange } from './give-up.ts';
 import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -42,6 +43,7 @@ export function rebootNodesKind(tools: Tools): OperationKind<RebootInput, Reboot
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideReboot,
+    giveUp: (input, reason) => giveUpChange(tools, 'The reboot', input, reason),
     async perform(_ask, input) {
       const view = await loadCacheView(fleet.store, input);
       for (const node of view ? chosen(view, input) : [])

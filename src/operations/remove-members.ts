@@ -20,6 +20,7 @@ import type { Change } from '../store/contract.ts';
 import type { ReplicaCountChange } from './add-members.ts';
 import { forgetInCluster } from './cluster-membership.ts';
 import { destroyNodes } from './end-nodes.ts';
+import { goOnTrying } from './give-up.ts';
 import { act, type Decision, finish, go, type OperationKind, type Tries, wait } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -62,6 +63,7 @@ export function removeMembersKind(
     },
     decide: decideRemoveMembers,
     perform: (what, input, signal) => perform(tools, what, input, signal),
+    giveUp: (input, reason) => goOnTrying(tools, 'The removal of replicas', input, reason),
   };
 }
 

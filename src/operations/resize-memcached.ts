@@ -19,6 +19,7 @@ import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { reasonOf } from './create-cache.ts';
 import { destroyNodes } from './end-nodes.ts';
+import { giveUpChange } from './give-up.ts';
 import {
   act,
   type Decision,
@@ -67,6 +68,7 @@ export function resizeMemcachedKind(
     },
     decide: decideResizeMemcached,
     perform: (what, input) => perform(tools, what, input),
+    giveUp: (input, reason) => giveUpChange(tools, 'The change of the number of nodes', input, reason),
   };
 }
 

@@ -48,6 +48,8 @@ const samples: readonly events.EventText[] = [
   events.rebuiltEmpty('0001'),
   events.olderCopyLeads('orders-002'),
   events.filesSetAside('orders-001', 'data.bad', 'the AOF is corrupt'),
+  events.operationGivenUp('replication-group', 'Adding replicas', 'facts nobody thought of'),
+  events.operationStuck('cache-cluster', 'The deletion', 'facts nobody thought of'),
   events.unknownNodeFound('a process'),
 ];
 
