@@ -33,7 +33,7 @@ async function measureGrowth({
         [4, 5],
       ] as const)) {
     const rounds = isQuick ? 1 : (wanted ?? usual);
-    const groupId = `with-${gib * 1024}-mib`;
+    const groupId = `with-${Math.round(gib * 1024)}-mib`;
     const shape = { NumNodeGroups: 1, ReplicasPerNodeGroup: 1, CacheNodeType: 'cache.r7g.large' };
     await createGroup(client, { ReplicationGroupId: groupId, ...shape });
     await fillGroup(await untilSettled(limber, groupId), gib);

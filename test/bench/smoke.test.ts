@@ -10,7 +10,7 @@ import { runSuites } from '../../bench/run-suites.ts';
 import { suites } from '../../bench/suites/index.ts';
 
 describe('benchmarks', () => {
-  for (const suite of suites.filter(({ name }) => name !== 'failover-with-data')) {
+  for (const suite of suites) {
     it(`${suite.name}: a short run writes JSON and Markdown`, async (t) => {
       const directory = await mkdtemp(join(tmpdir(), 'limber-bench-results-'));
       t.after(() => rm(directory, { recursive: true }));
