@@ -243,6 +243,21 @@ export const operationStuck = (sourceType: CacheSource, what: string, reason: st
     `${what} cannot go on, because Limber could not judge what it found: ${reason}. It is tried again every minute`,
   );
 
+/** The engine cuts a write that a crash left unfinished; `aside`: where its bytes are, null when they could not be kept. */
+export const unfinishedWriteCut = (cacheClusterId: string, bytes: number, aside: string | null): EventText =>
+  ofCluster(
+    'Limber:UnfinishedWriteCut',
+    `The append-only file of ${cacheClusterId} ends in an unfinished write, of which the engine cuts off ${bytes} bytes; ` +
+      (aside === null ? 'they could not be kept' : `they were kept in ${aside}`),
+  );
+
+/** Cluster mode: a primary came back without its nodes.conf, with a new id and without slots. */
+export const slotsReassigned = (nodeGroupId: string, cacheClusterId: string, slots: string): EventText =>
+  ofGroup(
+    'Limber:SlotsReassigned',
+    `${cacheClusterId} came back unknown to the cluster: it was introduced again and given the slots ${slots} of node group ${nodeGroupId}`,
+  );
+
 /** Found but not in the records: reported, never killed or wiped (DESIGN rule 8). */
 export const unknownNodeFound = (what: string): EventText =>
   ofCluster('Limber:UnknownNodeFound', `Found ${what}, which no record names; it was left alone`);

@@ -1,7 +1,18 @@
 /** The data files of nodes: whether they are there, whether they can be read, and setting them aside, never deleting. */
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type CheckPrograms, cutDamage, findDamage, hasDataFiles } from '../engines/valkey/data-files.ts';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import {
+  type CheckPrograms,
+  cutDamage,
+  findDamage,
+  hasDataFiles,
+  lastIncrement,
+  readableBytes,
+} from '../engines/valkey/data-files.ts';
+import { type NodesFileState, nodesFileName, nodesFileState } from '../engines/valkey/nodes-file.ts';
+import { findUnfinishedWrite } from '../engines/valkey/unfinished-write.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import type { Fleet } from './fleet.ts';
@@ -70,6 +81,57 @@ export async function setAside(fleet: Fleet, node: CacheNode): Promise<string> {
   const aside = freshName(fleet, directory);
   await rename(directory, aside);
   await mkdir(directory, { mode: 0o700 });
+  return aside;
+}
+
+export interface KeptTail {
+  /** Where the bytes are; null when they could not be kept. */
+  readonly aside: string | null;
+  readonly bytes: number;
+}
+
+/** A check reads some 350 MB/s, and the engine takes longer to load the same file. A judgement. */
+const checkDeadlineMs = 5_000;
+
+/**
+ * Keeps the bytes of an unfinished write that the engine will cut off at its next start; null when there is none, or
+ * they were kept before. The process must be gone. That they cannot be kept, on a full disk, is no reason not to
+ * start: nobody was told that they are written, or (everysec) nobody was promised that they last.
+ */
+export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promise<KeptTail | null> {
+  const directory = dataDirectory(fleet, node);
+  const file = await lastIncrement(directory);
+  if (file === null || !(await stat(file).catch(() => null))?.isFile()) return null;
+  const check = async (path: string) =>
+    readableBytes(path, await checkPrograms(fleet, node), checkDeadlineMs);
+  const found = await findUnfinishedWrite(file, check);
+  if (!found) return null;
+  // By place and size, so that a start which is tried again does not keep it twice.
+  const name = `${basename(file)}.aside-${found.offset}-${found.offset + found.bytes}`;
+  const aside = join(dirname(directory), name);
+  if ((await stat(aside).catch(() => null))?.size === found.bytes) return null;
+  try {
+    await pipeline(
+      createReadStream(file, { start: found.offset }),
+      createWriteStream(aside, { mode: 0o600, flush: true }),
+    );
+    return { aside, bytes: found.bytes };
+  } catch (error) {
+    fleet.log.warn('the end of an append-only file could not be kept', { file, error });
+    await rm(aside, { force: true });
+    return { aside: null, bytes: found.bytes };
+  }
+}
+
+/** Of a cluster node that is down: whether it would come back as the node that the others know. */
+export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileState> =>
+  nodesFileState(dataDirectory(fleet, node));
+
+/** The node gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */
+export async function setNodesFileAside(fleet: Fleet, node: CacheNode): Promise<string> {
+  const directory = dataDirectory(fleet, node);
+  const aside = freshName(fleet, join(dirname(directory), nodesFileName));
+  await rename(join(directory, nodesFileName), aside);
   return aside;
 }
 

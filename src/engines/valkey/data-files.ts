@@ -73,6 +73,26 @@ export async function cutDamage(damage: Damage, programs: CheckPrograms): Promis
   if (code !== 0) throw new Error(`${damage.file} cannot be repaired: ${lastLines(output)}`);
 }
 
+/** The file that was written last, which alone may end in the middle of a write; null without one. */
+export async function lastIncrement(directory: string): Promise<string | null> {
+  const manifest = await manifestOf(directory);
+  if (manifest === null) return null;
+  const last = (await listedFiles(directory, manifest)).at(-1);
+  return last && !last.isBase ? last.path : null;
+}
+
+/** Bytes of an increment up to its first fault, by the engine's own checker; null when it cannot tell by the deadline. */
+export async function readableBytes(
+  file: string,
+  programs: CheckPrograms,
+  deadlineMs: number,
+): Promise<number | null> {
+  if (!programs.checkAof) return null;
+  const { output } = await run(programs.checkAof, [file], '', deadlineMs);
+  const [, bytes] = /\bok_up_to=(\d+)/.exec(output) ?? [];
+  return bytes === undefined ? null : Number(bytes);
+}
+
 /** Lines of the manifest: `file NAME seq N type b|i|h`; history files are not read any more. */
 async function listedFiles(directory: string, manifest: string): Promise<ListedFile[]> {
   const text = await readFile(manifest, 'utf8');
@@ -86,11 +106,13 @@ function run(
   program: CheckProgram,
   args: readonly string[],
   input = '',
+  deadlineMs?: number,
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program.command, [...program.args, ...args], {
       env: { ...program.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...(deadlineMs === undefined ? {} : { timeout: deadlineMs, killSignal: 'SIGKILL' }),
     });
     let output = '';
     const add = (chunk: Buffer) => {

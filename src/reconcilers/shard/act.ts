@@ -17,6 +17,7 @@ import type { CacheNode } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { bringUp, recovered } from './bring-up.ts';
+import { claimShardSlots } from './claim-shard-slots.ts';
 import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
 import { keyText, type ShardContext } from './context.ts';
 import type { ShardAct } from './decision.ts';
@@ -62,6 +63,8 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return confirm(context, facts, node(act.node), node(act.primary));
     case 'lend-lead':
       return lendLead(context, node(act.node));
+    case 'claim-slots':
+      return claimShardSlots(context, facts, node(act.node));
     case 'restore-lead':
       return restoreLead(context, facts.cache, node(act.from), node(act.to));
     default:

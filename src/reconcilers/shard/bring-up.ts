@@ -8,8 +8,16 @@ import {
   nodesRecovered,
   rebuiltEmpty,
   recoveringNodes,
+  unfinishedWriteCut,
 } from '../../catalog/events.ts';
-import { repairDataFiles, setAside } from '../../fleet/data-files.ts';
+import {
+  dataStateOf,
+  keepUnfinishedWrite,
+  nodesFileOf,
+  repairDataFiles,
+  setAside,
+  setNodesFileAside,
+} from '../../fleet/data-files.ts';
 import { keepMarked, unmark } from '../../fleet/kept-files.ts';
 import { startNode, updateNode } from '../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../fleet/sync-manner.ts';
@@ -46,6 +54,8 @@ export async function bringUp(
   }
   bindings.forget(node.incarnation);
   if (facts.view.durability !== 'disabled') await keepFiles(context, node, follow);
+  await keepTail(context, facts, node);
+  if (facts.view.clusterMode === 'enabled') await mendIdentity(context, facts, node, follow);
   if (follow) await prepareSync(context, follow);
   try {
     await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
@@ -76,6 +86,47 @@ async function keepFiles(context: ShardContext, node: CacheNode, follow: CacheNo
   if (!kept) return;
   const text = filesSetAside(node.cacheClusterId, kept.aside, kept.reason);
   await context.fleet.store.commit([tellMember(context, node, text)]);
+}
+
+/**
+ * What the engine will cut off the append-only file of one that died is kept first: behind its start nothing is left
+ * to keep. It costs a millisecond when the file is whole (measured; unfinished-write.ts).
+ */
+async function keepTail(context: ShardContext, { view }: ShardFacts, node: CacheNode): Promise<void> {
+  if (view.durability === 'disabled' || node.handle === null || node.intent !== 'running') return;
+  const kept = await keepUnfinishedWrite(context.fleet, node);
+  if (!kept) return;
+  const text = unfinishedWriteCut(node.cacheClusterId, kept.bytes, kept.aside);
+  await context.fleet.store.commit([tellMember(context, node, text)]);
+}
+
+/**
+ * Cluster mode. A bad nodes.conf is set aside: the node comes back with a new id, and is introduced again when it
+ * follows, or claims its slots. To follow it has to be empty then: the engine refuses CLUSTER REPLICATE to a blank node
+ * with keys.
+ */
+async function mendIdentity(
+  context: ShardContext,
+  { cache }: ShardFacts,
+  node: CacheNode,
+  follow: CacheNode | null,
+): Promise<void> {
+  const { fleet } = context;
+  if (node.handle === null) return;
+  const state = await nodesFileOf(fleet, node);
+  if (state.kind === 'fine') return;
+  const tell = (aside: string, reason: string) =>
+    fleet.store.commit([tellMember(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
+  if (state.kind === 'damaged') {
+    const aside = await setNodesFileAside(fleet, node);
+    faultPoint('mend:set-aside');
+    await tell(aside, state.problem);
+  }
+  if (follow !== null && (await dataStateOf(fleet, cache, node)) === 'present')
+    await tell(
+      await setAside(fleet, node),
+      `without its nodes.conf it is new to the cluster; it is rebuilt from ${follow.cacheClusterId}`,
+    );
 }
 
 /** Only makes the first sync quicker: a primary that does not answer now is waited for elsewhere. */

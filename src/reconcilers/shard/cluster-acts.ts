@@ -1,11 +1,14 @@
 /** What promotion and following mean in cluster mode, where the engines keep roles by themselves. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { forgetFormerIds } from '../../engines/valkey/claim-slots.ts';
 import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { failOver, followPrimary, switchOver } from '../../engines/valkey/cluster-failover.ts';
+import { parseClusterNodes } from '../../engines/valkey/cluster-view.ts';
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import { busPortOf } from '../../fleet/launch.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
+import { findNeighbours } from './claim-shard-slots.ts';
 import type { ShardContext } from './context.ts';
 
 const switchoverDeadlineMs = 5_000;
@@ -80,7 +83,8 @@ export async function clusterFollow(
   const end = performance.now() + introductionMs;
   for (let isIntroduced = false; ; isIntroduced = true) {
     try {
-      return await followPrimary(connection, id);
+      await followPrimary(connection, id);
+      return await forgetFormer(context, node, connection, isIntroduced);
     } catch (error) {
       if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
       if (performance.now() >= end) throw error;
@@ -101,6 +105,33 @@ async function introduce(
   const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
   await connection.pipeline(
     others.map(({ address, port }) => ['CLUSTER', 'MEET', address, port, busPortOf(port)]),
+  );
+}
+
+/**
+ * A node that had to be introduced has a new id: the others forget the old one. And one that followed a primary which
+ * came back with a new id could not forget that one's before.
+ */
+async function forgetFormer(
+  context: ShardContext,
+  node: CacheNode,
+  connection: EngineConnection,
+  isIntroduced: boolean,
+): Promise<void> {
+  const id = String(await connection.call('CLUSTER', 'MYID'));
+  const others = isIntroduced ? await context.fleet.store.nodesOf([node.cacheIncarnation]) : [];
+  const { answering } = await findNeighbours(
+    context,
+    others.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted'),
+  );
+  const { address, port } = node;
+  const former = { node: { address, port, busPort: busPortOf(port) }, slots: [] };
+  const connections = [connection, ...[...answering.values()].map((one) => one.connection)];
+  await Promise.allSettled(
+    connections.map(async (one) => {
+      const members = parseClusterNodes(String(await one.call('CLUSTER', 'NODES')));
+      await forgetFormerIds(one, former, id, members);
+    }),
   );
 }
 

@@ -11,6 +11,7 @@
 import { decideDeadPrimary } from './decide-dead-primary.ts';
 import { decideFollowers } from './decide-followers.ts';
 import { decideHandOver, handOversMax } from './decide-hand-over.ts';
+import { decideLostSlots } from './decide-lost-slots.ts';
 import {
   doesNotAnswer,
   doing,
@@ -39,6 +40,7 @@ export function decideShard(view: ShardView): ShardDecision {
   if (!isAnswering(current))
     return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);
   if (current.engine.role === 'replica') return decideDeposedPrimary(view, current);
+  if (current.engine.slots === 'lost') return decideLostSlots(view, current);
   if (current.node.intent === 'restarting') return decideRestartOfPrimary(view, current);
   const { isLoading } = current.engine;
   return decideFollowers(view, current, isLoading ? `${name(current)} is loading its data` : null);

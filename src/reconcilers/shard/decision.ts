@@ -15,6 +15,8 @@ export type ShardAct =
   | { readonly kind: 'promote'; readonly node: string }
   /** Planned: hand over from a living primary without losing a write. */
   | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
+  /** Cluster mode: give the primary its shard's slots again, which it has lost with its nodes.conf. */
+  | { readonly kind: 'claim-slots'; readonly node: string }
   /** The engine confirms that the intended primary leads: record it. */
   | { readonly kind: 'confirm-primary'; readonly node: string }
   /** Make a living node follow the primary. */
@@ -49,7 +51,9 @@ export const name = (member: Member): string => member.node.cacheClusterId;
 export const doesNotAnswer = ({ silence }: Member): string =>
   silence ? `does not answer at present: ${silence}` : 'does not answer at present';
 
-export const leads = (member: Member): boolean => isAnswering(member) && member.engine.role === 'primary';
+/** A primary without its slots serves nobody. */
+export const leads = (member: Member): boolean =>
+  isAnswering(member) && member.engine.role === 'primary' && member.engine.slots !== 'lost';
 
 export function startAll(view: ShardView): ShardDecision {
   const starts = view.members

@@ -7,6 +7,7 @@ import { durabilityOf } from '../../fleet/launch.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
+import { withSlots } from './slots.ts';
 import type { EngineFacts, Member, ShardView, Verdict } from './view.ts';
 
 export interface ShardFacts {
@@ -27,7 +28,9 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
   ]);
   if (!cache || (nodeGroupId !== null && !shard)) return null;
   const nodes = all.filter((node) => node.intent === 'running' || node.intent === 'restarting');
-  const members = await Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
+  const seen = await Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
+  const hasSlots = shard !== null && isClusterMode(cache as Cache) && cache.observed.isFormed;
+  const members = hasSlots ? await withSlots(context, shard, seen) : seen;
   const view: ShardView = {
     shard: shard ?? noShard(cacheIncarnation),
     clusterMode: isClusterMode(cache as Cache) ? 'enabled' : 'disabled',

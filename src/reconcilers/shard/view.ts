@@ -27,6 +27,8 @@ export interface EngineFacts {
   readonly isLoading: boolean;
   /** It has keys. Says nothing about which: see `holdsOlderCopy`. */
   readonly holdsData?: boolean;
+  /** Cluster mode, of a primary: whether it owns its shard's slots in a cluster that it knows (`slots.ts`). Absent: not known. */
+  readonly slots?: 'held' | 'lost';
 }
 
 export interface Member {

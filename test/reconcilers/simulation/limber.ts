@@ -245,6 +245,8 @@ export function createLimber(members: number, automaticFailover: boolean, option
         return yield* lendLead(memberOf(act.node));
       case 'restore-lead':
         return yield* restoreLead(memberOf(act.from), memberOf(act.to));
+      case 'claim-slots':
+        throw new Error('the simulated shards have no slots');
       default:
         return act satisfies never;
     }

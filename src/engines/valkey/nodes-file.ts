@@ -1,0 +1,60 @@
+/**
+ * `nodes.conf`, in which a cluster node keeps its id, its slots and whom it knows. The engine writes it by itself. A bad
+ * one ends Redis 7.0 and Valkey 8.0 at once and crashes Valkey 8.1 and 9, so it is looked at before a start.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { slotCount } from '../../model/slots.ts';
+
+export const nodesFileName = 'nodes.conf';
+
+/** `missing`: there is none, or an empty one: the engine makes a new id. `problem`: what is wrong, for people. */
+export type NodesFileState =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'damaged'; readonly problem: string };
+
+/** `directory`: the node's data directory. */
+export async function nodesFileState(directory: string): Promise<NodesFileState> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, nodesFileName), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
+    throw error;
+  }
+  if (text === '') return { kind: 'missing' };
+  const problem = findProblem(text);
+  return problem === null ? { kind: 'fine' } : { kind: 'damaged', problem: `${nodesFileName}: ${problem}` };
+}
+
+/** A line for each node as in CLUSTER NODES; last of all `vars`, so that a file which was cut off lacks it. */
+function findProblem(text: string): string | null {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const nodes = lines.filter((line) => !line.startsWith('vars '));
+  const wrong = nodes.find((line) => !isNodeLine(line.trim().split(' ')));
+  if (wrong !== undefined) return `a line cannot be read: ${JSON.stringify(wrong.slice(0, 60))}`;
+  if (nodes.filter((line) => flagsOf(line).includes('myself')).length !== 1)
+    return 'it does not say which node it is of';
+  return lines.some((line) => /^vars currentEpoch \d+/.test(line)) ? null : 'its end is missing';
+}
+
+const flagsOf = (line: string): readonly string[] => (line.split(' ')[2] ?? '').split(',');
+
+function isNodeLine(fields: readonly string[]): boolean {
+  const [id = '', where = '', , primary = '', ping = '', pong = '', epoch = '', link = '', ...slots] = fields;
+  return (
+    /^[0-9a-f]{40}$/.test(id) &&
+    /^\S*:\d+/.test(where) &&
+    /^(-|[0-9a-f]{40})$/.test(primary) &&
+    [ping, pong, epoch].every((number) => /^\d+$/.test(number)) &&
+    /^(dis)?connected$/.test(link) &&
+    slots.every(isSlots)
+  );
+}
+
+function isSlots(text: string): boolean {
+  if (/^\[\d+-[<>]-[0-9a-f]{40}\]$/.test(text)) return true; // being moved
+  const [, start, end = start] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  return start !== undefined && Number(start) <= Number(end) && Number(end) < slotCount;
+}

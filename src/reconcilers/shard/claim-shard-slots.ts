@@ -1,0 +1,70 @@
+/** Gives a primary that the cluster does not know any more its shard's slots again. */
+import { slotsReassigned } from '../../catalog/events.ts';
+import { type Neighbours, ownSlots, type SlotClaim, spreadClaim } from '../../engines/valkey/claim-slots.ts';
+import { keyOf, type PlannedNode } from '../../engines/valkey/cluster-plan.ts';
+import { busPortOf } from '../../fleet/launch.ts';
+import type { CacheNode } from '../../model/node.ts';
+import { parseSlots } from '../../model/slots.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import type { ShardContext } from './context.ts';
+import type { ShardFacts } from './observe.ts';
+import { tellCache } from './record.ts';
+
+/** It takes 0.3-0.5 s; the worker does nothing else meanwhile. */
+const spreadDeadlineMs = 3_000;
+
+/** May be repeated. Throws while anybody else serves the slots, or may. */
+export async function claimShardSlots(
+  context: ShardContext,
+  { cache, view }: ShardFacts,
+  node: CacheNode,
+): Promise<void> {
+  const { fleet } = context;
+  const [all, shards, connection] = await Promise.all([
+    fleet.store.nodesOf([node.cacheIncarnation]),
+    fleet.store.nodeGroupsOf([node.cacheIncarnation]),
+    fleet.connections.of(node),
+  ]);
+  const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
+  const claim: SlotClaim = {
+    node: planned(node),
+    connection,
+    slots: parseSlots(view.shard.slots),
+    rank: shards.findIndex(({ nodeGroupId }) => nodeGroupId === view.shard.nodeGroupId) + 1,
+  };
+  const neighbours = await findNeighbours(context, others);
+  const isNew = await ownSlots(claim, neighbours);
+  faultPoint('claim-slots:owned');
+  if (isNew)
+    await fleet.store.commit([
+      tellCache(
+        context,
+        cache,
+        slotsReassigned(view.shard.nodeGroupId, node.cacheClusterId, view.shard.slots),
+      ),
+    ]);
+  // All others are down too: their workers introduce them when they are back.
+  if (shards.length > 1 && neighbours.answering.size === 0)
+    throw new Error(`${node.cacheClusterId} has its slots again, and nobody answers to be told`);
+  await spreadClaim(claim, neighbours, spreadDeadlineMs);
+}
+
+const planned = ({ address, port }: CacheNode): PlannedNode => ({ address, port, busPort: busPortOf(port) });
+
+export async function findNeighbours(
+  { fleet, monitor }: ShardContext,
+  nodes: readonly CacheNode[],
+): Promise<Neighbours> {
+  const silent = new Set<string>();
+  const answering = new Map<string, { node: PlannedNode; connection: SlotClaim['connection'] }>();
+  await Promise.all(
+    nodes.map(async (node) => {
+      const verdict = monitor.verdict(node);
+      if (verdict === 'dead' || verdict === 'absent') return;
+      const connection = verdict === 'answering' ? await fleet.connections.of(node).catch(() => null) : null;
+      if (connection) answering.set(keyOf(node), { node: planned(node), connection });
+      else silent.add(keyOf(node));
+    }),
+  );
+  return { answering, silent };
+}
