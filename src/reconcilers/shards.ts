@@ -39,6 +39,10 @@ export function shardKeysOf({ cache, nodeGroups }: Pick<CacheView, 'cache' | 'no
 
 export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {
   const actors = new Map<string, Map<string, ShardActor>>();
+  /** By cache: until the last steps of workers that were told to stop have ended. */
+  const stopping = new Map<string, Promise<void>>();
+  /** By cache: what is to be looked after when they have. Never two workers of one shard. */
+  const deferred = new Map<string, readonly ShardKey[]>();
   const startFailures = new Map<string, StartFailure>();
   const context: ShardContext = {
     fleet,
@@ -49,6 +53,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     starts: new Map(),
     handOverFailures: new Map(),
     recovering: new Set(),
+    histories: new Map(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
 
@@ -61,12 +66,26 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
 
   function ensure(keys: readonly ShardKey[]): void {
     for (const key of keys) {
+      if (stopping.has(key.cacheIncarnation)) {
+        deferred.set(key.cacheIncarnation, [...(deferred.get(key.cacheIncarnation) ?? []), key]);
+        continue;
+      }
       const ofCache = actors.get(key.cacheIncarnation) ?? new Map<string, ShardActor>();
       actors.set(key.cacheIncarnation, ofCache);
       const actor = ofCache.get(keyText(key)) ?? createShardActor(context, key, onReport);
       ofCache.set(keyText(key), actor);
       actor.recheck();
     }
+  }
+
+  async function end(cacheIncarnation: string): Promise<void> {
+    const workers = [...(actors.get(cacheIncarnation)?.values() ?? [])];
+    actors.delete(cacheIncarnation);
+    await Promise.all(workers.map((actor) => actor.stop()));
+    stopping.delete(cacheIncarnation);
+    const keys = deferred.get(cacheIncarnation) ?? [];
+    deferred.delete(cacheIncarnation);
+    ensure(keys);
   }
 
   return {
@@ -86,16 +105,21 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       );
       return { isSettled: !open, sentence: (open ?? reports.at(-1) ?? unsettled).sentence, failure };
     },
-    async forget(cacheIncarnation) {
-      const ofCache = actors.get(cacheIncarnation);
-      actors.delete(cacheIncarnation);
-      await Promise.all([...(ofCache?.values() ?? [])].map((actor) => actor.stop()));
+    forget(cacheIncarnation) {
+      deferred.delete(cacheIncarnation);
+      // Whoever did not wait for the end asks again, and must not be told that it has come before it has.
+      const ending = stopping.get(cacheIncarnation);
+      if (ending) return ending;
+      const ended = end(cacheIncarnation);
+      stopping.set(cacheIncarnation, ended);
+      return ended;
     },
     forgetNode(incarnation) {
       monitor.forget(incarnation);
       startFailures.delete(incarnation);
       context.starts.delete(incarnation);
       context.recovering.delete(incarnation);
+      context.histories.delete(incarnation);
       context.bindings.forget(incarnation);
       fleet.connections.drop(incarnation);
     },

@@ -27,6 +27,8 @@ import { observeShard, type ShardFacts } from './observe.ts';
 import { passOnWrites } from './pass-on.ts';
 import { copiesBeside, type EndingAct, heirsOf, whyNotDue } from './recheck.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
+import { sharesHistory } from './shares-history.ts';
+import { stepDown } from './step-down.ts';
 import { switchOver } from './switch-over.ts';
 
 /** Long enough for a full synchronisation's last moments; the pass after looks again. */
@@ -232,7 +234,10 @@ async function follow(
   primary: CacheNode,
 ): Promise<void> {
   const connection = await context.fleet.connections.of(node);
-  if (!sharesHistory(facts, node, primary))
+  const [own, leader] = [node, primary].map(
+    ({ incarnation }) => facts.view.members.find((member) => member.node.incarnation === incarnation)?.engine,
+  );
+  if (!own || !leader || !sharesHistory(own, leader))
     await updateNode(context.fleet, node.incarnation, (row) =>
       row.synced ? { ...row, synced: false } : row,
     );
@@ -241,21 +246,6 @@ async function follow(
   faultPoint('follow:told');
   // A former primary refused writes while it handed over; a replica refuses them anyway.
   await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
-}
-
-/**
- * What the node holds is a part of the primary's own history, so that it only gets what it lacks: what was confirmed
- * of it holds on. Without this the new primary would be the only known copy until each sibling is confirmed again.
- */
-function sharesHistory({ view }: ShardFacts, node: CacheNode, primary: CacheNode): boolean {
-  const engineOf = ({ incarnation }: CacheNode) =>
-    view.members.find((member) => member.node.incarnation === incarnation)?.engine;
-  const [own, leader] = [engineOf(node), engineOf(primary)];
-  if (!own || !leader || own.isSyncing || own.isLoading) return false;
-  // A replica whose full sync broke off says 1: it has nothing to continue from, and is filled anew.
-  if (own.offset <= 1) return false;
-  const isSame = own.replicationId === leader.replicationId && own.offset <= leader.offset;
-  return isSame || (own.replicationId === leader.replicationId2 && own.offset < leader.secondOffset);
 }
 
 async function confirm(
@@ -328,7 +318,7 @@ async function restoreLead(
   faultPoint('restore-lead:synced');
   await promote(former);
   faultPoint('restore-lead:restored');
-  await replicateFrom(source, to);
+  await stepDown(context, from, to);
   faultPoint('restore-lead:source-follows');
   await acceptWrites(source, await writeCondition(context.fleet.store, cache));
   await updateNode(context.fleet, to.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));

@@ -3,6 +3,7 @@ import type { BindingMemory } from '../../fleet/bindings.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
+import type { SeenHistories } from './refilled.ts';
 
 /** One shard of a replication group, a single node, or (null) the nodes of a Memcached cluster. */
 export interface ShardKey {
@@ -27,9 +28,9 @@ export interface ShardContext {
   readonly fleet: Fleet;
   readonly monitor: HealthMonitor;
   readonly bindings: BindingMemory;
-  /** By node incarnation; a start that succeeds clears it. */
   /** Wakes the worker of another node's shard. */
   readonly wake: (node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>) => void;
+  /** By node incarnation; a start that succeeds clears it. */
   readonly startFailures: Map<string, StartFailure>;
   /** When each node was last started by this Limber, monotonic milliseconds. */
   readonly starts: Map<string, number>;
@@ -37,4 +38,5 @@ export interface ShardContext {
   readonly handOverFailures: Map<string, { readonly count: number; readonly at: number }>;
   /** Nodes that were told to be lost, and not yet to have recovered. */
   readonly recovering: Set<string>;
+  readonly histories: SeenHistories;
 }

@@ -33,6 +33,8 @@ export function decideShard(view: ShardView): ShardDecision {
   const target = find(shard.targetPrimary);
   if (members.length === 0) return { sentence: 'no members', acts: [], isSettled: true };
   if (view.isForming) return decideForming(view);
+  const refilled = members.filter(({ node, engine }) => node.synced && engine?.wasRefilled);
+  if (refilled.length > 0) return decideDoubt(refilled);
   if (shard.targetPrimary !== shard.currentPrimary && target) return decideHandOver(view, current, target);
   if (!current) return decideWithoutPrimary(view);
   if (isDown(current)) return decideDeadPrimary(view, current);
@@ -45,6 +47,13 @@ export function decideShard(view: ShardView): ShardDecision {
   const { isLoading } = current.engine;
   return decideFollowers(view, current, isLoading ? `${name(current)} is loading its data` : null);
 }
+
+/** Before anything else is decided on it: what was confirmed of them holds no longer. */
+const decideDoubt = (refilled: readonly Member[]): ShardDecision =>
+  doing(
+    `${refilled.map(name).join(', ')} was filled anew since it was confirmed`,
+    ...refilled.map((member) => ({ kind: 'doubt', node: member.node.incarnation }) as const),
+  );
 
 /** Before a cluster is formed no node has data or slots: all of them only have to run. */
 function decideForming(view: ShardView): ShardDecision {

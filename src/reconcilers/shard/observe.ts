@@ -1,12 +1,13 @@
 /** Reads the facts of one shard: rows from the store, processes from /proc, roles and offsets from the engines. */
 
-import { parseInfo } from '../../engines/valkey/info.ts';
+import { type EngineInfo, parseInfo } from '../../engines/valkey/info.ts';
 import { isClusterMode } from '../../fleet/cache-view.ts';
 import { dataStateOf } from '../../fleet/data-files.ts';
 import { durabilityOf } from '../../fleet/launch.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
+import { wasRefilled } from './refilled.ts';
 import { withSlots } from './slots.ts';
 import type { EngineFacts, Member, ShardView, Verdict } from './view.ts';
 
@@ -83,7 +84,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
 }
 
 async function askEngine(
-  { fleet }: ShardContext,
+  { fleet, histories }: ShardContext,
   node: CacheNode,
   deadlineMs: number,
 ): Promise<EngineFacts | null> {
@@ -93,20 +94,23 @@ async function askEngine(
     const info = parseInfo(String(await connection.callWithin(deadlineMs, 'INFO', ...sections)));
     // Somebody else's process at this address is no news of ours.
     if (info.pid !== node.handle?.pid) return null;
-    return {
-      role: info.role,
-      replicationId: info.replicationId,
-      replicationId2: info.secondReplicationId ?? '0'.repeat(40),
-      secondOffset: info.secondOffset,
-      offset: info.offset,
-      follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
-      isLinkUp: info.upstream?.isUp ?? false,
-      // A link that never was up says nothing: one that was just told to follow another still holds its data.
-      isSyncing: info.isSyncing,
-      isLoading: info.isLoading,
-      holdsData: info.keys > 0,
-    };
+    const facts = factsOf(info);
+    return { ...facts, wasRefilled: wasRefilled(histories, node, facts) };
   } catch {
     return null;
   }
 }
+
+export const factsOf = (info: EngineInfo): EngineFacts => ({
+  role: info.role,
+  replicationId: info.replicationId,
+  replicationId2: info.secondReplicationId ?? '0'.repeat(40),
+  secondOffset: info.secondOffset,
+  offset: info.offset,
+  follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
+  isLinkUp: info.upstream?.isUp ?? false,
+  // A link that never was up says nothing: one that was just told to follow another still holds its data.
+  isSyncing: info.isSyncing,
+  isLoading: info.isLoading,
+  holdsData: info.keys > 0,
+});

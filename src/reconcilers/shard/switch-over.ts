@@ -5,7 +5,7 @@
  */
 import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { readInfo } from '../../engines/valkey/info.ts';
-import { promote, replicateFrom } from '../../engines/valkey/replication.ts';
+import { promote } from '../../engines/valkey/replication.ts';
 import {
   acceptWrites,
   holdWrites,
@@ -19,6 +19,7 @@ import { faultPoint } from '../../platform/fault-points.ts';
 import type { ShardContext } from './context.ts';
 import { bindEndpoints } from './endpoints.ts';
 import type { ShardFacts } from './observe.ts';
+import { stepDown } from './step-down.ts';
 
 /** Writers wait this long at most before they are answered with a refusal; a judgement. */
 const holdMs = 1_000;
@@ -37,7 +38,7 @@ export async function switchOver(
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
   await bindEndpoints(context, facts, to.incarnation);
   faultPoint('switchover:endpoint-moved');
-  await replicateFrom(old, to);
+  await stepDown(context, from, to);
   faultPoint('switchover:old-follows');
   await acceptWrites(old, condition);
 }

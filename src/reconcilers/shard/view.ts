@@ -25,6 +25,8 @@ export interface EngineFacts {
   readonly isLinkUp: boolean;
   readonly isSyncing: boolean;
   readonly isLoading: boolean;
+  /** A replica that was filled anew since it was confirmed, between two looks (`refilled.ts`). */
+  readonly wasRefilled?: boolean;
   /** It has keys. Says nothing about which: see `holdsOlderCopy`. */
   readonly holdsData?: boolean;
   /** Cluster mode, of a primary: whether it owns its shard's slots in a cluster that it knows (`slots.ts`). Absent: not known. */

@@ -1,0 +1,27 @@
+/**
+ * Notices that a replica was filled anew between two looks: while its shard's worker waited for something else, or by a
+ * primary that came back at the same address. Its link says `up` again up to a second before the stream goes on, so that
+ * it must not lead before it has been confirmed anew. The ids tell: a replica that goes on with a part of the history
+ * names the history before (`master_replid2`), one that was filled anew names none. A full synchronisation within the
+ * same history cannot be told by them.
+ */
+import type { CacheNode } from '../../model/node.ts';
+import type { EngineFacts } from './view.ts';
+
+/** By node incarnation: the process that was seen last with all of the data, and the history that it had. */
+export type SeenHistories = Map<string, { readonly pid: number; readonly replicationId: string }>;
+
+/** True for a process that was confirmed and was filled anew since. Remembers what was seen, until then. */
+export function wasRefilled(
+  seen: SeenHistories,
+  { incarnation, handle, synced }: Pick<CacheNode, 'incarnation' | 'handle' | 'synced'>,
+  engine: Pick<EngineFacts, 'role' | 'replicationId' | 'replicationId2'>,
+): boolean {
+  const before = seen.get(incarnation);
+  const isSameProcess = before !== undefined && before.pid === handle?.pid;
+  const goesOn =
+    before?.replicationId === engine.replicationId || before?.replicationId === engine.replicationId2;
+  if (synced && isSameProcess && engine.role === 'replica' && !goesOn) return true;
+  if (handle) seen.set(incarnation, { pid: handle.pid, replicationId: engine.replicationId });
+  return false;
+}

@@ -1,0 +1,20 @@
+/** A primary that has handed over becomes a replica of the one that leads now. */
+import { readInfo } from '../../engines/valkey/info.ts';
+import { replicateFrom } from '../../engines/valkey/replication.ts';
+import { updateNode } from '../../fleet/start-node.ts';
+import type { CacheNode } from '../../model/node.ts';
+import type { ShardContext } from './context.ts';
+import { factsOf } from './observe.ts';
+import { sharesHistory } from './shares-history.ts';
+
+/**
+ * It refuses writes, and its own PING to its replicas counts in its offset all the same: one behind the other's promotion
+ * makes it ahead of it, and it is filled anew. It is no known copy then, and that is recorded before.
+ */
+export async function stepDown({ fleet }: ShardContext, from: CacheNode, to: CacheNode): Promise<void> {
+  const [old, next] = await Promise.all([fleet.connections.of(from), fleet.connections.of(to)]);
+  const [own, leader] = await Promise.all([readInfo(old), readInfo(next)]);
+  if (!sharesHistory(factsOf(own), factsOf(leader)))
+    await updateNode(fleet, from.incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
+  await replicateFrom(old, to);
+}
