@@ -108,6 +108,9 @@ function loss({ cache, nodes }: CacheView): string | null {
   return `${cache.id} (${cache.desired.engine}) keeps nothing on disk: all its data`;
 }
 
+/** SIGTERM, its grace, SIGKILL, and the kernel's time to free a large process. */
+const stopDeadlineMs = 60_000;
+
 async function stopCaches(options: AdminOptions, body: unknown) {
   const { tools } = options;
   const views = await allCaches(options);
@@ -118,7 +121,7 @@ async function stopCaches(options: AdminOptions, body: unknown) {
     views.map(async ({ cache, nodes }) => {
       await tools.shards.forget(cache.incarnation);
       const living = nodes.filter((node) => node.handle && node.intent !== 'deleted');
-      await stopNodes(tools, living);
+      await stopNodes(tools, living, AbortSignal.timeout(stopDeadlineMs));
       stopped += living.length;
     }),
   );

@@ -9,7 +9,7 @@ import { listPids, readDescriptor, readProcess } from '../platform/proc.ts';
 export type PortProbe =
   | 'free'
   /** A sentence without full stop: `0.0.0.0:6379 is held by process 1234 (redis-server)`. */
-  | { readonly inUse: string }
+  | { readonly inUse: string; readonly holds: 'this-address' | 'every-address' | 'unknown' }
   /** It is not taken, and yet cannot be bound: not an address of this machine, a port below 1024, … */
   | { readonly unusable: string };
 
@@ -17,7 +17,7 @@ export type PortProbe =
 export async function probeAddress(address: string, port: number): Promise<PortProbe> {
   const code = await bindOnce(address, port);
   if (code === null) return 'free';
-  if (code === 'EADDRINUSE') return { inUse: await describeHolder(address, port) };
+  if (code === 'EADDRINUSE') return await findHolder(address, port);
   return { unusable: `${address}:${port} cannot be bound: ${reasons[code] ?? code}` };
 }
 
@@ -37,15 +37,17 @@ function bindOnce(host: string, port: number): Promise<string | null> {
   });
 }
 
-async function describeHolder(address: string, port: number): Promise<string> {
+async function findHolder(address: string, port: number): Promise<Exclude<PortProbe, 'free'>> {
   const listener = findListener(address, port);
-  if (!listener) return `${address}:${port} is held by a process that /proc does not show`;
+  if (!listener)
+    return { inUse: `${address}:${port} is held by a process that /proc does not show`, holds: 'unknown' };
   const { host, uid, inode } = listener;
   const shownHost = host.includes(':') ? `[${host}]` : host;
   const pid = await findOwner(inode);
   const name = pid === null ? null : readProcess(pid)?.name;
   const holder = name ? `process ${pid} (${name})` : `a process of the user with id ${uid}`;
-  return `${shownHost}:${port} is held by ${holder}`;
+  const holds = host === address ? 'this-address' : 'every-address';
+  return { inUse: `${shownHost}:${port} is held by ${holder}`, holds };
 }
 
 interface Listener {

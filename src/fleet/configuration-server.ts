@@ -22,8 +22,11 @@ import type { Log } from '../platform/log.ts';
 import type { CacheView } from './cache-view.ts';
 
 export interface ConfigurationServer {
-  /** Tells what this cache's endpoint is to serve, and returns when it is served. Throws when it is not in time. */
-  publish(view: CacheView, version: number): Promise<void>;
+  /**
+   * Tells what this cache's endpoint is to serve, and returns when it is served. Throws when it is not in time, and
+   * the signal's reason when that aborts.
+   */
+  publish(view: CacheView, version: number, signal?: AbortSignal): Promise<void>;
   /** May be repeated. */
   withdraw(cacheIncarnation: string): void;
   /** Starts the process when it is not there, or does not answer. */
@@ -93,7 +96,7 @@ export function createConfigurationServer(options: {
 
   return {
     ensure,
-    async publish(view, version) {
+    async publish(view, version, signal) {
       const configuration = configurationOf(view, version, options.dnsZone);
       if (!configuration) return;
       makeStateDirectory(directory);
@@ -103,6 +106,7 @@ export function createConfigurationServer(options: {
       await ensure();
       const deadline = performance.now() + publishDeadlineMs;
       for (;;) {
+        signal?.throwIfAborted();
         const status = await probeConfigurationServer(directory);
         const endpoint = status?.endpoints.find((one) => one.name === name);
         if (endpoint?.isListening && endpoint.version === version) {

@@ -2,6 +2,8 @@
 import { type AddressPool, allocateAddress, sliceOf } from '../endpoints/addresses.ts';
 import { probeAddress } from '../endpoints/port-probe.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
+import type { Cache } from '../model/resource.ts';
+import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 import type { Change, Store } from '../store/contract.ts';
 import { type CacheView, hasReplication, isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
@@ -14,6 +16,9 @@ export class AddressInUse extends Error {
   override readonly name = 'AddressInUse';
 }
 
+/** Of one placement: finding out who holds an address takes some milliseconds. A judgement. */
+const skippedMax = 500;
+
 /** Allocations take turns: two at once would choose the same addresses, and one would have to plan anew. */
 let turn: Promise<unknown> = Promise.resolve();
 
@@ -23,43 +28,101 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return mine;
 }
 
-/** The nodes that were placed. Throws `AddressInUse`, `AddressesExhausted`, `EngineUnavailable`. */
-export function placeNodes(
+/**
+ * The nodes that were placed. Throws `AddressInUse`, `AddressesExhausted`, `EngineUnavailable`, and `NotInTime` when the
+ * signal aborts; nothing is placed then.
+ */
+export async function placeNodes(
   fleet: Fleet,
   view: CacheView,
   slots: readonly NodeSlot[],
+  signal: AbortSignal,
 ): Promise<readonly CacheNode[]> {
-  return inTurn(async () => {
-    const { store, ids, clock, pool } = fleet;
-    const { cache } = view;
-    const engine = await fleet.engineStore.resolve({
-      engine: cache.desired.engine,
-      version: cache.desired.engineVersion,
-    });
-    const addresses = await addressSource(store, pool, clock.now());
-    const options: PlaceOptions = {
-      nextAddress: addresses.next,
-      nextIncarnation: ids.incarnation,
-      host: fleet.host,
-      engineVersion: engine.engine.version,
-      now: clock.now(),
-    };
-    const nodes = slots.map((slot) => placeNode(cache, slot, options));
-    const moving = view.endpoints.some((endpoint) => endpoint.purpose !== 'node')
-      ? []
-      : movingEndpoints(cache, options);
-    await requireFree(cache.desired.port, nodes, moving, isClusterMode(cache));
-    await store.commit([
-      ...nodes.map((row): Change => ({ put: 'node', row })),
-      ...nodes.map((node): Change => ({ put: 'endpoint', row: nodeEndpoint(cache, node) })),
-      ...moving.map((row): Change => ({ put: 'endpoint', row })),
-      ...(await firstPrimaries(view, nodes)),
-      ...(await newSecrets(fleet, view)),
-      ...addresses.cursors(),
-    ]);
-    return nodes;
+  const { engine, engineVersion: version } = view.cache.desired;
+  const what = `placing the nodes of ${view.cache.id}`;
+  // Before its turn: an engine that is fetched first takes seconds, and other caches are placed meanwhile.
+  const resolving = fleet.engineStore.resolve({ engine, version });
+  const resolved = await untilAborted(signal, resolving, `fetching ${engine} ${version}`);
+  const placing = inTurn(async () => {
+    requireTime(signal, what);
+    return place(fleet, view, slots, resolved.engine.version, () => requireTime(signal, what));
   });
+  return await untilAborted(signal, placing, what);
 }
+
+async function place(
+  fleet: Fleet,
+  view: CacheView,
+  slots: readonly NodeSlot[],
+  engineVersion: string,
+  requireStillWanted: () => void,
+): Promise<readonly CacheNode[]> {
+  const { store, ids, clock, pool, host } = fleet;
+  const { cache } = view;
+  const addresses = await addressSource(store, pool, clock.now());
+  const options: PlaceOptions = {
+    nextAddress: addresses.next,
+    nextIncarnation: ids.incarnation,
+    ...{ host, engineVersion, now: clock.now() },
+  };
+  const planned: Placement = {
+    nodes: slots.map((slot) => placeNode(cache, slot, options)),
+    moving: view.endpoints.some((endpoint) => endpoint.purpose !== 'node')
+      ? []
+      : movingEndpoints(cache, options),
+  };
+  const { nodes, moving } = await movedToFree(fleet, cache, planned, addresses);
+  requireStillWanted();
+  await store.commit([
+    ...nodes.map((row): Change => ({ put: 'node', row })),
+    ...nodes.map((node): Change => ({ put: 'endpoint', row: nodeEndpoint(cache, node) })),
+    ...moving.map((row): Change => ({ put: 'endpoint', row })),
+    ...(await firstPrimaries(view, nodes)),
+    ...(await newSecrets(fleet, view)),
+    ...addresses.cursors(),
+  ]);
+  return nodes;
+}
+
+interface Placement {
+  readonly nodes: readonly CacheNode[];
+  readonly moving: readonly Endpoint[];
+}
+
+/**
+ * Who holds an address that no record names (a node that an older copy of the state file does not know, a program of
+ * somebody else's) keeps it: others are taken. Throws `AddressInUse` when that does not help.
+ */
+async function movedToFree(
+  { store, log }: Fleet,
+  cache: Cache,
+  planned: Placement,
+  addresses: AddressSource,
+): Promise<Placement> {
+  let placement = planned;
+  for (let skipped = 0; ; ) {
+    const held = await heldAddresses(cache.desired.port, placement, isClusterMode(cache));
+    if (held.size === 0) return placement;
+    const [[address, why]] = [...held] as [[string, string]];
+    skipped += held.size;
+    if (skipped > skippedMax) {
+      // The next attempt goes on behind these.
+      await store.commit(addresses.cursors());
+      throw new AddressInUse(`${address} cannot be used, and ${skipped - 1} others: ${why}`);
+    }
+    log.warn('addresses that no record names are in use, and others are taken', {
+      ...{ cache: cache.id, addresses: [...held.keys()], why },
+    });
+    const elsewhere = <T extends { readonly address: string }>(row: T, zone: string | null): T =>
+      held.has(row.address) ? { ...row, address: addresses.next(zone) } : row;
+    placement = {
+      nodes: placement.nodes.map((node) => elsewhere(node, node.availabilityZone)),
+      moving: placement.moving.map((endpoint) => elsewhere(endpoint, null)),
+    };
+  }
+}
+
+type AddressSource = Awaited<ReturnType<typeof addressSource>>;
 
 /** Addresses behind the last one given out of each slice, so that a released one rests. */
 async function addressSource(store: Store, pool: AddressPool, now: number) {
@@ -82,22 +145,28 @@ async function addressSource(store: Store, pool: AddressPool, now: number) {
   };
 }
 
-/** A listener of somebody else on `0.0.0.0:PORT` blocks every address of that port: say so before anything starts. */
-async function requireFree(
+/**
+ * The addresses that somebody holds, with who that is. A listener on `0.0.0.0:PORT` blocks every address of that port:
+ * that is said before anything starts, by `AddressInUse`, and so is a port that may not be used at all.
+ */
+async function heldAddresses(
   port: number,
-  nodes: readonly CacheNode[],
-  moving: readonly Endpoint[],
+  { nodes, moving }: Placement,
   isCluster: boolean,
-): Promise<void> {
+): Promise<Map<string, string>> {
   const wanted = [...nodes, ...moving].map(({ address }) => ({ address, port }));
   if (isCluster) wanted.push(...nodes.map(({ address }) => ({ address, port: busPortOf(port) })));
   const answers = await Promise.all(wanted.map(({ address, port: one }) => probeAddress(address, one)));
+  const held = new Map<string, string>();
   for (const [index, answer] of answers.entries()) {
     if (answer === 'free') continue;
     const { address, port: one } = wanted[index]!;
     const why = 'inUse' in answer ? answer.inUse : answer.unusable;
-    throw new AddressInUse(`${address}:${one} cannot be used: ${why}`);
+    if ('unusable' in answer || answer.holds === 'every-address')
+      throw new AddressInUse(`${address}:${one} cannot be used: ${why}`);
+    held.set(address, why);
   }
+  return held;
 }
 
 /** The first member of each new shard is to lead it. */

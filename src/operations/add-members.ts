@@ -5,7 +5,8 @@
  * - placing: the nodes get their addresses and rows.
  * - syncing: the shards' workers start them as replicas; this operation waits until each holds its primary's data.
  * - spreading (cluster mode): every node lists the new replicas to its clients.
- * - undoing: a node cannot be placed or does not start. All new ones are taken back, and the group is as it was.
+ * - undoing: a node cannot be placed or does not start. The new ones are taken back, and the group is as it was; but
+ *   one that leads by now, since the primary died meanwhile, holds the data and stays.
  */
 import {
   cacheNodeAdded,
@@ -16,7 +17,6 @@ import {
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
-import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
@@ -118,17 +118,30 @@ export function decideAddMembers(
         return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
       return act('spread', 'every node is to list the new replicas', 20_000);
     case 'undoing':
-      if (nodes.length > 0) return act('undo', 'the new nodes are taken back', 60_000);
+      if (nodes.some((node) => !leads(view, node)))
+        return act('undo', 'the new nodes are taken back', 60_000);
       return fail(`the replicas of ${input.cacheId} were not added: ${state.reason}`, [
         { put: 'resource', row: withStatus(view.cache, 'available', now) },
-        ...newClusters(view, input).map(
-          (row): Change => ({ remove: 'resource', key: row, version: row.version }),
-        ),
+        ...undone(view, input, now),
         announce(view.cache, view.cache.id, replicaCountChangeFailed(state.reason), now),
       ]);
     default:
       return state satisfies never;
   }
+}
+
+/** One that has come to lead in the meantime stays, as a member like any other. */
+function undone(view: CacheView, input: AddMembersInput, now: number): Change[] {
+  const nodes = newNodes(view, input);
+  const [kept, gone] = [true, false].map((hasNode) =>
+    newClusters(view, input).filter(
+      (cluster) => nodes.some((node) => node.cacheClusterId === cluster.id) === hasNode,
+    ),
+  ) as [CacheCluster[], CacheCluster[]];
+  return [
+    ...gone.map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
+    ...availableMembers(kept, nodes, now),
+  ];
 }
 
 /** What failed and the engine's own last words. */
@@ -176,12 +189,12 @@ async function perform(
   if (!view) return;
   switch (what) {
     case 'place':
-      await placeNodes(fleet, view, slotsOf(newClusters(view, input)));
+      await placeNodes(fleet, view, slotsOf(newClusters(view, input)), signal);
       return shards.ensure(shardKeysOf(view));
     case 'spread':
       return spreadInCluster(tools, view, newNodes(view, input), signal);
     case 'undo':
-      return takeBack(tools, view, newNodes(view, input));
+      return takeBack(tools, view, newNodes(view, input), signal);
     default:
       return what satisfies never;
   }
@@ -195,17 +208,44 @@ export const slotsOf = (clusters: readonly CacheCluster[]) =>
     availabilityZone: cluster.desired.preferredAvailabilityZone,
   }));
 
-/** Nodes that never served anybody vanish. May be repeated. */
-export async function takeBack(tools: Tools, view: CacheView, nodes: readonly CacheNode[]): Promise<void> {
-  const { fleet, shards } = tools;
-  for (const { incarnation } of nodes)
-    await updateNode(fleet, incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' }));
-  shards.recheck(view.cache.incarnation);
-  // Those that never ran were introduced to nobody.
-  const isKnown = nodes.some((node) => node.handle !== null);
-  if (isClusterMode(view.cache) && isKnown) await forgetInCluster(tools, view, nodes);
-  const marked = (await fleet.store.nodesOf([view.cache.incarnation])).filter((node) =>
-    nodes.some(({ incarnation }) => incarnation === node.incarnation),
+/** It leads its node group, or is about to: whatever it was made for, it holds the data now. */
+export const leads = ({ nodeGroups }: CacheView, { incarnation }: CacheNode): boolean =>
+  nodeGroups.some(
+    ({ currentPrimary, targetPrimary }) => currentPrimary === incarnation || targetPrimary === incarnation,
   );
-  await destroyNodes(tools, marked, view);
+
+/** New nodes vanish, but for one that has come to lead. May be repeated. */
+export async function takeBack(
+  tools: Tools,
+  { cache }: CacheView,
+  nodes: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { fleet, shards } = tools;
+  const reference = { cacheKind: cache.kind, cacheIncarnation: cache.incarnation };
+  const view = await loadCacheView(fleet.store, reference);
+  if (!view) return;
+  const isNew = ({ incarnation }: CacheNode) => nodes.some((node) => node.incarnation === incarnation);
+  const going = view.nodes.filter((node) => isNew(node) && !leads(view, node));
+  await mark(tools, view, going);
+  shards.recheck(cache.incarnation);
+  // Those that never ran were introduced to nobody.
+  const isKnown = going.some((node) => node.handle !== null);
+  if (isClusterMode(cache) && isKnown) await forgetInCluster(tools, view, going, signal);
+  const marked = (await fleet.store.nodesOf([cache.incarnation])).filter(isNew);
+  await destroyNodes(tools, marked, view, signal);
+}
+
+/** In one commit with the node groups: whoever makes one of them lead at this moment makes it stale, or is made so. */
+async function mark({ fleet }: Tools, view: CacheView, going: readonly CacheNode[]): Promise<void> {
+  const unmarked = going.filter(({ intent }) => intent !== 'deleted');
+  const touched = view.nodeGroups.filter(({ nodeGroupId }) =>
+    unmarked.some((node) => node.nodeGroupId === nodeGroupId),
+  );
+  await fleet.store.commit([
+    ...touched.map((row): Change => ({ put: 'node-group', row: { ...row, version: row.version + 1 } })),
+    ...unmarked.map(
+      (node): Change => ({ put: 'node', row: nextNode(node, { intent: 'deleted', status: 'deleting' }) }),
+    ),
+  ]);
 }

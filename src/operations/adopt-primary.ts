@@ -2,6 +2,7 @@
 import { type CacheReference, type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { secretNames } from '../fleet/connections.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
 import type { Change } from '../store/contract.ts';
 import { nextNode } from './rows.ts';
 import type { Tools } from './tools.ts';
@@ -10,10 +11,15 @@ import type { Tools } from './tools.ts';
  * Moves the node with its process, address and secrets to the group, all in one commit: it always belongs to exactly
  * one cache. The worker that looked after it is stopped first, or it would take the node for a lost one.
  */
-export async function adoptPrimary(tools: Tools, group: CacheView, own: CacheReference): Promise<void> {
+export async function adoptPrimary(
+  tools: Tools,
+  group: CacheView,
+  own: CacheReference,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
   const { store } = fleet;
-  await shards.forget(own.cacheIncarnation);
+  await untilAborted(signal, shards.forget(own.cacheIncarnation), 'the last step of its worker');
   faultPoint('adopt-primary:worker-stopped');
   const view = await loadCacheView(store, own);
   const node = view?.nodes[0];

@@ -10,6 +10,7 @@ import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-vi
 import { cacheParameters, cacheSettings } from '../fleet/parameters.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Change } from '../store/contract.ts';
+import { connectionTo } from './connection-to.ts';
 import { giveUpChange } from './give-up.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, type Tries } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
@@ -53,9 +54,9 @@ export function applyParametersKind(
     },
     decide: decideApplyParameters,
     giveUp: (input, reason) => giveUpChange(tools, 'The change of parameters', input, reason),
-    async perform(_apply, input) {
+    async perform(_apply, input, signal) {
       const view = await loadCacheView(fleet.store, input);
-      if (view) await apply(tools, view, input);
+      if (view) await apply(tools, view, input, signal);
     },
   };
 }
@@ -79,10 +80,15 @@ export function decideApplyParameters(
   return act('apply', `${input.names.join(', ')} are applied`, 30_000);
 }
 
-async function apply(tools: Tools, view: CacheView, input: ApplyParametersInput): Promise<void> {
+async function apply(
+  tools: Tools,
+  view: CacheView,
+  input: ApplyParametersInput,
+  signal: AbortSignal,
+): Promise<void> {
   if (!hasReplication(view.cache)) return;
   const running = view.nodes.filter((node) => node.intent === 'running' && node.handle);
-  await Promise.all(running.map((node) => applyToNode(tools, view, node, input.names)));
+  await Promise.all(running.map((node) => applyToNode(tools, view, node, input.names, signal)));
 }
 
 async function applyToNode(
@@ -90,13 +96,14 @@ async function applyToNode(
   view: CacheView,
   node: CacheNode,
   names: readonly string[],
+  signal: AbortSignal,
 ): Promise<void> {
   const { settings } = await cacheSettings(fleet.store, view.cache, node.engineVersion);
   const wanted = settingsToChange(settings, names).map(({ directive, value }) => [directive, value] as const);
   const state = node.handle && fleet.runtime.inspect(node.handle);
   // A dead node reads the values when it starts again.
   if (!state || state.kind === 'gone' || state.kind === 'zombie') return;
-  await applyParameters(await fleet.connections.of(node), wanted);
+  await applyParameters(await connectionTo(fleet, node, signal), wanted);
 }
 
 function recorded(view: CacheView, input: ApplyParametersInput, seen: ApplyParametersSeen): Change[] {

@@ -1,5 +1,4 @@
 /** Cluster mode: telling every node of replicas that join, and making every node forget those that leave. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineConnection } from '../engines/valkey/client.ts';
 import { forgetMember } from '../engines/valkey/cluster-failover.ts';
 import { type ClusterView, parseClusterNodes, readClusterView } from '../engines/valkey/cluster-view.ts';
@@ -7,14 +6,18 @@ import { clusterTimingWhileForming, steadyClusterTiming } from '../engines/valke
 import type { CacheView } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { pause, untilAborted } from '../platform/until-aborted.ts';
+import { connectionTo } from './connection-to.ts';
 import type { Tools } from './tools.ts';
 
 const roundMs = 25;
+/** A node that answers at all does so within a few milliseconds. */
+const restoreMs = 500;
 
 /**
  * Returns when every living node lists the new replicas in CLUSTER SLOTS, with their shard. A replica is listed only
  * once its offset has come by a PING of its own, and those are 7.5 s apart at the usual node timeout; so the new
- * nodes, which nobody votes with, have a short one meanwhile. May be repeated; throws at the signal's deadline.
+ * nodes, which nobody votes with, have a short one meanwhile. May be repeated; throws when the signal aborts.
  */
 export async function spreadInCluster(
   tools: Tools,
@@ -23,31 +26,36 @@ export async function spreadInCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const { connections } = tools.fleet;
-  const open = await Promise.all(joining.map((node) => connections.of(node)));
-  const setTiming = (timing: typeof steadyClusterTiming) =>
-    Promise.all(open.map((connection) => connection.call('CONFIG', 'SET', ...timing.flat())));
-  await setTiming(clusterTimingWhileForming);
+  const open = await Promise.all(joining.map((node) => connectionTo(tools.fleet, node, signal)));
+  await setTiming(open, clusterTimingWhileForming);
   faultPoint('spread:hurried');
   try {
     for (;;) {
-      const unaware = await firstUnaware(tools, view, joining);
+      const unaware = await firstUnaware(tools, view, joining, signal);
       if (unaware === null) return;
-      if (signal.aborted) throw new Error(`${unaware} does not list the new replicas yet`);
-      await delay(roundMs);
+      await pause(signal, roundMs, `${unaware} does not list the new replicas yet`);
     }
   } finally {
-    await setTiming(steadyClusterTiming);
+    // Sent whether there is time left or not: one that hangs does it when it goes on, and is not waited for.
+    const usual = Promise.all(joining.map((node) => connections.of(node))).then((own) =>
+      setTiming(own, steadyClusterTiming),
+    );
+    await untilAborted(AbortSignal.timeout(restoreMs), usual, 'the usual timing of the new replicas');
   }
 }
+
+const setTiming = (open: readonly EngineConnection[], timing: typeof steadyClusterTiming) =>
+  Promise.all(open.map((connection) => connection.call('CONFIG', 'SET', ...timing.flat())));
 
 /** The name of a node that does not list all of them yet; nodes that do not answer are not waited for. */
 async function firstUnaware(
   { fleet }: Tools,
   view: CacheView,
   joining: readonly CacheNode[],
+  signal: AbortSignal,
 ): Promise<string | null> {
   const answers = await Promise.all(
-    view.nodes.map(async (node) => ({ node, seen: await clusterViewOf(fleet.connections.of(node)) })),
+    view.nodes.map(async (node) => ({ node, seen: await clusterViewOf(connectionTo(fleet, node, signal)) })),
   );
   const unaware = answers.find(({ seen }) => seen && !joining.every((one) => lists(seen, view, one)));
   return unaware?.node.cacheClusterId ?? null;
@@ -80,11 +88,12 @@ export async function forgetInCluster(
   { fleet }: Tools,
   view: CacheView,
   leaving: readonly CacheNode[],
+  signal: AbortSignal,
 ): Promise<void> {
   const others = view.nodes.filter((node) => node.intent !== 'deleted' && !leaving.includes(node));
   const results = await Promise.allSettled(
     others.map(async (other) => {
-      const connection = await fleet.connections.of(other);
+      const connection = await connectionTo(fleet, other, signal);
       const known = parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
       for (const { address, port } of leaving)
         for (const { id } of known.filter((one) => one.address === address && one.port === port))

@@ -21,6 +21,7 @@ import { placeNodes } from '../fleet/make-room.ts';
 import type { NodeSlot } from '../fleet/place.ts';
 import { fourDigits } from '../model/naming.ts';
 import type { CacheNode } from '../model/node.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import { SpawnFailed } from '../runtime/contract.ts';
 import type { Change } from '../store/contract.ts';
@@ -199,7 +200,7 @@ async function perform(
   if (!view) return;
   switch (what) {
     case 'place': {
-      await placeNodes(fleet, view, slotsOf(view, input.zones ?? []));
+      await placeNodes(fleet, view, slotsOf(view, input.zones ?? []), signal);
       const placed = await loadCacheView(fleet.store, input);
       if (placed) shards.ensure(shardKeysOf(placed));
       return;
@@ -207,7 +208,11 @@ async function perform(
     case 'form':
       return formCluster(tools, view, signal);
     case 'publish':
-      await tools.configurationServer.publish(view, 1);
+      await untilAborted(
+        signal,
+        tools.configurationServer.publish(view, 1, signal),
+        'publishing the node list',
+      );
       return fleet.store.commit([
         {
           put: 'resource',
@@ -215,7 +220,7 @@ async function perform(
         },
       ]);
     case 'stop':
-      return stopNodes(tools, view.nodes);
+      return stopNodes(tools, view.nodes, signal);
     default:
       return what satisfies never;
   }

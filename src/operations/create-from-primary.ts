@@ -4,7 +4,8 @@
  * - adopting: the node moves to the group.
  * - placing: the group gets its endpoints, new replicas their addresses.
  * - syncing: the shard's worker binds the endpoints, and starts the replicas.
- * - returning: it cannot be made. What is new vanishes, and the node is a cluster of its own again.
+ * - returning: it cannot be made. What is new vanishes, and the node is a cluster of its own again. Where a new replica
+ *   leads by now, since the node died meanwhile, it hands the lead back first.
  */
 import { replicationGroupCreated, replicationGroupCreationFailed } from '../catalog/events.ts';
 import { setBindings } from '../engines/valkey/bindings.ts';
@@ -13,10 +14,13 @@ import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
+import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { availableMembers, reasonOf, slotsOf, takeBack } from './add-members.ts';
 import { adoptPrimary } from './adopt-primary.ts';
+import { connectionTo } from './connection-to.ts';
 import { release } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
 import {
@@ -49,7 +53,7 @@ export interface CreateFromPrimarySeen {
   readonly now: number;
 }
 
-export type CreateFromPrimaryAct = 'adopt' | 'place' | 'return';
+export type CreateFromPrimaryAct = 'adopt' | 'place' | 'hand-back' | 'return';
 
 const startAttemptsMax = 3;
 const attemptsMax = 3;
@@ -72,7 +76,7 @@ export function createFromPrimaryKind(
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideCreateFromPrimary,
-    perform: (what, input) => perform(tools, what, input),
+    perform: (what, input, signal) => perform(tools, what, input, signal),
     giveUp: (input, reason) => goOnTrying(tools, 'The creation', input, reason),
   };
 }
@@ -109,12 +113,34 @@ export function decideCreateFromPrimary(
       if (!isReady(view)) return wait(health.sentence, 250);
       return finish(`${input.cacheId} is available`, becomesAvailable(view, input, now));
     case 'returning':
+      if (isLedByAnother(view, input)) return decideHandBack(view, health, input);
       if (hasPrimary(view, input))
         return act('return', 'the node becomes a cluster of its own again', 60_000);
       return fail(`${input.cacheId} could not be made: ${state.reason}`, failed(view, state.reason, now));
     default:
       return state satisfies never;
   }
+}
+
+const ownNode = (view: CacheView, { primary }: CreateFromPrimaryInput): CacheNode | undefined =>
+  view.nodes.find((node) => node.cacheClusterId === primary.clusterId);
+
+function isLedByAnother(view: CacheView, input: CreateFromPrimaryInput): boolean {
+  const own = ownNode(view, input)?.incarnation;
+  const [shard] = view.nodeGroups;
+  return own !== undefined && (shard?.currentPrimary !== own || shard.targetPrimary !== own);
+}
+
+function decideHandBack(
+  view: CacheView,
+  health: CacheHealth,
+  input: CreateFromPrimaryInput,
+): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
+  const [shard] = view.nodeGroups;
+  const isDecided = shard?.currentPrimary === shard?.targetPrimary;
+  if (isDecided && ownNode(view, input)?.synced)
+    return act('hand-back', `the node of ${input.primary.clusterId} leads again first`, 10_000);
+  return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, 250);
 }
 
 const isReady = (view: CacheView): boolean =>
@@ -145,6 +171,7 @@ async function perform(
   tools: Tools,
   what: CreateFromPrimaryAct,
   input: CreateFromPrimaryInput,
+  signal: AbortSignal,
 ): Promise<void> {
   const { fleet, shards } = tools;
   const view = await loadCacheView(fleet.store, input);
@@ -152,16 +179,25 @@ async function perform(
   switch (what) {
     case 'adopt': {
       const { clusterIncarnation: cacheIncarnation } = input.primary;
-      await adoptPrimary(tools, view, { cacheKind: 'cache-cluster', cacheIncarnation });
+      await adoptPrimary(tools, view, { cacheKind: 'cache-cluster', cacheIncarnation }, signal);
       return watch(tools, input);
     }
     case 'place':
-      await placeNodes(fleet, view, slotsOf(newClusters(view, input)));
+      await placeNodes(fleet, view, slotsOf(newClusters(view, input)), signal);
       return watch(tools, input);
+    case 'hand-back': {
+      const [shard] = view.nodeGroups;
+      const own = ownNode(view, input);
+      if (shard && own)
+        await updateNodeGroup(fleet.store, shard, (row) =>
+          row.currentPrimary === row.targetPrimary ? { ...row, targetPrimary: own.incarnation } : row,
+        );
+      return shards.recheck(input.cacheIncarnation);
+    }
     case 'return': {
-      await takeBack(tools, view, newNodes(view, input));
-      await shards.forget(view.cache.incarnation);
-      await unbind(tools, view, input);
+      await takeBack(tools, view, newNodes(view, input), signal);
+      await untilAborted(signal, shards.forget(view.cache.incarnation), 'the last step of its worker');
+      await unbind(tools, view, input, signal);
       const own = await retainPrimary(tools, view);
       const kept = own && (await loadCacheView(fleet.store, own));
       if (kept) shards.ensure(shardKeysOf(kept));
@@ -178,11 +214,16 @@ async function watch({ fleet, shards }: Tools, input: CreateFromPrimaryInput): P
 }
 
 /** The endpoints of the group go; the node itself stays where it is. */
-async function unbind(tools: Tools, view: CacheView, input: CreateFromPrimaryInput): Promise<void> {
+async function unbind(
+  tools: Tools,
+  view: CacheView,
+  input: CreateFromPrimaryInput,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
-  const node = view.nodes.find((one) => one.cacheClusterId === input.primary.clusterId);
+  const node = ownNode(view, input);
   if (node) {
-    const connection = await fleet.connections.of(node);
+    const connection = await connectionTo(fleet, node, signal);
     await setBindings(connection, [node.address]);
     shards.forgetNode(node.incarnation);
   }

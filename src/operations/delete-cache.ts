@@ -6,6 +6,7 @@ import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { destroyNodes, release } from './end-nodes.ts';
@@ -42,7 +43,7 @@ export function deleteCacheKind(
       return { view, isLed: view !== null && isLed(tools, view), now: tools.fleet.clock.now() };
     },
     decide: decideDeleteCache,
-    perform: (what, input) => perform(tools, what, input),
+    perform: (what, input, signal) => perform(tools, what, input, signal),
     giveUp: (input, reason) => goOnTrying(tools, 'The deletion', input, reason),
   };
 }
@@ -71,15 +72,22 @@ export function decideDeleteCache(
   }
 }
 
-async function perform(tools: Tools, what: DeleteCacheAct, input: DeleteCacheInput): Promise<void> {
+async function perform(
+  tools: Tools,
+  what: DeleteCacheAct,
+  input: DeleteCacheInput,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
+  const forget = () =>
+    untilAborted(signal, shards.forget(input.cacheIncarnation), 'the last step of its worker');
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
   switch (what) {
     case 'retain':
-      return retain(tools, view);
+      return retain(tools, view, signal);
     case 'mark':
-      await shards.forget(input.cacheIncarnation);
+      await forget();
       await Promise.all(
         view.nodes.map((node) =>
           updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' })),
@@ -87,10 +95,10 @@ async function perform(tools: Tools, what: DeleteCacheAct, input: DeleteCacheInp
       );
       return;
     case 'destroy':
-      return destroyNodes(tools, view.nodes, view);
+      return destroyNodes(tools, view.nodes, view, signal);
     case 'remove-rows':
       // A Limber that came back in the middle looks after the shards again.
-      await shards.forget(input.cacheIncarnation);
+      await forget();
       if (!hasReplication(view.cache)) tools.configurationServer.withdraw(input.cacheIncarnation);
       return fleet.store.commit(removal(tools, view));
     default:
@@ -107,10 +115,16 @@ function isLed({ fleet }: Tools, { nodes, nodeGroups }: CacheView): boolean {
 }
 
 /** The group's worker is stopped first: it must not take the retained node for a lost one. */
-async function retain(tools: Tools, view: CacheView): Promise<void> {
+async function retain(tools: Tools, view: CacheView, signal: AbortSignal): Promise<void> {
   const { fleet, shards } = tools;
   const { kind: cacheKind, incarnation: cacheIncarnation } = view.cache;
-  await shards.forget(cacheIncarnation);
+  try {
+    await untilAborted(signal, shards.forget(cacheIncarnation), 'the last step of its worker');
+  } catch (error) {
+    // It may be the one step by which the shard gets a living primary.
+    shards.ensure(shardKeysOf(view));
+    throw error;
+  }
   const now = await loadCacheView(fleet.store, { cacheKind, cacheIncarnation });
   if (!now || !isLed(tools, now)) {
     // It died a moment ago: the worker goes on until another leads.

@@ -3,6 +3,7 @@ import type { CacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 import type { Change } from '../store/contract.ts';
 import type { Tools } from './tools.ts';
 
@@ -10,7 +11,11 @@ const stopGraceMs = 5_000;
 const fenceDeadlineMs = 30_000;
 
 /** Records that no process may run, and ends those that do, in good order. May be repeated. */
-export async function stopNodes(tools: Tools, nodes: readonly CacheNode[]): Promise<void> {
+export async function stopNodes(
+  tools: Tools,
+  nodes: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
   await Promise.all(
     nodes.map(async (node) => {
@@ -20,7 +25,10 @@ export async function stopNodes(tools: Tools, nodes: readonly CacheNode[]): Prom
       faultPoint('stop-nodes:marked');
       shards.forgetNode(node.incarnation);
       const handle = (stopped ?? node).handle;
-      if (handle) await fleet.runtime.stop(handle, { graceMs: stopGraceMs });
+      if (!handle) return;
+      // What is to end ends, also when nobody waits for it any more.
+      const end = fleet.runtime.stop(handle, { graceMs: stopGraceMs });
+      await untilAborted(signal, end, `stopping process ${handle.pid}`);
     }),
   );
 }
@@ -33,6 +41,7 @@ export async function destroyNodes(
   tools: Tools,
   nodes: readonly CacheNode[],
   view: CacheView,
+  signal: AbortSignal,
 ): Promise<void> {
   const { fleet, shards } = tools;
   await Promise.all(
@@ -40,8 +49,9 @@ export async function destroyNodes(
       .filter((node) => node.intent === 'deleted')
       .map(async (node) => {
         shards.forgetNode(node.incarnation);
-        await endProcesses(tools, node);
+        await endProcesses(tools, node, signal);
         faultPoint('destroy-node:process-ended');
+        requireTime(signal, `destroying ${node.cacheClusterId}`);
         await fleet.runtime.destroy(node.incarnation);
         faultPoint('destroy-node:directory-gone');
         const own = view.endpoints.filter((endpoint) => endpoint.nodeIncarnation === node.incarnation);
@@ -54,13 +64,14 @@ export async function destroyNodes(
 }
 
 /** The recorded process, and any that was spawned for this node and never recorded. */
-async function endProcesses(tools: Tools, node: CacheNode): Promise<void> {
+async function endProcesses(tools: Tools, node: CacheNode, signal: AbortSignal): Promise<void> {
   const { runtime } = tools.fleet;
   const recorded = node.handle ? [node.handle] : [];
   const handles =
     recorded.length > 0 ? recorded : ((await runtime.findProcesses()).get(node.incarnation) ?? []);
   for (const handle of handles) {
-    const outcome = await runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
+    const fence = runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
+    const outcome = await untilAborted(signal, fence, `the end of process ${handle.pid}`);
     if (outcome === 'unknown') throw new Error(`process ${handle.pid} of ${node.cacheClusterId} did not end`);
   }
 }

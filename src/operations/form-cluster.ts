@@ -1,5 +1,4 @@
 /** Forms the cluster of a new group: rounds of looking and sending until every node lists every node. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineConnection } from '../engines/valkey/client.ts';
 import { steadyClusterTiming, steadySync } from '../engines/valkey/timing.ts';
 import {
@@ -16,29 +15,31 @@ import { busPortOf } from '../fleet/launch.ts';
 import type { CacheNode } from '../model/node.ts';
 import { parseSlots } from '../model/slots.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { pause, requireTime } from '../platform/until-aborted.ts';
+import { connectionTo } from './connection-to.ts';
 import { withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 
 /** Gossip spreads within tens of milliseconds while the node timeout is short. */
 const roundMs = 10;
 
-/** May be repeated from any point; records `isFormed` last. Throws when the signal's deadline passes. */
+/** May be repeated from any point; records `isFormed` last. Throws `NotInTime` when the signal aborts. */
 export async function formCluster(tools: Tools, view: CacheView, signal: AbortSignal): Promise<void> {
   const { fleet } = tools;
   const plan = planOf(view);
   const connections = new Map<string, EngineConnection>();
   await Promise.all(
-    view.nodes.map(async (node) => connections.set(keyOf(node), await fleet.connections.of(node))),
+    view.nodes.map(async (node) => connections.set(keyOf(node), await connectionTo(fleet, node, signal))),
   );
   for (let lastReason = 'nothing was seen yet'; ; ) {
-    if (signal.aborted) throw new Error(`the cluster was not formed in time: ${lastReason}`);
+    requireTime(signal, `the cluster is not formed, ${lastReason}`);
     const decision = decideForming(plan, await observeCluster(plan, connections));
     if (decision.kind === 'done') break;
     if (decision.kind === 'stuck') throw new Error(`the cluster cannot be formed: ${decision.reason}`);
     if (decision.kind === 'send') await sendCommands(decision.commands, connections);
     else lastReason = decision.reason;
     faultPoint('form-cluster:round');
-    await delay(roundMs);
+    await pause(signal, roundMs, `the cluster is not formed, ${lastReason}`);
   }
   await Promise.all(
     nodesOf(plan).map((node) =>

@@ -23,6 +23,9 @@ import type { GivenUp } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
+/** SIGTERM, its grace, SIGKILL. */
+const stopDeadlineMs = 10_000;
+
 const ended = (changes: readonly Change[]): GivenUp => ({ ends: true, changes });
 const triedOn = (changes: readonly Change[]): GivenUp => ({ ends: false, changes });
 
@@ -31,7 +34,7 @@ export async function giveUpCreation(tools: Tools, input: CacheInput, reason: st
   const cache = await cacheOf(tools, input);
   if (!cache) return ended([]);
   try {
-    await stopNodes(tools, await store.nodesOf([cache.incarnation]));
+    await stopNodes(tools, await store.nodesOf([cache.incarnation]), AbortSignal.timeout(stopDeadlineMs));
   } catch (error) {
     // Its deletion ends what is left.
     log.warn('what a failed creation has started could not be stopped', { cache: cache.id, error });

@@ -7,18 +7,19 @@
  * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
  * - destroying: process, directory and addresses go, once another node serves what they served.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { cacheNodesRemoved, clusterDeleted, replicaCountDecreased } from '../catalog/events.ts';
 import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { NotInTime, pause, untilAborted } from '../platform/until-aborted.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import type { ReplicaCountChange } from './add-members.ts';
 import { forgetInCluster } from './cluster-membership.ts';
+import { connectionTo } from './connection-to.ts';
 import { destroyNodes } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
 import { act, type Decision, finish, go, type OperationKind, type Tries, wait } from './operation-kind.ts';
@@ -156,13 +157,13 @@ async function perform(
       await mark(tools, view, leaving);
       return shards.recheck(input.cacheIncarnation);
     case 'release':
-      if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving);
+      if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving, signal);
       faultPoint('remove-members:forgotten');
-      await release(tools, view, leaving);
+      await release(tools, view, leaving, signal);
       shards.recheck(input.cacheIncarnation);
       return untilTakenOver(tools, input, leaving, signal);
     case 'destroy':
-      await destroyNodes(tools, leaving, view);
+      await destroyNodes(tools, leaving, view, signal);
       return shards.recheck(input.cacheIncarnation);
     default:
       return what satisfies never;
@@ -208,12 +209,17 @@ async function mark({ fleet }: Tools, view: CacheView, leaving: readonly CacheNo
  * Frees the endpoints' addresses for the next holder. Open connections stay until the process ends, so that who reads
  * by one meets the next holder when it connects again.
  */
-async function release(tools: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
+async function release(
+  tools: Tools,
+  view: CacheView,
+  leaving: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet } = tools;
   for (const node of leaving) {
     const held = movingEndpoints(view).filter((endpoint) => endpoint.holder === node.incarnation);
     if (held.length === 0) continue;
-    await unbind(tools, node);
+    await unbind(tools, node, signal);
     faultPoint('remove-members:unbound');
     await fleet.store.commit(
       held.map((row): Change => ({ put: 'endpoint', row: { ...row, holder: nextHolder(view, leaving) } })),
@@ -231,21 +237,24 @@ async function untilTakenOver(
   leaving: readonly CacheNode[],
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  for (;;) {
     const view = await loadCacheView(tools.fleet.store, input);
     if (!view || movingEndpoints(view).every((endpoint) => endpoint.holder !== null)) return;
-    await delay(takeOverMs);
-    for (const node of leaving) await unbind(tools, node);
+    await pause(signal, takeOverMs, 'another node has not taken over what they served');
+    for (const node of leaving) await unbind(tools, node, signal);
   }
 }
 
 /** One that does not answer is killed at once: it is to go anyway, and what it held is free then. */
-async function unbind({ fleet }: Tools, node: CacheNode): Promise<void> {
+async function unbind({ fleet }: Tools, node: CacheNode, signal: AbortSignal): Promise<void> {
   try {
-    const connection = await fleet.connections.of(node);
+    const connection = await connectionTo(fleet, node, signal);
     if ((await readBindings(connection)).length > 1) await setBindings(connection, [node.address]);
-  } catch {
-    if (node.handle) await fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
+  } catch (error) {
+    if (error instanceof NotInTime) throw error;
+    if (!node.handle) return;
+    const fence = fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
+    await untilAborted(signal, fence, `the end of process ${node.handle.pid}`);
   }
 }
 

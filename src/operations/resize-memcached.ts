@@ -15,6 +15,7 @@ import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { shownZone } from '../model/zones.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { reasonOf } from './create-cache.ts';
@@ -67,7 +68,7 @@ export function resizeMemcachedKind(
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideResizeMemcached,
-    perform: (what, input) => perform(tools, what, input),
+    perform: (what, input, signal) => perform(tools, what, input, signal),
     giveUp: (input, reason) => giveUpChange(tools, 'The change of the number of nodes', input, reason),
   };
 }
@@ -116,7 +117,12 @@ export function decideResizeMemcached(
   }
 }
 
-async function perform(tools: Tools, what: ResizeMemcachedAct, input: ResizeMemcachedInput): Promise<void> {
+async function perform(
+  tools: Tools,
+  what: ResizeMemcachedAct,
+  input: ResizeMemcachedInput,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, shards } = tools;
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
@@ -133,6 +139,7 @@ async function perform(tools: Tools, what: ResizeMemcachedAct, input: ResizeMemc
         fleet,
         view,
         input.add.map((slot) => ({ cluster, ...slot })),
+        signal,
       );
       shards.recheck(input.cacheIncarnation);
       return;
@@ -140,13 +147,13 @@ async function perform(tools: Tools, what: ResizeMemcachedAct, input: ResizeMemc
       await mark(view.nodes.filter((node) => isGoing(input, node)));
       return;
     case 'publish':
-      return publish(tools, view);
+      return publish(tools, view, signal);
     case 'destroy':
-      return destroyNodes(tools, view.nodes, view);
+      return destroyNodes(tools, view.nodes, view, signal);
     case 'undo': {
       await mark(view.nodes.filter((node) => isNew(input, node)));
       const marked = await loadCacheView(fleet.store, input);
-      if (marked) await destroyNodes(tools, marked.nodes, marked);
+      if (marked) await destroyNodes(tools, marked.nodes, marked, signal);
       return;
     }
     default:
@@ -154,9 +161,13 @@ async function perform(tools: Tools, what: ResizeMemcachedAct, input: ResizeMemc
   }
 }
 
-async function publish({ fleet, configurationServer }: Tools, view: CacheView): Promise<void> {
+async function publish(
+  { fleet, configurationServer }: Tools,
+  view: CacheView,
+  signal: AbortSignal,
+): Promise<void> {
   const version = view.cache.observed.configurationVersion + 1;
-  await configurationServer.publish(view, version);
+  await untilAborted(signal, configurationServer.publish(view, version, signal), 'publishing the node list');
   const row = withStatus(view.cache, view.cache.status, fleet.clock.now(), { configurationVersion: version });
   await fleet.store.commit([{ put: 'resource', row }]);
 }

@@ -12,6 +12,7 @@ import { testFailoverNotDone } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
 import { giveUpChange } from './give-up.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -58,8 +59,9 @@ export function testFailoverKind(
     },
     decide: decideTestFailover,
     giveUp: (input, reason) => giveUpChange(tools, 'The test failover', input, reason),
-    async perform({ kill }) {
-      const outcome = await fleet.runtime.fence(kill, { deadlineMs: fenceDeadlineMs });
+    async perform({ kill }, _input, signal) {
+      const fence = fleet.runtime.fence(kill, { deadlineMs: fenceDeadlineMs });
+      const outcome = await untilAborted(signal, fence, `the end of process ${kill.pid}`);
       if (outcome === 'unknown') throw new Error(`process ${kill.pid} was killed and its exit was not seen`);
     },
   };

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import {
   CreateCacheClusterCommand,
@@ -141,51 +142,47 @@ describe('an engine that refuses to start', () => {
 
 describe('nodes that cannot be added', () => {
   it('leave the cluster as it was; an event says why', async (t) => {
-    const port = await freePort();
-    await createCluster(client, {
-      CacheClusterId: 'full',
-      Engine: 'memcached',
-      NumCacheNodes: 2,
-      Port: port,
-    });
-    const before = await membersOf(limber, 'full');
+    const own = await startLimber(t);
+    const at = own.client();
+    await createCluster(at, { CacheClusterId: 'full', Engine: 'memcached', NumCacheNodes: 2 });
+    const before = await membersOf(own, 'full');
+    await own.restart({ env: { LIMBER_FAULT_POINT: 'resize-memcached:starting' } });
+    await at
+      .send(
+        new ModifyCacheClusterCommand({ CacheClusterId: 'full', NumCacheNodes: 3, ApplyImmediately: true }),
+      )
+      .catch(() => {});
+    await own.ended;
+    // Somebody else takes the new node's address before it starts.
     const server = createServer();
-    // Its own nodes listen on single addresses: a listener on all of them cannot be had beside, but on the next one can.
-    await new Promise<void>((resolve) => server.listen(port, nextAddress(before), resolve));
+    await new Promise<void>((resolve) => server.listen(11211, addressOf(own, '0003'), resolve));
     t.after(() => server.close());
-    await client.send(
-      new ModifyCacheClusterCommand({ CacheClusterId: 'full', NumCacheNodes: 3, ApplyImmediately: true }),
-    );
-    const cluster = await clusterAvailable(client, 'full');
+    await own.restart();
+    const cluster = await clusterAvailable(at, 'full');
     assert.deepEqual(
       cluster.CacheNodes?.map((node) => node.CacheNodeId),
       ['0001', '0002'],
     );
     assert.deepEqual(cluster.PendingModifiedValues, {});
     assert.deepEqual(
-      (await membersOf(limber, 'full')).map((member) => member.pid),
+      (await membersOf(own, 'full')).map((member) => member.pid),
       before.map((member) => member.pid),
     );
     assert.match(
-      (await messagesOf(client, 'full'))[0] ?? '',
-      /^Failed to modify number of nodes from 2 to 3 due to .* cannot be used/,
+      (await messagesOf(at, 'full'))[0] ?? '',
+      /^Failed to modify number of nodes from 2 to 3 due to .* did not start/,
     );
   });
 });
 
-/** The address behind the last one given out, which is the next to be. */
-function nextAddress(members: readonly { readonly address: string }[]): string {
-  const last = members.at(-1)?.address.split('.').map(Number) ?? [];
-  const next = last.reduce((sum, octet) => sum * 256 + octet, 0) + 1;
-  return [24, 16, 8, 0].map((shift) => Math.floor(next / 2 ** shift) % 256).join('.');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+function addressOf({ dataDirectory }: Limber, cacheNodeId: string): string {
+  const database = new DatabaseSync(join(dataDirectory, 'state.db'), { readOnly: true });
+  try {
+    const row = database.prepare('SELECT address FROM node WHERE cache_node_id = ?').get(cacheNodeId);
+    return String(row?.address);
+  } finally {
+    database.close();
+  }
 }
 
 describe('a place for data that cannot be used', () => {

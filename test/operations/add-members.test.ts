@@ -67,6 +67,20 @@ describe('adding members', () => {
     assert.equal(decide(decision.state, { nodes: [node(1)] }).kind, 'fail');
   });
 
+  it('keeps one that has come to lead meanwhile, because it holds the data', () => {
+    const undoing = { step: 'undoing', reason: 'orders-003 did not start' } as const;
+    const shard = { currentPrimary: 'n2', targetPrimary: 'n2' };
+    assert.equal(decide(undoing, { nodes: all, shard }).kind, 'act');
+    assert.equal(decide(undoing, { nodes: [node(1), node(2)], shard: { targetPrimary: 'n2' } }).kind, 'fail');
+    const decision = decide(undoing, { nodes: [node(1), node(2)], shard });
+    assert.ok(decision.kind === 'fail');
+    const rows = decision.changes.flatMap((change) => {
+      if ('remove' in change && change.remove === 'resource') return [`${change.key.id} goes`];
+      return 'put' in change && change.put === 'resource' ? [`${change.row.id} ${change.row.status}`] : [];
+    });
+    assert.deepEqual(rows, ['orders available', 'orders-003 goes', 'orders-002 available']);
+  });
+
   it('gives up when no place can be found', () => {
     const tries = { ...untried, attempts: 3, lastError: new Error('no addresses') };
     const decision = decide({ step: 'placing' }, { nodes: [node(1)] }, well, tries);

@@ -1,0 +1,36 @@
+/**
+ * Waits that end with a signal. What was begun goes on unobserved, so these are for work that may be
+ * repeated beside itself: a read, the answer to a command that is out, the death of a process that was killed.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The signal aborted before this was done. */
+export class NotInTime extends Error {
+  override readonly name = 'NotInTime';
+}
+
+const notInTime = (what: string) => new NotInTime(`${what}: not done before the deadline`);
+
+/** Rejects with `NotInTime` as soon as the signal aborts. `what`: for the message, e.g. `ending process 17`. */
+export async function untilAborted<T>(signal: AbortSignal, work: Promise<T>, what: string): Promise<T> {
+  work.catch(() => {}); // a late failure has nobody left to tell
+  let stop = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(notInTime(what));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Throws `NotInTime` when the signal has aborted: before each deed that is not to be done any more then. */
+export function requireTime(signal: AbortSignal, what: string): void {
+  if (signal.aborted) throw notInTime(what);
+}
+
+export const pause = (signal: AbortSignal, ms: number, what: string): Promise<void> =>
+  untilAborted(signal, delay(ms), what);

@@ -1,0 +1,83 @@
+/** What is taken back of new members, and what is not, over a real store. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { takeBack } from '../../src/operations/add-members.ts';
+import { decideCreateFromPrimary } from '../../src/operations/create-from-primary.ts';
+import type { Tools } from '../../src/operations/tools.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import type { Store } from '../../src/store/contract.ts';
+import { cacheNode, nodeGroup, replicationGroup } from '../store/rows.ts';
+import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { input, node, untried, view, well } from './member-views.ts';
+
+const group = replicationGroup('orders');
+const owner = { cacheIncarnation: group.incarnation };
+const [first, second, third] = ['001', '002', '003'].map((number) =>
+  cacheNode({ ...owner, cacheClusterId: `orders-${number}`, handle: null }),
+) as [ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>];
+
+async function scene(t: TestContext, primary: string): Promise<{ store: Store; tools: Tools }> {
+  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
+  const shard = nodeGroup({ ...owner, version: 1, currentPrimary: primary, targetPrimary: primary });
+  await store.commit([
+    { put: 'resource', row: group },
+    ...[first, second, third].map((row) => ({ put: 'node', row }) as const),
+    { put: 'node-group', row: shard },
+  ]);
+  const runtime = { findProcesses: async () => new Map(), destroy: async () => {} };
+  const fleet = { store, clock: systemClock, log: silentLog, runtime, settings: { addressRestMs: 0 } };
+  const shards = { forgetNode: () => {}, recheck: () => {} };
+  return { store, tools: { fleet, shards } as unknown as Tools };
+}
+
+const left = async (store: Store) =>
+  (await store.nodesOf([group.incarnation])).map((one) => `${one.cacheClusterId} ${one.intent}`);
+
+async function takeBackNew(t: TestContext, primary: string): Promise<string[]> {
+  const { store, tools } = await scene(t, primary);
+  const rows = { ...view({ nodes: [] }), cache: group };
+  await takeBack(tools, rows, [second, third], AbortSignal.timeout(5_000));
+  return left(store);
+}
+
+describe('new members that are taken back', () => {
+  it('vanish, and the others stay', async (t) => {
+    assert.deepEqual(await takeBackNew(t, first.incarnation), ['orders-001 running']);
+  });
+
+  it('stay where they lead, since the data is there and nowhere else', async (t) => {
+    assert.deepEqual(await takeBackNew(t, second.incarnation), ['orders-001 running', 'orders-002 running']);
+  });
+});
+
+describe('a group around an existing node that cannot be made', () => {
+  const primary = { clusterId: 'orders-001', clusterIncarnation: 'c' };
+  const decide = (shard: object, own: object = {}) =>
+    decideCreateFromPrimary(
+      { ...input, primary },
+      { step: 'returning', reason: 'a replica does not start' },
+      {
+        view: view({ nodes: [node(1, own), node(2), node(3)], shard, status: 'creating' }),
+        health: well,
+        now: 0,
+      },
+      untried,
+    );
+  const decided = { currentPrimary: 'n2', targetPrimary: 'n2' };
+
+  it('gives the node back at once while it leads', () => {
+    const decision = decide({});
+    assert.deepEqual([decision.kind, 'act' in decision && decision.act], ['act', 'return']);
+  });
+
+  it('lets it lead again first when a new replica had to take over', () => {
+    const decision = decide(decided);
+    assert.deepEqual([decision.kind, 'act' in decision && decision.act], ['act', 'hand-back']);
+  });
+
+  it('waits until it holds all data again, and until nobody is being promoted', () => {
+    assert.equal(decide(decided, { synced: false }).kind, 'wait');
+    assert.equal(decide({ ...decided, targetPrimary: 'n1' }).kind, 'wait');
+  });
+});
