@@ -8,6 +8,7 @@ import { parseReference } from '../model/identifiers.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
+import type { OperationProgress } from '../operations/worker.ts';
 import { createFaultRoute } from './fault.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
@@ -17,6 +18,8 @@ export interface AdminOptions {
   readonly version: string;
   readonly startedAt: number;
   readonly findings: () => readonly string[];
+  /** Operations under way, oldest first. */
+  readonly operations: () => readonly OperationProgress[];
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
   /** An operation was queued. */
@@ -98,8 +101,31 @@ async function status(options: AdminOptions) {
       isSettled,
       sentence,
     })),
+    operations: await underWay(options, names),
     findings: options.findings(),
   };
+}
+
+/** Operations that have begun, and those that wait behind one of the same cache. */
+async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<string, string>) {
+  const { store, clock } = tools.fleet;
+  const begun = new Map(operations().map((progress) => [progress.id, progress]));
+  return (await store.openOperations()).map(({ id, kind, lock, input, sentence, lastError, attempts }) => {
+    const progress = begun.get(id);
+    const cacheId = (input as { cacheId?: unknown } | null)?.cacheId;
+    return {
+      id,
+      kind,
+      cache: names.get(lock) ?? (typeof cacheId === 'string' ? cacheId : lock),
+      step: progress?.step ?? null,
+      activity: progress?.activity ?? 'queued',
+      sentence: progress?.sentence ?? sentence,
+      forMs: progress ? Math.round(clock.monotonic() - progress.since) : null,
+      isOverdue: progress?.isOverdue ?? false,
+      attempts: progress?.attempts ?? attempts,
+      lastError: progress ? progress.lastError : lastError,
+    };
+  });
 }
 
 /** What stops with its data, in a sentence each; null when the engine keeps it. */

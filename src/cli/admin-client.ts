@@ -37,6 +37,25 @@ export interface CacheStatus {
   readonly sentence: string | null;
 }
 
+/** An operation that has begun, or waits behind another one of its cache. */
+export interface OperationStatus {
+  readonly id: string;
+  readonly kind: string;
+  readonly cache: string;
+  /** Null while it is queued. */
+  readonly step: string | null;
+  readonly activity: 'queued' | 'looking' | 'acting' | 'waiting' | 'backing-off';
+  /** What it does, waits for, or failed with. */
+  readonly sentence: string;
+  /** How long it has done that; null while it is queued. */
+  readonly forMs: number | null;
+  /** It has not ended at its deadline; nothing else can be done with its cache until it has. */
+  readonly isOverdue: boolean;
+  /** Failures in a row. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+}
+
 export interface LimberStatus {
   readonly version: string;
   readonly pid: number;
@@ -51,6 +70,7 @@ export interface LimberStatus {
     readonly isSettled: boolean;
     readonly sentence: string | null;
   }[];
+  readonly operations: readonly OperationStatus[];
   readonly findings: readonly string[];
 }
 

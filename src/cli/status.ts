@@ -5,6 +5,7 @@ import { createProcessRuntime } from '../runtime/process/process-runtime.ts';
 import { type CacheStatus, connectAdmin, type LimberStatus } from './admin-client.ts';
 import { dataOption, readArguments, readDataDirectory } from './arguments.ts';
 import { limberCommand } from './command-line.ts';
+import { concernOf, describeOperation } from './operation-lines.ts';
 import { findLimber, type StartRecord } from './start-record.ts';
 
 export const usage = `Usage: limber status [--json] [--data DIR]
@@ -53,13 +54,13 @@ function describe(status: LimberStatus, port: number): string {
     `data ${status.dataDirectory}, addresses ${status.pool}`,
     '',
     ...(status.caches.length === 0 ? ['No caches yet.'] : cacheTable(status.caches)),
-    ...section(
-      'Under way:',
-      unsettled.map(
+    ...section('Under way:', [
+      ...status.operations.map(describeOperation),
+      ...unsettled.map(
         ({ cache, nodeGroupId, sentence }) => `${cache} ${nodeGroupId}: ${sentence ?? 'in work'}`,
       ),
-    ),
-    ...section('Needs a look:', status.findings),
+    ]),
+    ...section('Needs a look:', [...status.operations.flatMap(concernOf), ...status.findings]),
   ].join('\n');
 }
 

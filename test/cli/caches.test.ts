@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { DeleteReplicationGroupCommand } from '@aws-sdk/client-elasticache';
 import { findServerProcesses } from '../../src/endpoints/memcached-configuration/control.ts';
 import { cacheStatus, createCluster, createGroup, nodePids } from '../support/caches.ts';
 import { runLimber } from '../support/command.ts';
@@ -96,6 +97,28 @@ describe('limber status', () => {
     assert.ok(!table.stdout.includes('\u001b'), 'no colours without a terminal');
     const json = JSON.parse((await runLimber(['status', '--json', '--data', limber.dataDirectory])).stdout);
     assert.deepEqual([json.running, json.port, json.caches[0].id], [true, limber.port, 'orders']);
+  });
+
+  it('says which step of an operation holds a cache, what it waits for and for how long', async (t) => {
+    const limber = await startLimber(t, { settings: { hangAfterMs: 600_000 } });
+    await createGroup(limber, 'orders');
+    const [pid = 0] = await nodePids(limber, 'orders');
+    process.kill(pid, 'SIGSTOP');
+    t.after(() => isAlive(pid) && process.kill(pid, 'SIGCONT'));
+    const retaining = { ReplicationGroupId: 'orders', RetainPrimaryCluster: true };
+    await limber.client().send(new DeleteReplicationGroupCommand(retaining));
+    const line =
+      /^ {2}orders delete-cache \(retaining\): the shard has no living primary at present.*, for \d+ m?s$/m;
+    await eventually(async (see) =>
+      line.test(see((await runLimber(['status', '--data', limber.dataDirectory])).stdout)),
+    );
+    const { operations } = await limber.status();
+    assert.deepEqual(
+      operations.map(({ kind, cache, step, activity, attempts }) => [kind, cache, step, activity, attempts]),
+      [['delete-cache', 'orders', 'retaining', 'waiting', 0]],
+    );
+    process.kill(pid, 'SIGCONT');
+    await eventually(async (see) => see((await limber.status()).operations).length === 0);
   });
 
   it('ends with exit code 3 when Limber is not running, and counts the nodes that go on', async (t) => {

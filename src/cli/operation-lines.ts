@@ -1,0 +1,29 @@
+/** How `limber status` tells of operations. */
+import type { OperationStatus } from './admin-client.ts';
+
+/** What it does or waits for, and for how long. */
+export function describeOperation(operation: OperationStatus): string {
+  const { cache, kind, step, activity, sentence, forMs } = operation;
+  if (activity === 'queued' || forMs === null) return `${cache} ${kind}: waits for its turn`;
+  return `${cache} ${kind} (${step}): ${sentence}, for ${durationOf(forMs)}`;
+}
+
+/** Failures in a row before it is more than a hiccup: three seconds of back-off. A judgement. */
+const attemptsWorthTelling = 6;
+
+/** A sentence when a person should look at it. */
+export function concernOf({ cache, kind, step, forMs, attempts, ...operation }: OperationStatus): string[] {
+  if (operation.isOverdue)
+    return [
+      `${kind} of ${cache} does not end (step ${step}, for ${durationOf(forMs ?? 0)}) and nothing else can be done ` +
+        'with that cache until it does; stopping and starting Limber ends it, caches go on',
+    ];
+  if (attempts < attemptsWorthTelling) return [];
+  return [`${kind} of ${cache} has failed ${attempts} times at step ${step}: ${operation.lastError}`];
+}
+
+/** `850 ms`, `12 s`, `3 min`. */
+function durationOf(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`;
+}
