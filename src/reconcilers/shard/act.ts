@@ -284,6 +284,10 @@ async function lendLead(context: ShardContext, node: CacheNode): Promise<void> {
   await refuseWrites(connection);
   await promote(connection);
   faultPoint('restore-lead:source-leads');
+  if (node.synced) return;
+  // Until then nobody knew whether it holds everything; now the shard's data are what it holds.
+  await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true }));
+  await context.fleet.store.commit([tellMember(context, node, olderCopyLeads(node.cacheClusterId))]);
 }
 
 /**

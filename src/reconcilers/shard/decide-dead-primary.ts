@@ -92,7 +92,7 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
 
 /** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
 function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
-  if (best.engine?.role === 'replica')
+  if (best.engine?.role === 'replica' || !best.node.synced)
     return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
       kind: 'lend-lead',
       node: best.node.incarnation,

@@ -78,7 +78,7 @@ function decideWithoutPrimary(view: ShardView): ShardDecision {
 
 /** The process of the primary exists and makes no progress. */
 function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
-  if (view.durability === 'sync')
+  if (view.durability === 'sync' && current.keepsData !== false)
     return doing(`${name(current)} hangs: it is killed and comes back with its own files`, {
       kind: 'fence',
       node: current.node.incarnation,

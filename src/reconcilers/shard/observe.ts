@@ -71,7 +71,10 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const verdict = monitor.verdict(node);
   const dataIf = async (seen: Verdict) => (seen === 'dead' ? dataStateOf(fleet, cache, node) : 'none');
   const startFailure = failure?.kind === 'start' ? failure.error.message : null;
-  const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict) };
+  const keepsDataIf = async (seen: Verdict) =>
+    seen !== 'hung' || (await dataStateOf(fleet, cache, node)) !== 'missing';
+  const keepsData = await keepsDataIf(verdict);
+  const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
   if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
   const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
@@ -80,7 +83,14 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   // It may have died while it was asked: then its files count, as of any dead node.
   const again = monitor.verdict(node);
   const [silence, data] = [monitor.silence(node), await dataIf(again)];
-  return { ...facts, data, verdict: again === 'answering' ? 'unresponsive' : again, engine: null, silence };
+  return {
+    ...facts,
+    data,
+    keepsData: await keepsDataIf(again),
+    verdict: again === 'answering' ? 'unresponsive' : again,
+    engine: null,
+    silence,
+  };
 }
 
 async function askEngine(

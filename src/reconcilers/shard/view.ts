@@ -46,6 +46,8 @@ export interface Member {
   readonly startFailure?: string | null;
   /** What a process that is down could start from; `none` for one that lives. */
   readonly data: DataState;
+  /** Of one that hangs: false when its files are gone, so that its memory is all that is left of its data. */
+  readonly keepsData?: boolean;
 }
 
 export interface ShardView {
