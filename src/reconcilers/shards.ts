@@ -52,7 +52,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     startFailures,
     starts: new Map(),
     handOverFailures: new Map(),
-    recovering: new Set(),
+    recovering: new Map(),
     histories: new Map(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };

@@ -10,6 +10,7 @@ import type { ShardAct, ShardDecision } from './decision.ts';
 import { bindEndpoints, passOnEndpoint } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { recordLeader, recordRoles } from './record.ts';
+import { recovered } from './recovery.ts';
 import { keepWritable } from './writable.ts';
 
 export interface ShardReport {
@@ -150,6 +151,8 @@ export function createShardActor(
     if (isSettled) {
       await recordRoles(context, facts.view);
       await keepWritable(context, facts);
+      // Whoever recovered while nobody could say so.
+      for (const { node } of facts.view.members) await recovered(context, node);
       pauseMs = waitMs.first;
       return idleMs;
     }

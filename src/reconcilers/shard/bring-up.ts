@@ -5,7 +5,6 @@
 import {
   filesSetAside,
   nodeDied,
-  nodesRecovered,
   rebuiltEmpty,
   recoveringNodes,
   unfinishedWriteCut,
@@ -28,6 +27,7 @@ import type { Change } from '../../store/contract.ts';
 import type { ShardContext, StartFailure } from './context.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache, tellMember } from './record.ts';
+import { isRecovering, recovered } from './recovery.ts';
 import { isDown } from './view.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
@@ -157,8 +157,7 @@ async function announceLoss(
   follow: CacheNode | null,
 ): Promise<void> {
   const isLoss = node.handle !== null && node.intent === 'running' && node.status !== 'creating';
-  if (!isLoss || context.recovering.has(node.incarnation)) return;
-  context.recovering.add(node.incarnation);
+  if (!isLoss || (await isRecovering(context, node))) return;
   const changes: Change[] = [
     tellMember(context, node, nodeDied(node.cacheClusterId, node.cacheNodeId, 'its process has ended')),
     tellMember(context, node, recoveringNodes([node.cacheNodeId])),
@@ -167,12 +166,7 @@ async function announceLoss(
   const isEmpty = follow === null && own?.data !== 'present' && view.shard.nodeGroupId !== '';
   if (isEmpty) changes.push(tellCache(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));
   await context.fleet.store.commit(changes);
-}
-
-/** The node runs and holds what it should: says so if it was told to be lost. */
-export async function recovered(context: ShardContext, node: CacheNode): Promise<void> {
-  if (!context.recovering.delete(node.incarnation)) return;
-  await context.fleet.store.commit([tellMember(context, node, nodesRecovered([node.cacheNodeId]))]);
+  context.recovering.set(node.incarnation, true);
 }
 
 /**

@@ -36,7 +36,7 @@ export interface ShardContext {
   readonly starts: Map<string, number>;
   /** By `keyText`: planned hand-overs that failed, and when the last one did (monotonic milliseconds). */
   readonly handOverFailures: Map<string, { readonly count: number; readonly at: number }>;
-  /** Nodes that were told to be lost, and not yet to have recovered. */
-  readonly recovering: Set<string>;
+  /** By node: whether it was told to be lost, and not yet to have recovered. Without an entry the events tell (recovery.ts). */
+  readonly recovering: Map<string, boolean>;
   readonly histories: SeenHistories;
 }
