@@ -12,6 +12,7 @@ import { cacheEvent } from './cache-event.ts';
 import { requireAvailableGroup } from './cache-state.ts';
 import { answerGroup, membersOf, requireReplicationGroup } from './describe-caches.ts';
 import { enqueue } from './enqueue.ts';
+import { zoneLeftAlone } from './failover-rules.ts';
 import { nextVersion } from './group-row.ts';
 import {
   readShards,
@@ -48,7 +49,10 @@ export const decreaseReplicaCount =
         ReplicasToRemove === undefined
           ? byCount(group, shards, input)
           : byName(group, shards, ReplicasToRemove);
-      for (const one of shrinking) checkFloor(group, one);
+      for (const one of shrinking) {
+        checkFloor(group, one);
+        checkZones(group, one);
+      }
       return leavingChanges(deps, group, shrinking);
     });
     deps.queue.wake();
@@ -136,6 +140,17 @@ function checkFloor({ desired }: ReplicationGroup, { shard, to }: Shrinking): vo
   throw invalid(
     `Node group ${shard.nodeGroupId} would have ${to} replicas; with automatic failover or Multi-AZ enabled ` +
       'it must keep at least 1.',
+  );
+}
+
+/** Multi-AZ stays what it says. */
+function checkZones({ desired }: ReplicationGroup, { shard, nodes, leaving }: Shrinking): void {
+  const staying = nodes.filter((node) => !leaving.includes(node));
+  const zone = zoneLeftAlone(desired.multiAz, nodes, staying);
+  if (zone === null) return;
+  throw invalid(
+    `Node group ${shard.nodeGroupId} would have all of its nodes in ${zone}; with Multi-AZ enabled they must be in at ` +
+      'least 2 availability zones. Remove other replicas, or disable Multi-AZ first.',
   );
 }
 

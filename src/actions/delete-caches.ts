@@ -19,6 +19,7 @@ import {
   requireReplicationGroup,
 } from './describe-caches.ts';
 import { enqueue } from './enqueue.ts';
+import { zoneLeftAlone } from './failover-rules.ts';
 import { nextVersion } from './group-row.ts';
 
 /** What can be deleted: a cache that could not be made, too. */
@@ -115,6 +116,12 @@ async function removalOfMember(deps: ActionDeps, cluster: CacheCluster, groupId:
   if (living.length === 2 && group.desired.automaticFailover)
     throw refuse(
       `${cluster.id} is the last replica of ${group.id}, which has automatic failover enabled; disable it first.`,
+    );
+  const staying = living.filter((node) => node !== own);
+  const zone = zoneLeftAlone(group.desired.multiAz, living, staying);
+  if (zone !== null)
+    throw refuse(
+      `Without ${cluster.id} all nodes of ${group.id} would be in ${zone}; it has Multi-AZ enabled, disable it first.`,
     );
   return [
     { put: 'resource', row: nextVersion(group, deps.clock.now(), { status: 'modifying' }) },

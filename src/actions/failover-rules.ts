@@ -1,8 +1,25 @@
-/** What automatic failover and Multi-AZ ask of a group that is to be made. */
+/** What automatic failover and Multi-AZ ask of a group that is to be made, and of one that loses members. */
 import type { CreateReplicationGroupMessage } from '@aws-sdk/client-elasticache';
 import { nodeType, supportsAutomaticFailover } from '../catalog/node-types.ts';
+import type { CacheNode } from '../model/node.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import type { NodeGroupPlan } from './node-group-plan.ts';
+
+/**
+ * The zone that all of `staying` would share, where Multi-AZ had them in more; null when nothing is wrong. ElastiCache does
+ * not say what it does then; to leave Multi-AZ enabled and not so would deceive who relies on it. A node alone (a
+ * shard without replicas, which cluster mode allows) is in one zone by its nature.
+ */
+export function zoneLeftAlone(
+  multiAz: boolean,
+  before: readonly CacheNode[],
+  staying: readonly CacheNode[],
+): string | null {
+  const zonesOf = (nodes: readonly CacheNode[]) => new Set(nodes.map((node) => node.availabilityZone));
+  const [zone, ...others] = zonesOf(staying);
+  const isLoss = multiAz && staying.length > 1 && zonesOf(before).size > 1 && others.length === 0;
+  return isLoss && zone !== undefined ? zone : null;
+}
 
 const combination = (message: string) => new ServiceError('InvalidParameterCombination', message);
 

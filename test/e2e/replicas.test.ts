@@ -243,6 +243,44 @@ describe('DecreaseReplicaCount without cluster mode', () => {
   });
 });
 
+describe('a group with Multi-AZ that loses replicas', () => {
+  const id = 'spread';
+  const isRefused = (code: string) => (error: Error) =>
+    codeOf(error) === code && /us-east-1a.*Multi-AZ enabled/.test(error.message);
+
+  it('is not left in one zone, whichever way its replicas are named', async () => {
+    await createGroup(client, {
+      ReplicationGroupId: id,
+      NumCacheClusters: 3,
+      AutomaticFailoverEnabled: true,
+      MultiAZEnabled: true,
+      PreferredCacheClusterAZs: ['us-east-1a', 'us-east-1b', 'us-east-1a'],
+    });
+    await assert.rejects(
+      decrease({ ReplicationGroupId: id, ReplicasToRemove: [`${id}-002`] }),
+      isRefused('InvalidParameterValue'),
+    );
+    const PreferredAvailabilityZones = ['us-east-1a', 'us-east-1a'];
+    await assert.rejects(
+      decrease({
+        ReplicationGroupId: id,
+        ReplicaConfiguration: [{ NodeGroupId: '1', NewReplicaCount: 1, PreferredAvailabilityZones }],
+      }),
+      isRefused('InvalidParameterValue'),
+    );
+    await assert.rejects(
+      client.send(new DeleteCacheClusterCommand({ CacheClusterId: `${id}-002` })),
+      isRefused('InvalidCacheClusterState'),
+    );
+    assert.equal((await describeGroup(client, id)).MemberClusters?.length, 3);
+  });
+
+  it('loses one of the zone that has two when only the number is said', async () => {
+    await decrease({ ReplicationGroupId: id, NewReplicaCount: 1 });
+    assert.deepEqual((await groupAvailable(client, id)).MemberClusters, [`${id}-001`, `${id}-002`]);
+  });
+});
+
 describe('CreateCacheCluster with ReplicationGroupId', () => {
   it('adds a read replica under its own name, which DeleteCacheCluster takes away', async (t) => {
     const { primary } = endpointsOf(await createGroup(client, { ReplicationGroupId: 'host' }));
