@@ -12,6 +12,7 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 /** Those that no row of the table reaches, and what does. */
 const elsewhere: Readonly<Record<string, string>> = {
   'mend:set-aside': 'needs a file that is damaged and a node that failed twice; the next start looks again',
+  'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
   'found:intended': 'the engine’s own failover while Limber is away; the record alone is the deed',
   'create-from-primary:returning': 'needs a group that cannot be placed around a node that serves',
   'create-from-primary:returning:acted': 'as before',

@@ -52,7 +52,7 @@ async function comeBackBlank(bench: Bench, node: TestNode): Promise<TestNode> {
   await once(node.process, 'exit');
   rmSync(join(node.directory, 'data', 'nodes.conf'));
   const back = await bench.start({ ...spec, address: node.address, port: node.port }, node.directory);
-  await eventually(async () => /loading:0/.test(String(await back.connection.call('INFO', 'persistence'))));
+  await eventually(async () => /^loading:0/m.test(String(await back.connection.call('INFO', 'persistence'))));
   return back;
 }
 

@@ -95,7 +95,7 @@ for (const engine of engines)
             );
             const { connection } = await bench.start({ durability: 'sync' }, node);
             await eventually(async () =>
-              /loading:0/.test(String(await connection.call('INFO', 'persistence'))),
+              /^loading:0/m.test(String(await connection.call('INFO', 'persistence'))),
             );
             assert.equal(statSync(file).size, cutAt ?? text.length, what);
           }),

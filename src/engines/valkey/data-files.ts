@@ -1,7 +1,7 @@
 /**
  * What an engine keeps on disk (`appendonlydir/`: a manifest, a base, increments), and whether it can be read again.
- * A cut-off end of the last increment is no damage: the engine loads up to it by itself (aof-load-truncated). Any
- * other file has to be whole.
+ * A cut-off end of the last increment is no damage: the engine loads up to it by itself (aof-load-truncated), and
+ * what it cuts is kept before (unfinished-write.ts). Any other file has to be whole.
  */
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';

@@ -54,7 +54,7 @@ function isNodeLine(fields: readonly string[]): boolean {
 }
 
 function isSlots(text: string): boolean {
-  if (/^\[\d+-[<>]-[0-9a-f]{40}\]$/.test(text)) return true; // being moved
+  if (text.startsWith('[')) return true; // being moved
   const [, start, end = start] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
   return start !== undefined && Number(start) <= Number(end) && Number(end) < slotCount;
 }
