@@ -7,7 +7,7 @@ import { CommandFailed, heldExitCode } from './arguments.ts';
 import { welcome } from './banner.ts';
 import { lastWords, openLog } from './log-file.ts';
 import { askHealth, findLimber, readStartRecord } from './start-record.ts';
-import type { UpOptions } from './up-options.ts';
+import { noDns, type UpOptions } from './up-options.ts';
 
 const pollMs = 20;
 /** Healthy after 0.1-0.4 s as a rule; a machine that comes back with hundreds of nodes takes longer. A judgement. */
@@ -76,8 +76,8 @@ export async function launchDetached(
 const mainProgram = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 function argumentsFor({ port, dataDirectory, pool, dnsZone, dnsPort, logLevel }: UpOptions): string[] {
-  const dns = dnsZone === null ? [] : ['--dns', dnsPort === undefined ? dnsZone : `${dnsZone}:${dnsPort}`];
-  const where = ['--port', String(port), '--data', dataDirectory, '--pool', pool, ...dns];
+  const dns = dnsZone === null ? noDns : dnsPort === undefined ? dnsZone : `${dnsZone}:${dnsPort}`;
+  const where = ['--port', String(port), '--data', dataDirectory, '--pool', pool, '--dns', dns];
   return ['up', ...where, '--log-level', logLevel];
 }
 

@@ -3,7 +3,7 @@ import { defaultPool, parsePool } from '../endpoints/addresses.ts';
 import { defaultSettings, type Settings } from '../fleet/settings.ts';
 import { type LogLevel, logLevels } from '../platform/log.ts';
 import { readDataDirectory, readPort, UsageError } from './arguments.ts';
-import { readStartRecord } from './start-record.ts';
+import { readStartRecord, type StartRecord } from './start-record.ts';
 
 export interface UpOptions {
   readonly port: number;
@@ -17,6 +17,9 @@ export interface UpOptions {
   readonly settings: Partial<Settings>;
 }
 
+/** `--dns off`: addresses are shown, whatever the last start said. */
+export const noDns = 'off';
+
 type Values = Partial<Record<'port' | 'data' | 'pool' | 'dns' | 'log-level', string>>;
 
 /** Reads the environment too. Throws `UsageError`. */
@@ -26,8 +29,9 @@ export async function readUpOptions(
 ): Promise<UpOptions> {
   const { LIMBER_PORT, LIMBER_POOL, LIMBER_SETTINGS } = process.env;
   const dataDirectory = readDataDirectory(values.data);
+  const last = await readStartRecord(dataDirectory);
   // A data directory keeps its pool: another one would take its next addresses from somebody else's.
-  const pool = values.pool ?? (LIMBER_POOL || (await readStartRecord(dataDirectory))?.pool) ?? defaultPool;
+  const pool = values.pool ?? (LIMBER_POOL || last?.pool) ?? defaultPool;
   try {
     parsePool(pool);
   } catch (error) {
@@ -40,15 +44,21 @@ export async function readUpOptions(
         : readPort(LIMBER_PORT || '8379', 'LIMBER_PORT'),
     dataDirectory,
     pool,
-    ...readDns(values.dns),
+    ...(values.dns === undefined ? lastDns(last) : readDns(values.dns)),
     logLevel: readLogLevel(values['log-level'] ?? (process.stderr.isTTY && !isDetached ? 'warn' : 'info')),
     settings: readSettings(LIMBER_SETTINGS || '{}'),
   };
 }
 
-/** `ZONE` or `ZONE:PORT`. */
-function readDns(text: string | undefined): Pick<UpOptions, 'dnsZone' | 'dnsPort'> {
-  if (text === undefined) return { dnsZone: null };
+/** It keeps its zone too: who follows the names would find nobody after a start by hand that forgot to say it. */
+function lastDns(last: StartRecord | null): Pick<UpOptions, 'dnsZone' | 'dnsPort'> {
+  const { dnsZone = null, dnsPort = null } = last ?? {};
+  return { dnsZone, ...(dnsZone === null || dnsPort === null ? {} : { dnsPort }) };
+}
+
+/** `ZONE`, `ZONE:PORT`, or `off`. */
+function readDns(text: string): Pick<UpOptions, 'dnsZone' | 'dnsPort'> {
+  if (text === noDns) return { dnsZone: null };
   const [, zone = text, port] = /^(.*):(\d*)$/.exec(text) ?? [];
   return { dnsZone: readZone(zone), ...(port === undefined ? {} : { dnsPort: readPort(port, '--dns') }) };
 }

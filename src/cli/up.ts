@@ -18,7 +18,8 @@ Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, whic
                  start with this data directory, at first ${defaultPool})
   --dns ZONE[:PORT]
                  show names in this zone instead of addresses, and answer DNS for
-                 them on 127.0.0.1 (default port 8353; docs/dns.md)
+                 them on 127.0.0.1 (default port 8353; docs/dns.md). Default: as at the
+                 last start with this data directory; at first, and with "off", none
   --detach       go to the background once healthy; the log is DIR/limber.log
   --log-level L  ${logLevels.join(', ')} (default info; on a terminal warn)
 

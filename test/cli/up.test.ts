@@ -119,6 +119,24 @@ describe('limber up', () => {
     assert.equal(code, 1);
   });
 
+  it('keeps the DNS zone of the data directory and its port, until told "off"', async (t) => {
+    const { dataDirectory, pool } = await scratchFor(t);
+    const words = ['up', '--detach', '--port', '0', '--data', dataDirectory, '--pool', pool];
+    const names = /names +in (\S+), DNS at 127\.0\.0\.1:(\d+) /;
+    const started = async (...more: string[]) => {
+      const { code, stdout } = await runLimber([...words, ...more]);
+      assert.equal(code, 0, stdout);
+      assert.equal((await runLimber(['down', '--data', dataDirectory])).code, 0);
+      return names.exec(stdout)?.slice(1) ?? null;
+    };
+    assert.equal(await started(), null);
+    const [zone, port] = (await started('--dns', 'cache.test:0')) ?? [];
+    assert.equal(zone, 'cache.test');
+    assert.deepEqual(await started(), [zone, port]);
+    assert.equal(await started('--dns', 'off'), null);
+    assert.equal(await started(), null);
+  });
+
   it('keeps the pool of the data directory', async (t) => {
     const { dataDirectory, pool } = await scratchFor(t);
     const words = ['up', '--detach', '--port', '0', '--data', dataDirectory];
