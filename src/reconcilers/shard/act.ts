@@ -25,7 +25,7 @@ import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { passOnWrites } from './pass-on.ts';
-import { copiesBeside, type EndingAct, heirsOf, whyNotDue } from './recheck.ts';
+import { copiesBeside, type FinalAct, heirsOf, whyNotDue } from './recheck.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
 import { recovered } from './recovery.ts';
 import { sharesHistory } from './shares-history.ts';
@@ -44,6 +44,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
   };
   switch (act.kind) {
     case 'start':
+      if (leadsWithItsFiles(facts, act)) await lookAgain(context, facts, act);
       return bringUp(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
     case 'end':
       return end(context, await lookAgain(context, facts, act), act.node);
@@ -79,7 +80,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
 async function lookAgain(
   context: ShardContext,
   { cache, view }: ShardFacts,
-  act: EndingAct,
+  act: FinalAct,
 ): Promise<ShardFacts> {
   const { cacheIncarnation, nodeGroupId } = view.shard;
   const fresh = await observeShard(context, {
@@ -91,6 +92,11 @@ async function lookAgain(
   if (!fresh || reason !== null) throw new Error(`things have changed since that was decided: ${reason}`);
   return fresh;
 }
+
+/** Its files can have been wiped since they were seen, and an empty primary wipes its replicas. */
+const leadsWithItsFiles = ({ view }: ShardFacts, act: Extract<ShardAct, { kind: 'start' }>): boolean =>
+  act.follow === null &&
+  view.members.some((member) => member.node.incarnation === act.node && member.data === 'present');
 
 /** At the moment of the signal, by /proc: a death shows there at once, and so does a suspension. */
 function requireLivingCopies({ fleet }: ShardContext, { view }: ShardFacts, incarnation: string): void {

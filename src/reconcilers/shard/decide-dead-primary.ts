@@ -5,6 +5,7 @@ import {
   isAnswering,
   leads,
   name,
+  type ShardAct,
   type ShardDecision,
   startAll,
   startAlone,
@@ -29,7 +30,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
       node: best.node.incarnation,
       reason: 'failover',
     });
-  if (best) return decideReturnOfPrimary(current, best);
+  if (best) return decideReturnOfPrimary(view, current, best);
   const maybe = others.find((member) => member.node.synced && !isDown(member) && member.verdict !== 'hung');
   if (maybe)
     return waiting(
@@ -79,7 +80,8 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
   const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
   const copy = copies.find((member) => member.engine?.offset === newest);
   if (!copy) return null;
-  if (!view.automaticFailover && view.clusterMode === 'disabled') return decideReturnOfPrimary(current, copy);
+  if (!view.automaticFailover && view.clusterMode === 'disabled')
+    return decideReturnOfPrimary(view, current, copy);
   return doing(
     `${name(current)} is dead and kept nothing: ${name(copy)} is chosen to lead with what it holds`,
     {
@@ -91,12 +93,32 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
 }
 
 /** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
-function decideReturnOfPrimary(current: Member, best: Member): ShardDecision {
+function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): ShardDecision {
   if (best.engine?.role === 'replica' || !best.node.synced)
     return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
       kind: 'lend-lead',
       node: best.node.incarnation,
     });
+  // Else they would take their data anew from the empty process that comes back at the address which they follow.
+  const strays = view.members.filter(
+    (member) =>
+      member !== current &&
+      member !== best &&
+      isAnswering(member) &&
+      !member.engine.isLoading &&
+      member.engine.follows !== endpointOf(best.node),
+  );
+  if (strays.length > 0)
+    return doing(
+      `${strays.map(name).join(', ')} follow ${name(best)} until ${name(current)} leads again`,
+      ...strays.map(
+        ({ node }): ShardAct => ({
+          kind: 'follow',
+          node: node.incarnation,
+          primary: best.node.incarnation,
+        }),
+      ),
+    );
   if (current.isBackingOff) return waiting(startedAgain(current));
   return doing(
     `${name(current)} is started as a replica of ${name(best)}, whose data it needs before it leads again`,

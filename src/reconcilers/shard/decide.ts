@@ -154,7 +154,8 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
   const others = view.members.filter((member) => member !== current);
   const isFed = (member: Member) =>
     isCandidate(member) && member.engine?.follows === endpointOf(current.node) && member.engine.isLinkUp;
-  if (view.durability === 'disabled' && others.length > 0 && !others.some(isFed))
+  const isInMemoryOnly = view.durability === 'disabled' || current.keepsData === false;
+  if (isInMemoryOnly && others.length > 0 && !others.some(isFed))
     return decideFollowers(view, current, `${name(current)} restarts once a replica holds its data`);
   return doing(`${name(current)} is stopped for its restart`, {
     kind: 'end',

@@ -71,8 +71,10 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const verdict = monitor.verdict(node);
   const dataIf = async (seen: Verdict) => (seen === 'dead' ? dataStateOf(fleet, cache, node) : 'none');
   const startFailure = failure?.kind === 'start' ? failure.error.message : null;
+  // Only of those that may be killed or ended soon.
   const keepsDataIf = async (seen: Verdict) =>
-    seen !== 'hung' || (await dataStateOf(fleet, cache, node)) !== 'missing';
+    (seen !== 'hung' && node.intent !== 'restarting') ||
+    (await dataStateOf(fleet, cache, node)) !== 'missing';
   const keepsData = await keepsDataIf(verdict);
   const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };

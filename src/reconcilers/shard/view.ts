@@ -46,7 +46,7 @@ export interface Member {
   readonly startFailure?: string | null;
   /** What a process that is down could start from; `none` for one that lives. */
   readonly data: DataState;
-  /** Of one that hangs: false when its files are gone, so that its memory is all that is left of its data. */
+  /** Of one that hangs or is to restart: false when its files are gone, so that its memory is all that is left of its data. */
   readonly keepsData?: boolean;
 }
 
