@@ -4,7 +4,15 @@ import { copiesBeside, heirsOf, whyNotDue } from '../../src/reconcilers/shard/re
 import { type SeenHistories, wasRefilled } from '../../src/reconcilers/shard/refilled.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import { decides, end, fence, follow, intend, manual, restarting, start, unsynced } from './decisions.ts';
-import { incarnationOf as id, nodeAt, primaryAt, replicaAt, silentAt, viewOf } from './shard-views.ts';
+import {
+  incarnationOf as id,
+  leading,
+  nodeAt,
+  primaryAt,
+  replicaAt,
+  silentAt,
+  viewOf,
+} from './shard-views.ts';
 
 const fenceOf = (node: number) => ({ kind: 'fence', node: id(node) }) as const;
 const endOf = (node: number) => ({ kind: 'end', node: id(node) }) as const;
@@ -97,6 +105,12 @@ describe('a replica that is filled anew between two looks', () => {
 
 describe('a primary that comes back with automatic failover disabled', () => {
   const lent = (node = {}) => ({ ...primaryAt(2, node), data: 'none' }) as const;
+
+  it('is not started before an unconfirmed copy that leads is recorded as the copy (life 200096)', () => {
+    const lend = { kind: 'lend-lead', node: id(2) } as const;
+    const copy = { ...lent(unsynced), engine: { ...leading, holdsData: true } };
+    decides(viewOf([silentAt(1, 'dead'), copy], manual), [lend], /holds the data for orders-001/);
+  });
 
   it('is started once the other replicas follow the copy that feeds it', () => {
     const dead = silentAt(1, 'dead');

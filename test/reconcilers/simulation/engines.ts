@@ -41,6 +41,8 @@ export interface Process {
   refusesWrites: boolean;
   /** It listens on the primary endpoint. */
   isBound: boolean;
+  /** Its files are where the next start looks for them. */
+  hasFiles: boolean;
   /** Connections that came in by the primary endpoint are open. */
   hasClients: boolean;
   /** The truth: it holds all that its primary had when the stream began, and what has come since. */
@@ -53,6 +55,8 @@ export interface Engines {
   readonly processes: (Process | null)[];
   /** What each member has on disk; always empty without durability. */
   readonly disks: number[][];
+  /** Its directory is deleted: a process that lives goes on writing into files that nobody finds again. */
+  wipe(member: number): void;
   spawn(member: number, follows: number | null): Process;
   kill(member: number): void;
   /** SIGTERM: a primary waits for the replicas that it streams to. */
@@ -74,6 +78,9 @@ export type Durability = 'disabled' | 'async' | 'sync';
 export const takesWrites = (process: Process): boolean =>
   process.role === 'primary' && !process.refusesWrites && (process.isBound || process.hasClients);
 
+/** Nobody's: the connection is gone. */
+const lost = -1;
+
 const isBehind = (replica: Process, primary: Process): boolean =>
   replica.condition === 'running' &&
   replica.link === 'up' &&
@@ -89,7 +96,10 @@ export function createEngines(members: number, durability: Durability, random: R
 
   function cutFollowers(process: Process): void {
     for (const other of processes)
-      if (other && other.upstreamPid === process.pid && other.link !== 'loading') disconnect(other);
+      if (other?.upstreamPid !== process.pid) continue;
+      // It has all that it was to get, and notices once that is loaded.
+      else if (other.link === 'loading') other.upstreamPid = lost;
+      else disconnect(other);
   }
 
   function disconnect(process: Process): void {
@@ -103,7 +113,7 @@ export function createEngines(members: number, durability: Durability, random: R
     process.backlog.push(entry);
     if (entry === null) return;
     process.data.push(entry);
-    if (durability !== 'disabled') disks[process.member] = [...process.data];
+    save(process);
   }
 
   function synchronise(process: Process, from: Process): void {
@@ -130,7 +140,11 @@ export function createEngines(members: number, durability: Durability, random: R
     cutFollowers(process);
     Object.assign(process, { link: 'up', wasUp: true, isStreaming: false, incoming: null, hasCache: true });
     Object.assign(process, { data: [...data], replid, replid2: 0, offset, backlog: [], backlogFrom: offset });
-    if (durability !== 'disabled') disks[process.member] = [...data];
+    save(process);
+  }
+
+  function save({ member, data, hasFiles }: Process): void {
+    if (durability !== 'disabled' && hasFiles) disks[member] = [...data];
   }
 
   function replicate(process: Process): void {
@@ -166,6 +180,11 @@ export function createEngines(members: number, durability: Durability, random: R
     disks,
     replicate,
     kill,
+    wipe(member) {
+      disks[member] = [];
+      const process = processes[member];
+      if (process) process.hasFiles = false;
+    },
     stop(member) {
       const from = processes[member];
       for (const other of processes)
@@ -196,6 +215,7 @@ export function createEngines(members: number, durability: Durability, random: R
         data: [...disks[member]!],
         refusesWrites: false,
         isBound: false,
+        hasFiles: true,
         hasClients: false,
         isComplete: follows === null,
         isConfirmed: follows === null,

@@ -83,6 +83,9 @@ export function simulate(seed: number): Outcome {
     } else if (choice < 33 && members > 1) {
       limber.rows.automaticFailover = !limber.rows.automaticFailover;
       say(`automatic failover is ${limber.rows.automaticFailover ? 'enabled' : 'disabled'}`);
+    } else if (choice < 35 && durability !== 'disabled' && !limber.isLookedAt(member)) {
+      say(`the directory of ${member + 1} is wiped`);
+      tick('a fault', () => engines.wipe(member));
     } else if (!process) return;
     else if (choice < 60) {
       say(`${member + 1} is killed`);
@@ -223,14 +226,16 @@ function createLedger(engines: Engines, durability: Durability, violations: stri
         violate(`${process.member + 1} is promoted while ${rival.member + 1} takes writes`);
       for (const write of gone) lose(write, 'unreplicated');
     },
-    ends(process) {
+    ends(process, isPassedOn) {
+      // Planned, and there is somebody to take it: nothing may be lost.
+      if (isPassedOn) return;
       // A node without replicas: its restart empties it, as its user was told.
       if (engines.processes.length === 1)
         for (const write of process.data) if (open.has(write)) lose(write, 'died');
       // It was told to stop in good order, and hung on the way: it is killed in the end.
       // In good order it waits for its replicas, if one can be waited for.
       const isWaitedFor = (other: Process | null) =>
-        other?.upstreamPid === process.pid && other.condition === 'running';
+        other?.upstreamPid === process.pid && other.isStreaming && other.condition === 'running';
       if (
         process.condition === 'running' &&
         process.role === 'primary' &&
