@@ -102,9 +102,18 @@ function listEncoder(schema: NormalizedSchema, where: string): Encoder {
   const encode = encoderOf(schema.getValueSchema(), where);
   return (value) => {
     let xml = '';
-    for (const element of value as readonly unknown[]) xml += `<${tag}>${encode(element)}</${tag}>`;
+    for (const element of value as readonly unknown[]) xml += flat(`<${tag}>${encode(element)}</${tag}>`);
     return xml;
   };
+}
+
+/**
+ * The same text as one run of characters. V8 keeps what was concatenated as a tree of its pieces until somebody looks
+ * into it; 22,000 pieces of a page of groups are joined faster while they are still in the processor's cache.
+ */
+function flat(text: string): string {
+  text.charCodeAt(0);
+  return text;
 }
 
 function finite(value: unknown, where: string): string {

@@ -12,6 +12,7 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import * as endpoints from './endpoints.ts';
 import * as events from './events.ts';
 import { createGeneration, type Generation } from './generation.ts';
+import { keepRows } from './kept-rows.ts';
 import * as nodes from './nodes.ts';
 import { openDatabase } from './open-database.ts';
 import * as operations from './operations.ts';
@@ -131,22 +132,26 @@ type Guarded = <Result>(work: (database: Database) => Result) => Promise<Result>
 type Writers = 'commit' | 'forgetBefore' | 'close' | 'acceptOlderCopy' | 'olderCopy' | 'diskFull';
 
 function readers(read: Guarded): Omit<Store, Writers> {
+  const resourcesOf = keepRows(resources.readResources);
+  const nodesOf = keepRows(nodes.readNodesOf);
+  const nodeGroupsOf = keepRows(nodes.readNodeGroupsOf);
+  const endpointsOf = keepRows(endpoints.readEndpointsOf);
   return {
     // The kind in the key is the kind of the row: the compiler cannot see it through the table.
     resource: (key) => read((database) => resources.readResource(database, key)) as never,
     resourceByIncarnation: (kind, incarnation) =>
       read((database) => resources.readResourceByIncarnation(database, kind, incarnation)) as never,
-    resources: (scope, page) => read((database) => resources.readResources(database, scope, page)) as never,
+    resources: (scope, page) => read((database) => resourcesOf(database, scope, page)) as never,
     cachesWithPendingValues: () => read((database) => resources.readWithPendingValues(database)),
     countResources: (scope) => read((database) => resources.countResources(database, scope)),
     referrers: (key, limit) => read((database) => resources.readReferrers(database, key, limit)),
     node: (incarnation) => read((database) => nodes.readNode(database, incarnation)),
-    nodesOf: (caches, nodeGroupId) => read((database) => nodes.readNodesOf(database, caches, nodeGroupId)),
+    nodesOf: (caches, nodeGroupId) => read((database) => nodesOf(database, caches, nodeGroupId)),
     nodesOnHost: (host, page) => read((database) => nodes.readNodesOnHost(database, host, page)),
     countNodes: (scope) => read((database) => nodes.countNodes(database, scope)),
     nodeGroup: (cache, id) => read((database) => nodes.readNodeGroup(database, cache, id)),
-    nodeGroupsOf: (caches) => read((database) => nodes.readNodeGroupsOf(database, caches)),
-    endpointsOf: (caches) => read((database) => endpoints.readEndpointsOf(database, caches)),
+    nodeGroupsOf: (caches) => read((database) => nodeGroupsOf(database, caches)),
+    endpointsOf: (caches) => read((database) => endpointsOf(database, caches)),
     takenAddresses: (now) => read((database) => endpoints.readTakenAddresses(database, now)),
     endpointsByName: (name) => read((database) => endpoints.readEndpointsByName(database, name)),
     operation: (id) => read((database) => operations.readOperation(database, id)),
