@@ -65,6 +65,8 @@ const startAttemptsMax = 3;
 const attemptsMax = 3;
 /** From the request: an engine that must be fetched first takes some seconds, 500 shards some minutes. A judgement. */
 const deadlineMs = 15 * 60_000;
+/** An engine of 100 MB with its package lists, over a slow line. */
+const placeDeadlineMs = 10 * 60_000;
 
 export function createCacheKind(
   tools: Tools,
@@ -111,7 +113,11 @@ export function decideCreateCache(
   switch (state.step) {
     case 'placing':
       if (view.nodes.length > 0) return go({ step: 'starting' }, 'the nodes have their addresses');
-      return act('place', 'the nodes get their addresses', 60_000);
+      return act(
+        'place',
+        'the engine is at hand or fetched, and the nodes get their addresses',
+        placeDeadlineMs,
+      );
     case 'starting':
       if (!health.isSettled) return wait(health.sentence, 250);
       return go({ step: nextAfterStart(view) }, 'all nodes answer');

@@ -31,7 +31,7 @@ export interface RunnerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly kinds: readonly AnyOperationKind[];
-  /** Operations under way at one time. Judgement: enough to hide latencies, few enough for two cores. */
+  /** Operations under way at one time, without failing ones. Judgement: enough to hide latencies, few enough for two cores. */
   readonly parallelMax?: number;
   /** After so many failures in a row to look at or judge its facts an operation is given up. */
   readonly failuresMax?: WorkerContext['failuresMax'];
@@ -61,6 +61,8 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function sleep(ms: number, isWait: boolean): Promise<void> {
     if (stopped) return Promise.resolve();
+    // One that failed leaves its place to others meanwhile.
+    if (!isWait) wake();
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -90,10 +92,18 @@ export function createRunner(options: RunnerOptions): Runner {
     active.set(operation.lock, { worker, ended });
   }
 
+  /** Without those that cannot go on: however many these are, the others do. */
+  function busy(): number {
+    return [...active.values()].filter(({ worker }) => {
+      const progress = worker.progress();
+      return !progress?.isOverdue && progress?.activity !== 'backing-off';
+    }).length;
+  }
+
   async function look(): Promise<void> {
     const seen = new Set<string>();
     for (const operation of await store.openOperations()) {
-      if (stopped || active.size >= parallelMax) return;
+      if (stopped || busy() >= parallelMax) return;
       if (seen.has(operation.lock)) continue;
       seen.add(operation.lock);
       if (!active.has(operation.lock)) start(operation);

@@ -141,6 +141,25 @@ describe('failed attempts', () => {
     assert.ok(performance.now() - startedAt >= 700, 'the fifth back-off is of 800 ms');
   });
 
+  it('leave their place among those under way to others', async (t) => {
+    const bench = await openBench(t);
+    await bench.enqueue('1', { lock: 'a' });
+    await bench.enqueue('2', { lock: 'b' });
+    const order: number[] = [];
+    const decide: Script['decide'] = (input, _state, _seen, tries) => {
+      if (input === 2) order.push(2);
+      if (input === 2 || tries.attempts >= 4) return finish('done');
+      return act('try', 'tries', 5_000);
+    };
+    const perform = async () => {
+      order.push(1);
+      throw new Error('no room');
+    };
+    bench.open({ decide, perform }, { parallelMax: 1 }).wake();
+    await bench.ended('1');
+    assert.deepEqual(order, [1, 2, 1, 1, 1]);
+  });
+
   it('are not written before the second one, and forgotten with the next step', async (t) => {
     const bench = await openBench(t);
     const versions: number[] = [];
