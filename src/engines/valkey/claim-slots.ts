@@ -88,6 +88,10 @@ function isFormerSelf({ node, slots }: Former, ownId: string, member: ClusterMem
   return coversAll(slots, member.slots);
 }
 
+/** Every primary that has slots by right has an epoch above zero. */
+const isBlankSelf = ({ isMyself, role, epoch }: ClusterMember): boolean =>
+  isMyself && role === 'primary' && epoch === 0;
+
 const overlaps = (ranges: readonly SlotRange[], others: readonly SlotRange[]): boolean =>
   ranges.some((range) => others.some((other) => other.start <= range.end && range.start <= other.end));
 
@@ -152,8 +156,10 @@ async function introduce(claim: SlotClaim, others: Neighbours, views: Views): Pr
   const view = await readClusterView(connection);
   if (!view) throw new Error(`${keyOf(node)} does not answer`);
   const meet: Command[] = [];
-  let unaware: string | null = null;
-  for (const [key, { members }] of views) {
+  // One that has yet to claim its own slots introduces itself then: met before, it would be made to drop its keys.
+  const settled = [...views].filter(([, { members }]) => !members.some(isBlankSelf));
+  let unaware = settled.length === 0 ? ([...views.keys()][0] ?? null) : null;
+  for (const [key, { members }] of settled) {
     const neighbour = others.answering.get(key)!;
     const known = members.find((member) => member.id === view.id && member.health === 'fine');
     // Not before it knows the new owner, but then also while it holds the slots for the old one's: Valkey 9 takes the

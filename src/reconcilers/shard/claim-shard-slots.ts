@@ -43,8 +43,10 @@ export async function claimShardSlots(
         slotsReassigned(view.shard.nodeGroupId, node.cacheClusterId, view.shard.slots),
       ),
     ]);
+  // Its replicas are introduced when they follow it.
+  if (shards.length === 1) return;
   // All others are down too: their workers introduce them when they are back.
-  if (shards.length > 1 && neighbours.answering.size === 0)
+  if (neighbours.answering.size === 0)
     throw new Error(`${node.cacheClusterId} has its slots again, and nobody answers to be told`);
   await spreadClaim(claim, neighbours, spreadDeadlineMs);
 }

@@ -95,17 +95,39 @@ export async function clusterFollow(
   }
 }
 
-/** To every other node, since gossip alone takes seconds to tell all of them. */
+/**
+ * To every other node, since gossip alone takes seconds to tell all of them; but not to a primary that has lost its
+ * nodes.conf and has yet to claim its slots: met before that, the others would make it drop its keys.
+ */
 async function introduce(
   { fleet }: ShardContext,
   node: CacheNode,
   connection: EngineConnection,
 ): Promise<void> {
-  const all = await fleet.store.nodesOf([node.cacheIncarnation]);
+  const [all, shards] = await Promise.all([
+    fleet.store.nodesOf([node.cacheIncarnation]),
+    fleet.store.nodeGroupsOf([node.cacheIncarnation]),
+  ]);
+  const leaders = new Set(shards.map((shard) => shard.currentPrimary));
   const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
-  await connection.pipeline(
-    others.map(({ address, port }) => ['CLUSTER', 'MEET', address, port, busPortOf(port)]),
+  const isKnown = await Promise.all(
+    others.map((one) => !leaders.has(one.incarnation) || hasEpoch(fleet.connections.of(one))),
   );
+  await connection.pipeline(
+    others
+      .filter((_, index) => isKnown[index])
+      .map(({ address, port }) => ['CLUSTER', 'MEET', address, port, busPortOf(port)]),
+  );
+}
+
+/** It is a part of the cluster: a blank node has epoch 0. One that does not answer is met by gossip later. */
+async function hasEpoch(opening: Promise<EngineConnection>): Promise<boolean> {
+  try {
+    const info = String(await (await opening).callWithin(500, 'CLUSTER', 'INFO'));
+    return /^cluster_my_epoch:[1-9]/m.test(info);
+  } catch {
+    return false;
+  }
 }
 
 /**
