@@ -134,7 +134,7 @@ describe('a cluster whose shards have no replica', { concurrency: 3 }, () => {
   for (const damage of ['cut off', 'overwritten'] as const)
     it(`sets a nodes.conf that is ${damage} aside, and keeps the data`, async (t) => {
       const id = damage === 'cut off' ? 'cut' : 'over';
-      await createGroup(limber, id, { ...alone, Durability: 'async' });
+      await createGroup(limber, id, { ...alone, Durability: 'sync' });
       const nodes = await wholeAgain(limber, id);
       await serves(t, limber, id);
       const victim = primaryOf(nodes, '0003');
