@@ -29,6 +29,8 @@ export function createExchange(
   response.setHeader('X-Content-Type-Options', 'nosniff');
   // By the clock that signatures are judged by: SDKs correct their own by it.
   response.setHeader('Date', now.toUTCString());
-  response.once('close', () => abort.abort());
+  response.once('close', () => {
+    if (!response.writableFinished) abort.abort(); // making the reason of an abort is not free
+  });
   return { request, response, requestId, now, abort };
 }
