@@ -39,8 +39,8 @@ function copy(pattern: Awaited<ReturnType<typeof readPattern>>, number: number):
   const { group } = pattern;
   const id = `copy-${suffix}`;
   const rename = (text: string) => text.replace(group.id, id);
-  /** 16 hex digits, as far as anybody looks. */
-  const renew = (incarnation: string) => `${suffix}${incarnation.slice(4)}`;
+  /** No incarnation that was drawn can be the same: those are of hex digits. */
+  const renew = (incarnation: string) => `copy${suffix}${incarnation.slice(8)}`;
   const renewOrNull = (incarnation: string | null) => incarnation && renew(incarnation);
   const cacheIncarnation = renew(group.incarnation);
   const address = (index: number) => `10.${number >> 8}.${number & 255}.${1 + index}`;
