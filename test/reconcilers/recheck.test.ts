@@ -3,7 +3,19 @@ import { describe, it } from 'node:test';
 import { copiesBeside, heirsOf, whyNotDue } from '../../src/reconcilers/shard/recheck.ts';
 import { type SeenHistories, wasRefilled } from '../../src/reconcilers/shard/refilled.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
-import { decides, end, fence, follow, intend, manual, restarting, start, unsynced } from './decisions.ts';
+import {
+  decides,
+  end,
+  fence,
+  follow,
+  intend,
+  manual,
+  promote,
+  restarting,
+  start,
+  unsynced,
+  waits,
+} from './decisions.ts';
 import {
   incarnationOf as id,
   leading,
@@ -110,6 +122,8 @@ describe('a primary that comes back with automatic failover disabled', () => {
     const lend = { kind: 'lend-lead', node: id(2) } as const;
     const copy = { ...lent(unsynced), engine: { ...leading, holdsData: true } };
     decides(viewOf([silentAt(1, 'dead'), copy], manual), [lend], /holds the data for orders-001/);
+    const newer = replicaAt(3, 1, { offset: 900, holdsData: true }, unsynced);
+    decides(viewOf([silentAt(1, 'dead'), copy, newer], manual), [lend], /orders-002 holds the data/);
   });
 
   it('is started once the other replicas follow the copy that feeds it', () => {
@@ -121,6 +135,31 @@ describe('a primary that comes back with automatic failover disabled', () => {
     );
     decides(viewOf([dead, lent(), replicaAt(3, 2)], manual), [start(1, 2)], /as a replica of orders-002/);
     decides(viewOf([dead, lent(), silentAt(3, 'hung')], manual), [start(1, 2)], /as a replica of orders-002/);
+  });
+});
+
+describe('a copy that lent its lead and does not answer for a moment', () => {
+  it('is waited for by the replicas that follow it (life 3033874)', () => {
+    const members = [silentAt(1, 'dead'), silentAt(2, 'unresponsive'), replicaAt(3, 2)];
+    waits(viewOf(members, manual), /orders-002 holds the data for orders-001 and does not answer/);
+  });
+});
+
+describe('a primary that came back empty as a replica of one that has died since', () => {
+  const back = replicaAt(1, 2, { isLinkUp: false, holdsData: false }, unsynced);
+  const dead = silentAt(2, 'dead');
+
+  it('does not lead while an older copy lives, with or without the lead (life 700010348)', () => {
+    const lend = { kind: 'lend-lead', node: id(3) } as const;
+    const leader = { ...primaryAt(3, unsynced), engine: { ...leading, holdsData: true } };
+    decides(viewOf([back, dead, leader], manual), [lend], /it is the copy now/);
+    const copy = replicaAt(3, 1, { isLinkUp: false, holdsData: true }, unsynced);
+    decides(viewOf([back, dead, copy], manual), [lend], /it is the copy now/);
+    decides(viewOf([back, dead, copy]), [intend(3, 'failover')], /it is the copy now/);
+  });
+
+  it('leads with what it has when the others have nothing', () => {
+    decides(viewOf([back, dead], manual), [promote(1)], /leads with what it has/);
   });
 });
 

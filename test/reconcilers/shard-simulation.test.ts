@@ -29,7 +29,10 @@ const pinned = [
   [208713, 'a primary that was to restart never caught its replicas up'],
   [1001587, 'a primary was started for files that were wiped meanwhile'],
   [1041767, 'a primary whose files were wiped restarted before it was copied'],
+  [3020730, 'a second older copy was chosen after a first had been made to lead'],
   [1052461, 'a sibling was filled anew unseen while Limber was dead'],
+  [3033874, 'a second copy lent its lead while the first did not answer for a moment'],
+  [700010348, 'an empty primary led over an older copy that had just been made to lead'],
 ] as const;
 
 const told = (outcome: Outcome): string =>

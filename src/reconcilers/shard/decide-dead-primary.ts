@@ -78,7 +78,8 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
     );
   const copies = living.filter(holdsOlderCopy);
   const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
-  const copy = copies.find((member) => member.engine?.offset === newest);
+  // One that leads was chosen already, by a Limber that died before it could say so.
+  const copy = copies.find(leads) ?? copies.find((member) => member.engine?.offset === newest);
   if (!copy) return null;
   if (!view.automaticFailover && view.clusterMode === 'disabled')
     return decideReturnOfPrimary(view, current, copy);
@@ -94,6 +95,12 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
 
 /** Automatic failover is disabled: the same node leads again, after it took the data from the living copy. */
 function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): ShardDecision {
+  const feeder = view.members.find(
+    (member) => member !== current && best.engine?.follows === endpointOf(member.node),
+  );
+  // It was chosen to lend its lead before, and holds at least as much.
+  if (feeder?.node.synced && feeder.verdict === 'unresponsive')
+    return waiting(`${name(feeder)} holds the data for ${name(current)} and ${doesNotAnswer(feeder)}`);
   if (best.engine?.role === 'replica' || !best.node.synced)
     return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
       kind: 'lend-lead',

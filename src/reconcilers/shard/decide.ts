@@ -23,7 +23,7 @@ import {
   waiting,
 } from './decision.ts';
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, isCandidate, isDown, mostCaughtUp } from './view.ts';
+import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from './view.ts';
 
 export function decideShard(view: ShardView): ShardDecision {
   const { shard, members } = view;
@@ -127,10 +127,27 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
   const maybe = view.members.find((member) => member !== current && member.node.synced && !isDown(member));
   if (!best && maybe) return waiting(`${name(maybe)} holds the data and does not answer; nobody is promoted`);
   if (current.engine.isLoading) return waiting(`${name(current)} is loading the data`);
+  const copy = olderCopyBeside(view, current);
+  if (copy)
+    return doing(
+      `${name(copy)} holds an older copy, and ${name(current)} none: it is the copy now`,
+      view.automaticFailover || view.clusterMode === 'enabled'
+        ? { kind: 'intend', node: copy.node.incarnation, reason: 'failover' }
+        : { kind: 'lend-lead', node: copy.node.incarnation },
+    );
   return doing(`${name(current)} follows nobody alive: it leads with what it has`, {
     kind: 'promote',
     node: current.node.incarnation,
   });
+}
+
+/** Better than an empty primary: one that was made to lead already, else, when `current` holds nothing, any. */
+function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFacts }): Member | null {
+  const copies = view.members.filter((member) => member !== current && holdsOlderCopy(member));
+  const chosen = copies.find(leads);
+  if (chosen || current.engine.holdsData) return chosen ?? null;
+  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
+  return copies.find((member) => member.engine?.offset === newest) ?? null;
 }
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */

@@ -150,7 +150,7 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     if (leader !== null) return;
     for (const [other, one] of view.members.entries())
       if (other !== member && one.node.synced) {
-        update(other, { synced: false });
+        doubt(other);
         yield 'start:doubted';
       }
   }
