@@ -31,6 +31,14 @@ describe('a switchover that was asked for', () => {
     });
   }
 
+  it('is done at the first attempt, again and again, with cluster mode under load', async () => {
+    const system = limberSystem({ limber, name: 'wide', groupId: 'wide', isClusterMode: true });
+    for (let round = 0; round < 3; round += 1)
+      await measureFailover(system, { fault: 'planned', calmMs: 100, deadlineMs: 30_000 });
+    // The old primary hears of it last: a look in between must not lead to another attempt, which the engine refuses.
+    assert.doesNotMatch(limber.logs(), /an act on a shard failed: switchover/);
+  });
+
   it('is refused for the member that leads already, and for a name that nobody has', async () => {
     const { members } = await untilSettled(limber, 'small');
     const leader = members.find((member) => member.role === 'primary')!;

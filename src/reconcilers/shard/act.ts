@@ -229,6 +229,7 @@ async function confirmPrimary(context: ShardContext, facts: ShardFacts, node: Ca
         ]
       : [],
   );
+  context.handOverFailures.delete(keyText(shard));
   faultPoint('failover:confirmed');
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
   if (before) await updateNode(context.fleet, before.incarnation, (row) => ({ ...row, role: 'replica' }));

@@ -27,10 +27,10 @@ export async function clusterTakeOver(
 ): Promise<void> {
   if (await canVote(context, node)) {
     await failOver(connection, 'vote');
-    if (await leadsWithin(connection, voteMs)) return;
+    if (await hasRoleWithin(connection, 'master', voteMs)) return;
   }
   await failOver(connection, 'alone');
-  if (!(await leadsWithin(connection, switchoverDeadlineMs)))
+  if (!(await hasRoleWithin(connection, 'master', switchoverDeadlineMs)))
     throw new Error(`${node.cacheClusterId} was told to take over and does not lead`);
 }
 
@@ -48,7 +48,10 @@ async function canVote({ fleet, monitor }: ShardContext, node: CacheNode): Promi
   return voters.length * 2 > shards.length;
 }
 
-/** Planned: the engine's own coordinated failover loses nothing. */
+/**
+ * Planned: the engine's own coordinated failover loses nothing. Done when both say so: the old primary hears of it some
+ * milliseconds later, and whoever looked in between would see two, and hand over again to one that leads already.
+ */
 export async function clusterSwitchover(
   context: ShardContext,
   from: CacheNode,
@@ -58,12 +61,16 @@ export async function clusterSwitchover(
     context.fleet.connections.of(from),
     context.fleet.connections.of(to),
   ]);
-  const hasBegun = await switchOver(primary, replica);
-  faultPoint('cluster-switchover:asked');
-  if (!hasBegun)
-    throw new Error(`${from.cacheClusterId} does not count ${to.cacheClusterId} as its replica yet`);
-  if (!(await leadsWithin(replica, switchoverDeadlineMs)))
-    throw new Error(`${to.cacheClusterId} did not take over from ${from.cacheClusterId} in time`);
+  if (!(await hasRoleWithin(replica, 'master', 0))) {
+    const hasBegun = await switchOver(primary, replica);
+    faultPoint('cluster-switchover:asked');
+    if (!hasBegun)
+      throw new Error(`${from.cacheClusterId} does not count ${to.cacheClusterId} as its replica yet`);
+    if (!(await hasRoleWithin(replica, 'master', switchoverDeadlineMs)))
+      throw new Error(`${to.cacheClusterId} did not take over from ${from.cacheClusterId} in time`);
+  }
+  if (!(await hasRoleWithin(primary, 'slave', switchoverDeadlineMs)))
+    throw new Error(`${from.cacheClusterId} has not noticed yet that ${to.cacheClusterId} leads`);
 }
 
 /** Gossip between two nodes that are introduced takes 0.1-0.3 s. */
@@ -158,11 +165,15 @@ async function forgetFormer(
 }
 
 /** Clients wait for this: asked without a pause for the first moments. */
-async function leadsWithin(connection: EngineConnection, deadlineMs: number): Promise<boolean> {
+async function hasRoleWithin(
+  connection: EngineConnection,
+  role: 'master' | 'slave',
+  deadlineMs: number,
+): Promise<boolean> {
   const start = performance.now();
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.3, 20)) {
-    const [role] = (await connection.call('ROLE')) as [string];
-    if (role === 'master') return true;
+    const [now] = (await connection.call('ROLE')) as [string];
+    if (now === role) return true;
     const elapsedMs = performance.now() - start;
     if (elapsedMs >= deadlineMs) return false;
     if (elapsedMs > 30) await delay(pauseMs);
