@@ -10,6 +10,7 @@ import {
 import { readInfo } from '../../engines/valkey/info.ts';
 import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
 import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
+import { dataStateOf } from '../../fleet/data-files.ts';
 import { durabilityOf } from '../../fleet/launch.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
 import { updateNode } from '../../fleet/start-node.ts';
@@ -25,7 +26,7 @@ import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { passOnWrites } from './pass-on.ts';
-import { copiesBeside, type FinalAct, heirsOf, whyNotDue } from './recheck.ts';
+import { copiesBeside, countsOnItsFiles, type FinalAct, heirsOf, whyNotDue } from './recheck.ts';
 import { tellCache, tellMember, updateNodeGroup } from './record.ts';
 import { recovered } from './recovery.ts';
 import { sharesHistory } from './shares-history.ts';
@@ -44,7 +45,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
   };
   switch (act.kind) {
     case 'start':
-      if (leadsWithItsFiles(facts, act)) await lookAgain(context, facts, act);
+      if (countsOnItsFiles(facts.view, act)) await lookAgain(context, facts, act);
       return bringUp(context, facts, node(act.node), act.follow === null ? null : node(act.follow));
     case 'end':
       return end(context, await lookAgain(context, facts, act), act.node);
@@ -90,13 +91,12 @@ async function lookAgain(
   });
   const reason = fresh ? whyNotDue(fresh.view, act) : 'the cache is gone';
   if (!fresh || reason !== null) throw new Error(`things have changed since that was decided: ${reason}`);
+  // The other members took their time to answer, and an empty primary wipes its replicas.
+  const node = nodeIn(fresh, act.node);
+  if (countsOnItsFiles(fresh.view, act) && (await dataStateOf(context.fleet, cache, node)) !== 'present')
+    throw new Error(`the files of ${node.cacheClusterId} have just vanished`);
   return fresh;
 }
-
-/** Its files can have been wiped since they were seen, and an empty primary wipes its replicas. */
-const leadsWithItsFiles = ({ view }: ShardFacts, act: Extract<ShardAct, { kind: 'start' }>): boolean =>
-  act.follow === null &&
-  view.members.some((member) => member.node.incarnation === act.node && member.data === 'present');
 
 /** At the moment of the signal, by /proc: a death shows there at once, and so does a suspension. */
 function requireLivingCopies({ fleet }: ShardContext, { view }: ShardFacts, incarnation: string): void {

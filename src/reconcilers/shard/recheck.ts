@@ -20,6 +20,14 @@ export function whyNotDue(fresh: ShardView, act: FinalAct): string | null {
   return acts.some((one) => isDeepStrictEqual(one, act)) ? null : sentence;
 }
 
+/** It dies, or leads, because its own files hold its data: they are looked at once more, last of all. */
+export function countsOnItsFiles({ shard, members, durability }: ShardView, act: FinalAct): boolean {
+  const member = members.find(({ node }) => node.incarnation === act.node);
+  if (act.kind === 'start') return act.follow === null && member?.data === 'present';
+  const isPrimary = act.node === shard.currentPrimary;
+  return act.kind === 'fence' && isPrimary && durability === 'sync' && member?.keepsData === true;
+}
+
 /**
  * Who has the data when that process goes: all that answer and lead or were confirmed. The leader counts unconfirmed
  * too, since it is for its sake that a follower may go. Empty: nobody is counted on.

@@ -1,7 +1,13 @@
 /** The acts of a shard's worker over simulated engines, step by step as `act.ts` does them. Anything may happen between two. */
 import type { CacheNode } from '../../../src/model/node.ts';
 import type { ShardAct } from '../../../src/reconcilers/shard/decision.ts';
-import { copiesBeside, type FinalAct, heirsOf, whyNotDue } from '../../../src/reconcilers/shard/recheck.ts';
+import {
+  copiesBeside,
+  countsOnItsFiles,
+  type FinalAct,
+  heirsOf,
+  whyNotDue,
+} from '../../../src/reconcilers/shard/recheck.ts';
 import { sharesHistory } from '../../../src/reconcilers/shard/shares-history.ts';
 import type { ShardView } from '../../../src/reconcilers/shard/view.ts';
 import { incarnationOf } from '../shard-views.ts';
@@ -133,7 +139,7 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     const [member, leader] = [memberOf(act.node), act.follow === null ? null : memberOf(act.follow)];
     bindings.forget(member);
     yield 'start:prepared';
-    if (leader === null && view.members[member]!.data === 'present') yield* lookAgain(act);
+    if (countsOnItsFiles(view, act)) yield* lookAgain(act);
     if (random.chance(failing.chance)) {
       memory().backingOff.set(member, memory().passes + 3);
       throw new Failed('it does not start');
@@ -256,6 +262,8 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     const fresh = yield* observe();
     const reason = whyNotDue(fresh, act);
     if (reason !== null) throw new Failed(`things have changed: ${reason}`);
+    if (countsOnItsFiles(fresh, act) && engines.disks[memberOf(act.node)]!.length === 0)
+      throw new Failed('its files have just vanished');
     memory().looking.add(act.node);
     try {
       yield 'looked again';
