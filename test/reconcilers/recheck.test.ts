@@ -79,6 +79,7 @@ describe('the last look before a process is killed or ended', () => {
       [id(2)],
     );
     assert.deepEqual(heirsOf(viewOf(members, { durability: 'async' }), id(1)), []);
+    assert.deepEqual(heirsOf(viewOf(members, { current: 2 }), id(1)), [], 'it has handed over');
     const wiped = [{ ...primaryAt(1), keepsData: false }, replicaAt(2, 1)];
     assert.equal(heirsOf(viewOf(wiped, { durability: 'async' }), id(1)).length, 1);
   });

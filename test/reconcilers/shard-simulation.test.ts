@@ -28,6 +28,7 @@ const pinned = [
   [200096, 'an empty primary led over the older copy that was to feed it'],
   [208713, 'a primary that was to restart never caught its replicas up'],
   [55528598, 'the files of a hung primary were wiped while the others were asked'],
+  [55550726, 'a former primary that was to restart took writes again'],
   [1001587, 'a primary was started for files that were wiped meanwhile'],
   [1041767, 'a primary whose files were wiped restarted before it was copied'],
   [3020730, 'a second older copy was chosen after a first had been made to lead'],

@@ -42,10 +42,12 @@ export function copiesBeside({ shard, members }: ShardView, incarnation: string)
 }
 
 /** Replicas that are to hold every write of a primary before it ends, where its memory is all that it has. */
-export function heirsOf({ durability, members }: ShardView, incarnation: string): readonly Member[] {
+export function heirsOf({ shard, durability, members }: ShardView, incarnation: string): readonly Member[] {
   const primary = members.find(({ node }) => node.incarnation === incarnation);
   const isInMemoryOnly = durability === 'disabled' || primary?.keepsData === false;
   if (!isInMemoryOnly || primary?.engine?.role !== 'primary') return [];
+  // One that has handed over refuses writes until it follows: should this fail, it must not take them again.
+  if (incarnation !== shard.currentPrimary || incarnation !== shard.targetPrimary) return [];
   const address = endpointOf(primary.node);
   return members.filter(
     (member) => isCandidate(member) && member.engine?.follows === address && member.engine.isLinkUp,
