@@ -29,6 +29,7 @@ const pinned = [
   [208713, 'a primary that was to restart never caught its replicas up'],
   [55528598, 'the files of a hung primary were wiped while the others were asked'],
   [55550726, 'a former primary that was to restart took writes again'],
+  [910050005, 'a copy was made to lend its lead while the primary came up by itself'],
   [1001587, 'a primary was started for files that were wiped meanwhile'],
   [1041767, 'a primary whose files were wiped restarted before it was copied'],
   [3020730, 'a second older copy was chosen after a first had been made to lead'],

@@ -104,7 +104,10 @@ export function createShardActor(
   }
 
   /** A node that is told to follow, starts or ends is not made to lead in the same moment: one of the two would undo the other. */
-  function isFree(act: ShardAct): boolean {
+  function isFree({ view }: ShardFacts, act: ShardAct): boolean {
+    // The primary may come up with its own files just now: nobody lends it a lead before that is known.
+    const isAwaited = beside.get(view.shard.currentPrimary ?? '')?.kind === 'start';
+    if (act.kind === 'lend-lead' && isAwaited) return false;
     return leadersOf(act).every((node) => (beside.get(node)?.kind ?? 'confirm-synced') === 'confirm-synced');
   }
 
@@ -117,7 +120,7 @@ export function createShardActor(
     // Its replicas are the only copies while a primary ends: nothing else is decided before it has.
     const isBeside = (act: ShardAct) => !(act.kind === 'end' && act.node === facts.view.shard.currentPrimary);
     const begun = acts.filter((act) => takesTime(act) && isBeside(act) && runBeside(facts, act)).length;
-    const rest = acts.filter((act) => !(takesTime(act) && isBeside(act)) && isFree(act));
+    const rest = acts.filter((act) => !(takesTime(act) && isBeside(act)) && isFree(facts, act));
     const results = await Promise.allSettled(rest.map((act) => performAct(context, facts, act)));
     for (const [index, result] of results.entries())
       if (result.status === 'rejected') complain(rest[index]!, result.reason);

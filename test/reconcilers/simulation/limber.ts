@@ -94,7 +94,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
       for (const act of decision.acts)
         if (isSlow(act) && 'node' in act && !beside.has(act.node))
           beside.set(act.node, { kind: act.kind, work: attempt(acts.perform(view, act)) });
-      const rest = decision.acts.filter((act) => !isSlow(act) && isFree(act));
+      const rest = decision.acts.filter((act) => !isSlow(act) && isFree(view, act));
       yield* sideBySide(rest.map((act) => attempt(acts.perform(view, act))));
       if (isLed(view)) yield* attempt(bindings.bind(view));
       if (isSettled) {
@@ -128,7 +128,10 @@ export function createLimber(members: number, automaticFailover: boolean, option
     return shard.currentPrimary === shard.targetPrimary && leader?.engine?.role === 'primary';
   }
 
-  function isFree(act: ShardAct): boolean {
+  /** As in `actor.ts`. */
+  function isFree({ shard }: ShardView, act: ShardAct): boolean {
+    const isAwaited = memory.beside.get(shard.currentPrimary ?? '')?.kind === 'start';
+    if (act.kind === 'lend-lead' && isAwaited) return false;
     const moves = act.kind === 'switchover' || act.kind === 'restore-lead';
     const leaders = moves
       ? [act.from, act.to]
