@@ -10,6 +10,7 @@ import {
 import { memcachedArguments } from '../../src/engines/memcached/launch.ts';
 import { parameterArguments } from '../../src/engines/memcached/parameters.ts';
 import { answersAt, isReady } from '../../src/engines/memcached/readiness.ts';
+import { everyThread } from '../../src/platform/proc.ts';
 import { eventually, memcachedEngines, startNode, type TestNode, testAddress } from './memcached-node.ts';
 
 const deadlineMs = 2_000;
@@ -174,6 +175,8 @@ for (const engine of await memcachedEngines()) {
       const { address, port, process: child } = await node();
       const client = await connectMemcached({ address, port, deadlineMs: 100 });
       child.kill('SIGSTOP');
+      // Its threads stop one after the other, and may answer until then.
+      await eventually(() => everyThread(child.pid!, (thread) => thread.state === 'T'));
       const started = performance.now();
       await assert.rejects(client.version(), MemcachedUnreachable);
       assert.ok(performance.now() - started < 1_000);

@@ -8,6 +8,7 @@ import {
   EngineTimeout,
   EngineUnreachable,
 } from '../../src/engines/valkey/engine-errors.ts';
+import { everyThread } from '../../src/platform/proc.ts';
 import { engines, eventually, newAddress, withBench } from './valkey-support.ts';
 
 const deadlines = { connectDeadlineMs: 1_000, callDeadlineMs: 1_000, name: 'test' };
@@ -76,6 +77,7 @@ for (const engine of engines) {
       await withBench(engine, async (bench) => {
         const { connection, process } = await bench.start();
         process.kill('SIGSTOP');
+        await eventually(() => everyThread(process.pid!, (thread) => thread.state === 'T'));
         const before = performance.now();
         await assert.rejects(connection.callWithin(50, 'PING'), EngineTimeout);
         assert.ok(performance.now() - before < 500);
