@@ -217,7 +217,7 @@ export const olderCopyLeads = (cacheClusterId: string): EventText =>
 export const laggingCopyLeads = (cacheClusterId: string, before: string, amount: string): EventText =>
   ofGroup(
     'Limber:LaggingCopyLeads',
-    `${cacheClusterId} leads and lacks what ${before} wrote last: ${amount}`,
+    `${cacheClusterId} was the best copy left, and lacks what ${before} wrote last: ${amount}`,
   );
 
 /** Bad or stale files were moved, never deleted. */

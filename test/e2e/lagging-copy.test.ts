@@ -15,6 +15,7 @@ import {
   engineAt,
   kill,
   type Node,
+  nodesOf,
   primaryOf,
   replicasOf,
   wholeAgain,
@@ -62,7 +63,7 @@ async function cutOff(owner: Limber, id: string): Promise<{ primary: Node; repli
 }
 
 const laggingMessages = async (id: string, from = client) =>
-  (await messagesOf(from, id)).filter((message) => /leads and lacks what/.test(message));
+  (await messagesOf(from, id)).filter((message) => /was the best copy left, and lacks what/.test(message));
 
 /** The files that were set aside from a node, as text. */
 async function asideOf(owner: Limber, node: Node): Promise<readonly string[]> {
@@ -98,7 +99,9 @@ describe('a replica that is promoted far behind its primary', { concurrency: tru
       assert.deepEqual(others, []);
       assert.match(
         message ?? '',
-        new RegExp(`^${replica.id} leads and lacks what ${primary.id} wrote last: at least \\d+\\.\\d s`),
+        new RegExp(
+          `^${replica.id} was the best copy left, and lacks what ${primary.id} wrote last: at least \\d+\\.\\d s`,
+        ),
       );
       const [aside, ...more] = await asideOf(limber, primary);
       assert.deepEqual(more, []);
@@ -109,9 +112,27 @@ describe('a replica that is promoted far behind its primary', { concurrency: tru
       assert.equal(told.length, 1);
       assert.match(
         told[0]!,
-        new RegExp(`^The files of ${primary.id} .*hold what ${replica.id}, which leads now, lacks`),
+        new RegExp(`^The files of ${primary.id} .*hold what ${replica.id}, the best copy left, lacks`),
       );
     });
+
+  it("feeds the primary, where automatic failover is disabled: the primary's files are set aside first", async () => {
+    await createGroup(limber, 'fed', { ...pair, AutomaticFailoverEnabled: false, Durability: 'async' });
+    const { primary, replica } = await cutOff(limber, 'fed');
+    await eventually(async (see) => see(await fileText(primary)).includes('only here'));
+    kill(primary);
+    await eventually(async (see) => {
+      const own = see(await nodesOf(limber, 'fed')).find(({ id }) => id === primary.id)!;
+      return own.pid !== primary.pid && (await engineAt(own)).role === 'primary';
+    });
+    kill(replica); // it has the wrong password still
+    const nodes = await wholeWithout(limber, 'fed', [primary, replica]);
+    assert.equal(primaryOf(nodes).id, primary.id);
+    assert.equal(await askOnce(primaryOf(nodes), 'GET', 'before'), 'in both');
+    assert.equal(await askOnce(primaryOf(nodes), 'GET', 'last'), null);
+    assert.equal((await laggingMessages('fed')).length, 1);
+    assert.match((await asideOf(limber, primary))[0] ?? '', /only here/);
+  });
 
   it('leads, and only that is told, where nothing is kept on disk', async () => {
     await createGroup(limber, 'keeps-nothing', pair);

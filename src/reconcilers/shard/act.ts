@@ -67,7 +67,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'confirm-synced':
       return confirm(context, facts, node(act.node), node(act.primary));
     case 'lend-lead':
-      return lendLead(context, node(act.node));
+      return lendLeadAlone(context, facts, node(act.node));
     case 'claim-slots':
       return claimShardSlots(context, facts, node(act.node));
     case 'restore-lead':
@@ -285,6 +285,13 @@ async function isOnDisk({ fleet }: ShardContext, node: CacheNode): Promise<boole
     if (fleet.clock.monotonic() > deadline) return false;
     await delay(10);
   }
+}
+
+/** The primary is down: it takes its data from this one when it comes back. */
+async function lendLeadAlone(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
+  const tellings = await prepareLaggingLead(context, facts, node);
+  await lendLead(context, node);
+  if (tellings.length > 0) await context.fleet.store.commit(tellings);
 }
 
 async function lendLead(context: ShardContext, node: CacheNode): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * A replica is about to lead that lacks more than a little of what the lost primary had: it was cut off, or could not
- * keep up. It leads all the same, since clients wait; the old primary's files, which hold more, are kept from the
+ * The best copy that is left lacks more than a little of what the lost primary had: it was cut off, or could not keep up.
+ * The shard goes on with it all the same, since clients wait; the old primary's files, which hold more, are kept from the
  * synchronisation that would replace them, and people are told.
  */
 import { laggingCopyLeads } from '../../catalog/events.ts';
@@ -12,7 +12,7 @@ import type { ShardFacts } from './observe.ts';
 import { tellCache } from './record.ts';
 import { endpointOf } from './view.ts';
 
-/** Before `node` is promoted. What is to be told once it leads; nothing while the lag is within `maxLagMs`, or unknown. */
+/** Before `node` is promoted. What is to be told behind it; nothing while the lag is within `maxLagMs`, or unknown. */
 export async function prepareLaggingLead(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -26,11 +26,14 @@ export async function prepareLaggingLead(
   const lag = context.monitor.lagBehind(before, engine.offset);
   if (!lag || lag.ms <= context.fleet.settings.maxLagMs) return [];
   const amount = `at least ${(lag.ms / 1000).toFixed(1)} s (${lag.bytes} bytes)`;
-  if (view.durability !== 'disabled')
-    await markToKeep(
-      context.fleet,
-      before,
-      `they hold what ${node.cacheClusterId}, which leads now, lacks: ${amount} of writes`,
+  if (view.durability !== 'disabled') {
+    const reason = `they hold what ${node.cacheClusterId}, the best copy left, lacks: ${amount} of writes`;
+    // A full disk must not keep everybody waiting; nor will it take the synchronisation that would replace the files.
+    await markToKeep(context.fleet, before, reason).catch((error: unknown) =>
+      context.fleet.log.error(`the files of ${before.cacheClusterId} could not be marked to be kept`, {
+        error,
+      }),
     );
+  }
   return [tellCache(context, cache, laggingCopyLeads(node.cacheClusterId, before.cacheClusterId, amount))];
 }
