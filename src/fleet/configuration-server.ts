@@ -31,7 +31,7 @@ export interface ConfigurationServer {
   withdraw(cacheIncarnation: string): void;
   /** Starts the process when it is not there, or does not answer. */
   ensure(): Promise<void>;
-  /** Ends the process; the endpoints are served again after the next `ensure`. */
+  /** Ends the process for the rest of this life of Limber, or until something is published. */
   stop(): Promise<void>;
 }
 
@@ -48,6 +48,7 @@ export function createConfigurationServer(options: {
   const { dataDirectory, log } = options;
   const directory = join(dataDirectory, 'endpoints', 'memcached');
   let starting: Promise<void> | null = null;
+  let isWanted = true;
 
   async function start(): Promise<void> {
     if (await probeConfigurationServer(directory)) return;
@@ -88,6 +89,7 @@ export function createConfigurationServer(options: {
     configurationServerCommand(directory, { compileCacheDirectory: join(dataDirectory, 'compile-cache') });
 
   async function ensure(): Promise<void> {
+    if (!isWanted) return;
     starting ??= start().finally(() => {
       starting = null;
     });
@@ -99,6 +101,7 @@ export function createConfigurationServer(options: {
     async publish(view, version, signal) {
       const configuration = configurationOf(view, version, options.dnsZone);
       if (!configuration) return;
+      isWanted = true;
       makeStateDirectory(directory);
       const name = view.cache.incarnation;
       writeConfiguration(directory, name, configuration);
@@ -128,6 +131,8 @@ export function createConfigurationServer(options: {
       faultPoint('configuration:withdrawn');
     },
     async stop() {
+      isWanted = false;
+      await starting?.catch(() => {}); // it would come up behind us
       const status = await probeConfigurationServer(directory);
       // Its pid was checked against its start time a moment ago.
       if (status) process.kill(status.pid, 'SIGTERM');
