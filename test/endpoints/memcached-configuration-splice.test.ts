@@ -41,7 +41,6 @@ const placeSet = 'set the-place 0 0 11\r\n@the-place@\r\n';
 const trickyValues = [
   '',
   'x',
-  '42',
   'config get cluster\r\n',
   'VERSION 1.6.45\r\n',
   'END\r\n',
@@ -72,6 +71,9 @@ function command(random: Random): string {
     () => `md ${key()} ${random.pick(['', 'q'])}\r\n`,
     () => `ma ${key()} ${random.pick(['v', 'D3', 'q'])}\r\n`,
     () => `${random.pick(['incr', 'decr'])} ${key()} ${random.below(9)}${quiet()}\r\n`,
+    // A number that becomes shorter is padded or not, as the node's threads will; this one has two digits always.
+    () =>
+      `set n 0 0 2\r\n50\r\n${random.pick(['incr', 'decr'])} n ${random.below(9)}${quiet()}\r\nma n v\r\nget n\r\n`,
     () => `touch ${key()} 0${quiet()}\r\n`,
     () => `delete ${key()}${quiet()}\r\n`,
     () => 'version\r\n',
