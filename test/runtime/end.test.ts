@@ -95,6 +95,10 @@ describe('ending a node', () => {
       const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
       const handle = handleOf(readProcess(pid)!);
       assert.equal(bench.runtime.inspect(handle).kind, 'running');
+      await eventually(
+        () => readProcess(parent.pid!)?.name,
+        (name) => name === 'sleep', // until then it is a shell, which does take note
+      );
       const ended = new Promise<void>((resolve) => bench.runtime.onExit(handle, resolve));
       process.kill(pid, 'SIGKILL');
       await eventually(

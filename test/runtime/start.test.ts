@@ -9,6 +9,7 @@ import { hasEnded } from '../../src/runtime/process/process-state.ts';
 import {
   answersAt,
   type Bench,
+  eventually,
   fakeEngine,
   installedValkey,
   newIncarnation,
@@ -57,7 +58,15 @@ describe('starting a node', () => {
       ...readyAtOnce,
       isReady: async () => (await stat(join(directory, 'data/made-by-engine')).catch(() => null)) !== null,
     });
-    const environment = readEnvironment(handle.pid);
+    // Until then it is the shell, which lends its output to `echo`; and in between its environment is empty.
+    await eventually(
+      () => readProcess(handle.pid)?.name,
+      (name) => name === 'sleep',
+    );
+    const environment = await eventually(
+      () => readEnvironment(handle.pid),
+      (one) => one !== null && one.size > 0,
+    );
     environment?.delete('PWD'); // the shell's own
     environment?.delete('OLDPWD');
     environment?.delete('SHLVL');
@@ -145,10 +154,18 @@ describe('starting a node', () => {
     const { runtime } = bench;
     const incarnation = newIncarnation();
     await runtime.prepare(incarnation);
+    let handle: NodeHandle | null = null;
     const failure = await rejection(
       runtime.start(program(incarnation, '/bin/true', []), {
         ...readyAtOnce,
-        isReady: () => new Promise((resolve) => setTimeout(resolve, 100, true)),
+        onSpawned: async (spawned) => {
+          handle = spawned;
+        },
+        isReady: async () => {
+          const state = () => runtime.inspect(handle!).kind;
+          await eventually(state, (kind) => kind !== 'running');
+          return true;
+        },
       }),
     );
     assert.match(failure.message, /its process has ended with code 0/);
