@@ -49,6 +49,9 @@ async function find(directory: string, key: string, engine: InstalledEngine): Pr
   return fingerprint;
 }
 
+/** The engine ends, and its directory goes, with the pipe that we hold: also when we are killed in between. */
+const guarded = '"$@" & read -r _; kill -9 $!; wait; rm -rf "$0"';
+
 async function ask(engine: InstalledEngine): Promise<EngineFingerprint> {
   const server = engine.program('server');
   if (!server)
@@ -56,10 +59,13 @@ async function ask(engine: InstalledEngine): Promise<EngineFingerprint> {
   // A unix socket's path may have 107 bytes at most: the data directory's own may be longer.
   const directory = await mkdtemp(join(tmpdir(), 'limber-'));
   const socket = join(directory, 's');
-  const child = spawn(server.command, [...server.args, ...fingerprintArguments(socket, directory)], {
-    env: { ...server.env },
-    stdio: 'ignore',
+  const command = [server.command, ...server.args, ...fingerprintArguments(socket, directory)];
+  const child = spawn('/bin/sh', ['-c', guarded, directory, ...command], {
+    env: { PATH: process.env.PATH, ...server.env },
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true, // a terminal's signals would end the shell alone
   });
+  child.stdin.on('error', () => {});
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
@@ -67,7 +73,7 @@ async function ask(engine: InstalledEngine): Promise<EngineFingerprint> {
   try {
     return await readFingerprint(socket, deadlineMs);
   } finally {
-    child.kill('SIGKILL');
+    child.stdin.end();
     await ended;
     await rm(directory, { recursive: true, force: true });
   }
