@@ -24,7 +24,8 @@ import { durabilityOf, engineOf } from './launch.ts';
  */
 export type DataState = 'none' | 'present' | 'missing';
 
-const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
+/** Where the engine keeps what it writes. */
+export const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
   join(fleet.runtime.directoryOf(node.incarnation), 'data');
 
 export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): Promise<DataState> {

@@ -5,9 +5,10 @@
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasDataFiles } from '../engines/valkey/data-files.ts';
+import { nodesFileName } from '../engines/valkey/nodes-file.ts';
 import type { CacheNode } from '../model/node.ts';
 import { writeFileAtomic } from '../platform/files.ts';
-import { setAside } from './data-files.ts';
+import { dataDirectory, setAside } from './data-files.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface KeptFiles {
@@ -32,11 +33,10 @@ export const unmark = (fleet: Fleet, node: CacheNode): Promise<void> =>
 export async function keepMarked(fleet: Fleet, node: CacheNode): Promise<KeptFiles | null> {
   const reason = await readFile(markOf(fleet, node), 'utf8').catch(() => null);
   if (reason === null) return null;
-  const directory = join(fleet.runtime.directoryOf(node.incarnation), 'data');
+  const directory = dataDirectory(fleet, node);
   const aside = (await hasDataFiles(directory)) ? await setAside(fleet, node) : null;
   // In cluster mode it comes back as the node that the others know.
-  const roles = 'nodes.conf';
-  if (aside) await copyFile(join(aside, roles), join(directory, roles)).catch(() => {});
+  if (aside) await copyFile(join(aside, nodesFileName), join(directory, nodesFileName)).catch(() => {});
   await unmark(fleet, node);
   return aside === null ? null : { aside, reason };
 }

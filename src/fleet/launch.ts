@@ -5,6 +5,7 @@ import type { InstalledEngine } from '../engine-store/contract.ts';
 import { memcachedArguments } from '../engines/memcached/launch.ts';
 import { parameterArguments } from '../engines/memcached/parameters.ts';
 import type { EngineSecrets } from '../engines/valkey/access-control.ts';
+import type { PlannedNode } from '../engines/valkey/cluster-plan.ts';
 import { type ConfigSpec, renderConfig } from '../engines/valkey/config-file.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache, Durability } from '../model/resource.ts';
@@ -17,6 +18,13 @@ import { cacheParameters, cacheSettings } from './parameters.ts';
 
 /** The gossip port of a cluster node: 10000 above its port, or below where that is beyond the last one. */
 export const busPortOf = (port: number): number => (port + 10_000 <= 65_535 ? port + 10_000 : port - 10_000);
+
+/** A node as the planning of a cluster sees it. */
+export const plannedNode = ({ address, port }: Pick<CacheNode, 'address' | 'port'>): PlannedNode => ({
+  address,
+  port,
+  busPort: busPortOf(port),
+});
 
 /** The engine that a node is to run: the exact version that its row names. */
 export async function engineOf(fleet: Fleet, node: CacheNode): Promise<InstalledEngine> {

@@ -7,12 +7,10 @@ import {
   keyOf,
   nodesOf,
   observeCluster,
-  type PlannedNode,
   sendCommands,
 } from '../engines/valkey/topology.ts';
 import type { CacheView } from '../fleet/cache-view.ts';
-import { busPortOf } from '../fleet/launch.ts';
-import type { CacheNode } from '../model/node.ts';
+import { plannedNode } from '../fleet/launch.ts';
 import { parseSlots } from '../model/slots.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { pause, requireTime } from '../platform/until-aborted.ts';
@@ -58,19 +56,14 @@ export async function formCluster(tools: Tools, view: CacheView, signal: AbortSi
 }
 
 function planOf(view: CacheView): ClusterPlan {
-  const planned = (node: CacheNode): PlannedNode => ({
-    address: node.address,
-    port: node.port,
-    busPort: busPortOf(node.port),
-  });
   return {
     shards: view.nodeGroups.map((shard) => {
       const members = view.nodes.filter((node) => node.nodeGroupId === shard.nodeGroupId);
       const primary = members.find((node) => node.incarnation === shard.currentPrimary);
       if (!primary) throw new Error(`node group ${shard.nodeGroupId} has no recorded primary`);
       return {
-        primary: planned(primary),
-        replicas: members.filter((node) => node !== primary).map(planned),
+        primary: plannedNode(primary),
+        replicas: members.filter((node) => node !== primary).map(plannedNode),
         slots: parseSlots(shard.slots),
       };
     }),

@@ -6,6 +6,7 @@ import type { Durability } from '../../model/resource.ts';
 import { type EngineSecrets, engineUsers, replicationUser } from './access-control.ts';
 import { belongsToLimber, type Directive, primaryCredentialNames, renderDirective } from './directives.ts';
 import type { EngineFingerprint } from './fingerprint.ts';
+import { nodesFileName } from './nodes-file.ts';
 import { clusterTimingWhileForming, firstSyncBefore, steadyClusterTiming, steadySync } from './timing.ts';
 
 export interface NodeAddress {
@@ -99,7 +100,7 @@ function modeDirectives({ mode, address }: ConfigSpec): Directive[] {
   }
   return [
     ['cluster-enabled', 'yes'],
-    ['cluster-config-file', 'nodes.conf'],
+    ['cluster-config-file', nodesFileName],
     ['cluster-port', String(mode.busPort)],
     ['cluster-announce-ip', address],
     ['cluster-allow-replica-migration', 'no'],

@@ -27,7 +27,7 @@ import { prepareLaggingLead } from './lagging-lead.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
 import { passOnWrites } from './pass-on.ts';
 import { copiesBeside, countsOnItsFiles, type FinalAct, heirsOf, whyNotDue } from './recheck.ts';
-import { tellCache, tellMember, updateNodeGroup } from './record.ts';
+import { recordDoubt, tellCache, tellMember, updateNodeGroup } from './record.ts';
 import { recovered } from './recovery.ts';
 import { sharesHistory } from './shares-history.ts';
 import { stepDown } from './step-down.ts';
@@ -62,8 +62,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'follow':
       return follow(context, facts, node(act.node), node(act.primary));
     case 'doubt':
-      await updateNode(context.fleet, act.node, (row) => (row.synced ? { ...row, synced: false } : row));
-      return;
+      return recordDoubt(context.fleet.store, act.node);
     case 'confirm-synced':
       return confirm(context, facts, node(act.node), node(act.primary));
     case 'lend-lead':
@@ -246,9 +245,7 @@ async function follow(
     ({ incarnation }) => facts.view.members.find((member) => member.node.incarnation === incarnation)?.engine,
   );
   if (!own || !leader || !sharesHistory(own, leader))
-    await updateNode(context.fleet, node.incarnation, (row) =>
-      row.synced ? { ...row, synced: false } : row,
-    );
+    await recordDoubt(context.fleet.store, node.incarnation);
   if (facts.view.clusterMode === 'enabled') return clusterFollow(context, node, primary);
   await replicateFrom(connection, primary);
   faultPoint('follow:told');

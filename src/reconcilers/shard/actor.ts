@@ -4,8 +4,7 @@
  */
 import { performAct } from './act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
-import { decideShard } from './decide.ts';
-import { decideMemcached } from './decide-memcached.ts';
+import { decide } from './decide.ts';
 import type { ShardAct, ShardDecision } from './decision.ts';
 import { bindEndpoints, passOnEndpoint } from './endpoints.ts';
 import { observeShard, type ShardFacts } from './observe.ts';
@@ -85,10 +84,6 @@ export function createShardActor(
     return !view.isForming && currentPrimary === targetPrimary && leader?.engine?.role === 'primary';
   }
 
-  function decide(facts: ShardFacts): ShardDecision {
-    return key.nodeGroupId === null ? decideMemcached(facts.view.members) : decideShard(facts.view);
-  }
-
   /** Work that takes its time runs beside the loop, one piece per node; its end wakes the loop. */
   function runBeside(facts: ShardFacts, act: SlowAct): boolean {
     if (beside.has(act.node)) return false;
@@ -138,7 +133,7 @@ export function createShardActor(
       return idleMs;
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
-    const decision = decide(facts);
+    const decision = decide(facts.view);
     await passOnEndpoint(context, facts);
     // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);

@@ -18,7 +18,7 @@ import {
   setNodesFileAside,
 } from '../../fleet/data-files.ts';
 import { keepMarked, unmark } from '../../fleet/kept-files.ts';
-import { startNode, updateNode } from '../../fleet/start-node.ts';
+import { startNode } from '../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
@@ -26,7 +26,7 @@ import { retryDelayMs } from '../../platform/retry.ts';
 import type { Change } from '../../store/contract.ts';
 import type { ShardContext, StartFailure } from './context.ts';
 import type { ShardFacts } from './observe.ts';
-import { tellCache, tellMember } from './record.ts';
+import { recordDoubt, tellCache, tellMember } from './record.ts';
 import { isRecovering, recovered } from './recovery.ts';
 import { isDown } from './view.ts';
 
@@ -74,8 +74,7 @@ export async function bringUp(
   if (follow !== null) return;
   // It leads, and the others take its data anew: nothing that was confirmed of them holds any longer.
   for (const { node: other } of facts.view.members)
-    if (other !== node && other.synced)
-      await updateNode(fleet, other.incarnation, (row) => ({ ...row, synced: false }));
+    if (other !== node && other.synced) await recordDoubt(fleet.store, other.incarnation);
   await recovered(context, node);
 }
 

@@ -2,10 +2,11 @@
 import { slotsReassigned } from '../../catalog/events.ts';
 import { type Neighbours, ownSlots, type SlotClaim, spreadClaim } from '../../engines/valkey/claim-slots.ts';
 import { keyOf, type PlannedNode } from '../../engines/valkey/cluster-plan.ts';
-import { busPortOf } from '../../fleet/launch.ts';
+import { plannedNode } from '../../fleet/launch.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { parseSlots } from '../../model/slots.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
+import type { Store } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
 import type { ShardFacts } from './observe.ts';
 import { tellCache } from './record.ts';
@@ -20,14 +21,13 @@ export async function claimShardSlots(
   node: CacheNode,
 ): Promise<void> {
   const { fleet } = context;
-  const [all, shards, connection] = await Promise.all([
-    fleet.store.nodesOf([node.cacheIncarnation]),
+  const [others, shards, connection] = await Promise.all([
+    othersOf(fleet.store, node),
     fleet.store.nodeGroupsOf([node.cacheIncarnation]),
     fleet.connections.of(node),
   ]);
-  const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
   const claim: SlotClaim = {
-    node: planned(node),
+    node: plannedNode(node),
     connection,
     slots: parseSlots(view.shard.slots),
     rank: shards.findIndex(({ nodeGroupId }) => nodeGroupId === view.shard.nodeGroupId) + 1,
@@ -51,7 +51,11 @@ export async function claimShardSlots(
   await spreadClaim(claim, neighbours, spreadDeadlineMs);
 }
 
-const planned = ({ address, port }: CacheNode): PlannedNode => ({ address, port, busPort: busPortOf(port) });
+/** Every other node that is in the cluster, or is to be. */
+export async function othersOf(store: Store, node: CacheNode): Promise<CacheNode[]> {
+  const all = await store.nodesOf([node.cacheIncarnation]);
+  return all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
+}
 
 export async function findNeighbours(
   { fleet, monitor }: ShardContext,
@@ -64,7 +68,7 @@ export async function findNeighbours(
       const verdict = monitor.verdict(node);
       if (verdict === 'dead' || verdict === 'absent') return;
       const connection = verdict === 'answering' ? await fleet.connections.of(node).catch(() => null) : null;
-      if (connection) answering.set(keyOf(node), { node: planned(node), connection });
+      if (connection) answering.set(keyOf(node), { node: plannedNode(node), connection });
       else silent.add(keyOf(node));
     }),
   );

@@ -5,10 +5,10 @@ import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { failOver, followPrimary, switchOver } from '../../engines/valkey/cluster-failover.ts';
 import { parseClusterNodes } from '../../engines/valkey/cluster-view.ts';
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
-import { busPortOf } from '../../fleet/launch.ts';
+import { busPortOf, plannedNode } from '../../fleet/launch.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
-import { findNeighbours } from './claim-shard-slots.ts';
+import { findNeighbours, othersOf } from './claim-shard-slots.ts';
 import type { ShardContext } from './context.ts';
 
 const switchoverDeadlineMs = 5_000;
@@ -111,12 +111,11 @@ async function introduce(
   node: CacheNode,
   connection: EngineConnection,
 ): Promise<void> {
-  const [all, shards] = await Promise.all([
-    fleet.store.nodesOf([node.cacheIncarnation]),
+  const [others, shards] = await Promise.all([
+    othersOf(fleet.store, node),
     fleet.store.nodeGroupsOf([node.cacheIncarnation]),
   ]);
   const leaders = new Set(shards.map((shard) => shard.currentPrimary));
-  const others = all.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted');
   const isKnown = await Promise.all(
     others.map((one) => !leaders.has(one.incarnation) || hasEpoch(fleet.connections.of(one))),
   );
@@ -148,13 +147,9 @@ async function forgetFormer(
   isIntroduced: boolean,
 ): Promise<void> {
   const id = String(await connection.call('CLUSTER', 'MYID'));
-  const others = isIntroduced ? await context.fleet.store.nodesOf([node.cacheIncarnation]) : [];
-  const { answering } = await findNeighbours(
-    context,
-    others.filter((one) => one.incarnation !== node.incarnation && one.intent !== 'deleted'),
-  );
-  const { address, port } = node;
-  const former = { node: { address, port, busPort: busPortOf(port) }, slots: [] };
+  const others = isIntroduced ? await othersOf(context.fleet.store, node) : [];
+  const { answering } = await findNeighbours(context, others);
+  const former = { node: plannedNode(node), slots: [] };
   const connections = [connection, ...[...answering.values()].map((one) => one.connection)];
   await Promise.allSettled(
     connections.map(async (one) => {

@@ -13,7 +13,7 @@ import {
   waiting,
 } from './decision.ts';
 import type { Member, ShardView } from './view.ts';
-import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp } from './view.ts';
+import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
 
 /** The recorded primary has no process. */
 export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
@@ -77,9 +77,8 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
       `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
     );
   const copies = living.filter(holdsOlderCopy);
-  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
   // One that leads was chosen already, by a Limber that died before it could say so.
-  const copy = copies.find(leads) ?? copies.find((member) => member.engine?.offset === newest);
+  const copy = copies.find(leads) ?? newestOlderCopy(copies);
   if (!copy) return null;
   if (!view.automaticFailover && view.clusterMode === 'disabled')
     return decideReturnOfPrimary(view, current, copy);

@@ -4,7 +4,7 @@
  */
 import { doesNotAnswer, doing, isAnswering, leads, name, type ShardDecision, waiting } from './decision.ts';
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { holdsOlderCopy, isDown, mostCaughtUp } from './view.ts';
+import { isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
 
 export function decideLostSlots(view: ShardView, current: Member & { engine: EngineFacts }): ShardDecision {
   const others = view.members.filter((member) => member !== current);
@@ -40,7 +40,5 @@ function findCopy(others: readonly Member[]): Member | string | null {
   if (best) return best;
   const unsure = others.find((member) => member.engine?.isSyncing || member.engine?.isLoading);
   if (unsure) return `what ${name(unsure)} holds is not known yet`;
-  const copies = others.filter(holdsOlderCopy);
-  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
-  return copies.find((member) => member.engine?.offset === newest) ?? null;
+  return newestOlderCopy(others);
 }

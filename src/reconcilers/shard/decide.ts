@@ -12,6 +12,7 @@ import { decideDeadPrimary } from './decide-dead-primary.ts';
 import { decideFollowers } from './decide-followers.ts';
 import { decideHandOver, handOversMax } from './decide-hand-over.ts';
 import { decideLostSlots } from './decide-lost-slots.ts';
+import { decideMemcached } from './decide-memcached.ts';
 import {
   doesNotAnswer,
   doing,
@@ -23,7 +24,11 @@ import {
   waiting,
 } from './decision.ts';
 import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from './view.ts';
+import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
+
+/** A Memcached cluster is seen as a shard without an id. */
+export const decide = (view: ShardView): ShardDecision =>
+  view.shard.nodeGroupId === '' ? decideMemcached(view.members) : decideShard(view);
 
 export function decideShard(view: ShardView): ShardDecision {
   const { shard, members } = view;
@@ -146,8 +151,7 @@ function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFact
   const copies = view.members.filter((member) => member !== current && holdsOlderCopy(member));
   const chosen = copies.find(leads);
   if (chosen || current.engine.holdsData) return chosen ?? null;
-  const newest = Math.max(...copies.map((member) => member.engine?.offset ?? 0));
-  return copies.find((member) => member.engine?.offset === newest) ?? null;
+  return newestOlderCopy(copies);
 }
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */

@@ -1,4 +1,5 @@
 /** A primary that is to end, and whose memory is all that it has, takes no more writes and passes on those that it took. */
+import type { EngineConnection } from '../../engines/valkey/client.ts';
 import {
   acceptWrites,
   holdWrites,
@@ -8,10 +9,11 @@ import {
 import { writeCondition } from '../../fleet/parameters.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
 import type { ShardContext } from './context.ts';
 
 /** Writers wait this long at most before they are answered with a refusal; a judgement. */
-const holdMs = 1_000;
+export const holdMs = 1_000;
 
 /**
  * Resolves when every heir holds all writes of `from`, which takes no more from then on: the engine's own wait on
@@ -27,16 +29,29 @@ export async function passOnWrites(
   const primary = await fleet.connections.of(from);
   const replicas = await Promise.all(heirs.map((heir) => fleet.connections.of(heir)));
   try {
-    await holdWrites(primary, holdMs);
-    await refuseWrites(primary);
-    const areEqual = await Promise.all(
-      replicas.map((replica) => waitForEqualOffsets(primary, replica, holdMs)),
-    );
-    if (areEqual.includes(false))
+    if (!(await closeForWrites(primary, replicas)))
       throw new Error(`not every replica of ${from.cacheClusterId} caught up with it within ${holdMs} ms`);
     check();
   } catch (error) {
     await acceptWrites(primary, condition);
     throw error;
   }
+}
+
+/**
+ * The primary holds its writers back, refuses them from then on, and passes on what it took. False when a replica does
+ * not have all of it in time: whoever gives up then lets it take writes again.
+ */
+export async function closeForWrites(
+  primary: EngineConnection,
+  replicas: readonly EngineConnection[],
+): Promise<boolean> {
+  await holdWrites(primary, holdMs);
+  faultPoint('switchover:writes-held');
+  await refuseWrites(primary);
+  faultPoint('switchover:writes-refused');
+  const areEqual = await Promise.all(
+    replicas.map((replica) => waitForEqualOffsets(primary, replica, holdMs)),
+  );
+  return !areEqual.includes(false);
 }

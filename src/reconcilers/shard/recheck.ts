@@ -5,8 +5,7 @@
  * it is.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { decideShard } from './decide.ts';
-import { decideMemcached } from './decide-memcached.ts';
+import { decide } from './decide.ts';
 import type { ShardAct } from './decision.ts';
 import { endpointOf, isCandidate, type Member, type ShardView } from './view.ts';
 
@@ -15,8 +14,7 @@ export type FinalAct = Extract<ShardAct, { readonly kind: 'end' | 'fence' | 'sta
 
 /** Null when fresh facts call for the same act; else what they call for, for people. */
 export function whyNotDue(fresh: ShardView, act: FinalAct): string | null {
-  const isMemcached = fresh.shard.nodeGroupId === '';
-  const { acts, sentence } = isMemcached ? decideMemcached(fresh.members) : decideShard(fresh);
+  const { acts, sentence } = decide(fresh);
   return acts.some((one) => isDeepStrictEqual(one, act)) ? null : sentence;
 }
 

@@ -38,6 +38,11 @@ export function tellMember(context: ShardContext, node: CacheNode, text: EventTe
   return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
 }
 
+/** What was confirmed of a node holds no longer. */
+export async function recordDoubt(store: Store, incarnation: string): Promise<void> {
+  await updateNode({ store }, incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
+}
+
 /** That the primary leads, and holds its own data: known before anybody takes over from it. */
 export function recordLeader(context: ShardContext, view: ShardView): Promise<void> {
   const { currentPrimary } = view.shard;

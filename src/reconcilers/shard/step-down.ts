@@ -1,10 +1,10 @@
 /** A primary that has handed over becomes a replica of the one that leads now. */
 import { readInfo } from '../../engines/valkey/info.ts';
 import { replicateFrom } from '../../engines/valkey/replication.ts';
-import { updateNode } from '../../fleet/start-node.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { ShardContext } from './context.ts';
 import { factsOf } from './observe.ts';
+import { recordDoubt } from './record.ts';
 import { sharesHistory } from './shares-history.ts';
 
 /**
@@ -14,7 +14,6 @@ import { sharesHistory } from './shares-history.ts';
 export async function stepDown({ fleet }: ShardContext, from: CacheNode, to: CacheNode): Promise<void> {
   const [old, next] = await Promise.all([fleet.connections.of(from), fleet.connections.of(to)]);
   const [own, leader] = await Promise.all([readInfo(old), readInfo(next)]);
-  if (!sharesHistory(factsOf(own), factsOf(leader)))
-    await updateNode(fleet, from.incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
+  if (!sharesHistory(factsOf(own), factsOf(leader))) await recordDoubt(fleet.store, from.incarnation);
   await replicateFrom(old, to);
 }

@@ -6,23 +6,15 @@
 import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { readInfo } from '../../engines/valkey/info.ts';
 import { promote } from '../../engines/valkey/replication.ts';
-import {
-  acceptWrites,
-  holdWrites,
-  refuseWrites,
-  type WriteCondition,
-  waitForEqualOffsets,
-} from '../../engines/valkey/switchover.ts';
+import { acceptWrites, type WriteCondition } from '../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../fleet/parameters.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import type { ShardContext } from './context.ts';
 import { bindEndpoints } from './endpoints.ts';
 import type { ShardFacts } from './observe.ts';
+import { closeForWrites, holdMs } from './pass-on.ts';
 import { stepDown } from './step-down.ts';
-
-/** Writers wait this long at most before they are answered with a refusal; a judgement. */
-const holdMs = 1_000;
 
 export async function switchOver(
   context: ShardContext,
@@ -49,11 +41,7 @@ async function takeTheLead(
   condition: WriteCondition,
   nextName: string,
 ): Promise<void> {
-  await holdWrites(old, holdMs);
-  faultPoint('switchover:writes-held');
-  await refuseWrites(old);
-  faultPoint('switchover:writes-refused');
-  if (!(await waitForEqualOffsets(old, next, holdMs))) {
+  if (!(await closeForWrites(old, [next]))) {
     await acceptWrites(old, condition);
     throw new Error(`${nextName} did not catch up with the primary within ${holdMs} ms`);
   }

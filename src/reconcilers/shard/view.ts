@@ -88,10 +88,16 @@ export function holdsOlderCopy({ node, verdict, engine }: Member): boolean {
 }
 
 /** The candidate that has most of the primary's writes; the lowest position of equals. Null when there is none. */
-export function mostCaughtUp(members: readonly Member[]): Member | null {
-  const candidates = members.filter(isCandidate);
-  const best = Math.max(...candidates.map((member) => member.engine!.offset));
-  return candidates.find((member) => member.engine!.offset === best) ?? null;
+export const mostCaughtUp = (members: readonly Member[]): Member | null =>
+  furthest(members.filter(isCandidate));
+
+/** Of those that hold an older copy the one that has come furthest. Null when nobody holds one. */
+export const newestOlderCopy = (members: readonly Member[]): Member | null =>
+  furthest(members.filter(holdsOlderCopy));
+
+function furthest(members: readonly Member[]): Member | null {
+  const most = Math.max(...members.map((member) => member.engine!.offset));
+  return members.find((member) => member.engine!.offset === most) ?? null;
 }
 
 /** No process of it lives. */
