@@ -2,8 +2,8 @@
 import { type CacheReference, type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { secretNames } from '../fleet/connections.ts';
 import { faultPoint } from '../platform/fault-points.ts';
-import { untilAborted } from '../platform/until-aborted.ts';
 import type { Change } from '../store/contract.ts';
+import { forgetWithin } from './end-nodes.ts';
 import { nextNode } from './rows.ts';
 import type { Tools } from './tools.ts';
 
@@ -17,9 +17,9 @@ export async function adoptPrimary(
   own: CacheReference,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fleet, shards } = tools;
+  const { fleet } = tools;
   const { store } = fleet;
-  await untilAborted(signal, shards.forget(own.cacheIncarnation), 'the last step of its worker');
+  await forgetWithin(tools, own.cacheIncarnation, signal);
   faultPoint('adopt-primary:worker-stopped');
   const view = await loadCacheView(store, own);
   const node = view?.nodes[0];

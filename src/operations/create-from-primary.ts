@@ -14,14 +14,13 @@ import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
-import { untilAborted } from '../platform/until-aborted.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { availableMembers, reasonOf, slotsOf, takeBack } from './add-members.ts';
 import { adoptPrimary } from './adopt-primary.ts';
 import { connectionTo } from './connection-to.ts';
-import { release } from './end-nodes.ts';
+import { forgetWithin, release } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
 import {
   act,
@@ -196,7 +195,7 @@ async function perform(
     }
     case 'return': {
       await takeBack(tools, view, newNodes(view, input), signal);
-      await untilAborted(signal, shards.forget(view.cache.incarnation), 'the last step of its worker');
+      await forgetWithin(tools, view.cache.incarnation, signal);
       await unbind(tools, view, input, signal);
       const own = await retainPrimary(tools, view);
       const kept = own && (await loadCacheView(fleet.store, own));

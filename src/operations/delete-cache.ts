@@ -6,10 +6,9 @@ import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
-import { untilAborted } from '../platform/until-aborted.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import { destroyNodes, release } from './end-nodes.ts';
+import { destroyNodes, forgetWithin, release } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
 import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import { retainPrimary } from './retain-primary.ts';
@@ -78,16 +77,14 @@ async function perform(
   input: DeleteCacheInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fleet, shards } = tools;
-  const forget = () =>
-    untilAborted(signal, shards.forget(input.cacheIncarnation), 'the last step of its worker');
+  const { fleet } = tools;
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
   switch (what) {
     case 'retain':
       return retain(tools, view, signal);
     case 'mark':
-      await forget();
+      await forgetWithin(tools, input.cacheIncarnation, signal);
       await Promise.all(
         view.nodes.map((node) =>
           updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' })),
@@ -98,7 +95,7 @@ async function perform(
       return destroyNodes(tools, view.nodes, view, signal);
     case 'remove-rows':
       // A Limber that came back in the middle looks after the shards again.
-      await forget();
+      await forgetWithin(tools, input.cacheIncarnation, signal);
       if (!hasReplication(view.cache)) tools.configurationServer.withdraw(input.cacheIncarnation);
       return fleet.store.commit(removal(tools, view));
     default:
@@ -119,7 +116,7 @@ async function retain(tools: Tools, view: CacheView, signal: AbortSignal): Promi
   const { fleet, shards } = tools;
   const { kind: cacheKind, incarnation: cacheIncarnation } = view.cache;
   try {
-    await untilAborted(signal, shards.forget(cacheIncarnation), 'the last step of its worker');
+    await forgetWithin(tools, cacheIncarnation, signal);
   } catch (error) {
     // It may be the one step by which the shard gets a living primary.
     shards.ensure(shardKeysOf(view));

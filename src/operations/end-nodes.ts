@@ -1,7 +1,7 @@
 /** Ends processes for good: nodes that are to rest (`stopped`), and nodes that are to vanish (`deleted`). */
 import type { CacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
-import type { CacheNode, Endpoint } from '../model/node.ts';
+import type { CacheNode, Endpoint, NodeHandle } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 import type { Change } from '../store/contract.ts';
@@ -63,6 +63,23 @@ export async function destroyNodes(
   );
 }
 
+/** SIGKILL, and its exit observed within the act's time. Throws `NotInTime`. */
+export function fenceWithin(
+  { fleet }: Tools,
+  handle: NodeHandle,
+  signal: AbortSignal,
+): Promise<'fenced' | 'unknown'> {
+  const fence = fleet.runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
+  return untilAborted(signal, fence, `the end of process ${handle.pid}`);
+}
+
+/** No worker of the cache takes a step any more, from then on. Throws `NotInTime`. */
+export const forgetWithin = (
+  { shards }: Tools,
+  cacheIncarnation: string,
+  signal: AbortSignal,
+): Promise<void> => untilAborted(signal, shards.forget(cacheIncarnation), 'the last step of its worker');
+
 /** The recorded process, and any that was spawned for this node and never recorded. */
 async function endProcesses(tools: Tools, node: CacheNode, signal: AbortSignal): Promise<void> {
   const { runtime } = tools.fleet;
@@ -70,8 +87,7 @@ async function endProcesses(tools: Tools, node: CacheNode, signal: AbortSignal):
   const handles =
     recorded.length > 0 ? recorded : ((await runtime.findProcesses()).get(node.incarnation) ?? []);
   for (const handle of handles) {
-    const fence = runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
-    const outcome = await untilAborted(signal, fence, `the end of process ${handle.pid}`);
+    const outcome = await fenceWithin(tools, handle, signal);
     if (outcome === 'unknown') throw new Error(`process ${handle.pid} of ${node.cacheClusterId} did not end`);
   }
 }

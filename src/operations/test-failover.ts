@@ -12,7 +12,7 @@ import { testFailoverNotDone } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeHandle } from '../model/node.ts';
-import { untilAborted } from '../platform/until-aborted.ts';
+import { fenceWithin } from './end-nodes.ts';
 import { giveUpChange } from './give-up.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import type { CacheInput, Tools } from './tools.ts';
@@ -41,8 +41,6 @@ export interface TestFailoverSeen {
 
 export type TestFailoverAct = { readonly kill: NodeHandle };
 
-const fenceDeadlineMs = 30_000;
-
 export function testFailoverKind(
   tools: Tools,
 ): OperationKind<TestFailoverInput, TestFailoverState, TestFailoverSeen, TestFailoverAct> {
@@ -60,8 +58,7 @@ export function testFailoverKind(
     decide: decideTestFailover,
     giveUp: (input, reason) => giveUpChange(tools, 'The test failover', input, reason),
     async perform({ kill }, _input, signal) {
-      const fence = fleet.runtime.fence(kill, { deadlineMs: fenceDeadlineMs });
-      const outcome = await untilAborted(signal, fence, `the end of process ${kill.pid}`);
+      const outcome = await fenceWithin(tools, kill, signal);
       if (outcome === 'unknown') throw new Error(`process ${kill.pid} was killed and its exit was not seen`);
     },
   };
