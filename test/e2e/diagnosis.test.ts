@@ -15,6 +15,7 @@ import {
   isAlive,
   type Node,
   nodesOf,
+  pair,
   primaryOf,
   replicasOf,
   resume,
@@ -22,12 +23,6 @@ import {
   suspend,
   wholeAgain,
 } from './faults.ts';
-
-const pair = {
-  NumCacheClusters: 2,
-  AutomaticFailoverEnabled: true,
-  CacheNodeType: 'cache.t4g.small',
-};
 
 let limber: Limber;
 let client: ElastiCacheClient;

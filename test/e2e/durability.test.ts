@@ -20,6 +20,7 @@ import {
   isAlive,
   kill,
   type Node,
+  pair,
   primaryOf,
   replicasOf,
   sentencesOf,
@@ -27,12 +28,6 @@ import {
   wholeWithout,
   writersOf,
 } from './faults.ts';
-
-const pair = {
-  NumCacheClusters: 2,
-  AutomaticFailoverEnabled: true,
-  CacheNodeType: 'cache.t4g.small',
-};
 
 let limber: Limber;
 let client: ElastiCacheClient;

@@ -17,6 +17,13 @@ import { eventually } from '../support/eventually.ts';
 import type { Limber } from '../support/limber.ts';
 import { eventsOf } from './caches.ts';
 
+/** A primary and a replica that takes its place by itself. */
+export const pair = {
+  NumCacheClusters: 2,
+  AutomaticFailoverEnabled: true,
+  CacheNodeType: 'cache.t4g.small',
+};
+
 export type Node = CacheStatus['members'][number] & { readonly pid: number };
 
 export async function cacheOf(limber: Limber, id: string): Promise<CacheStatus> {

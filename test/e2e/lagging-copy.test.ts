@@ -16,6 +16,7 @@ import {
   kill,
   type Node,
   nodesOf,
+  pair,
   primaryOf,
   replicasOf,
   wholeAgain,
@@ -23,11 +24,6 @@ import {
 } from './faults.ts';
 
 const settings = { maxLagMs: 1_500 };
-const pair = {
-  NumCacheClusters: 2,
-  AutomaticFailoverEnabled: true,
-  CacheNodeType: 'cache.t4g.small',
-};
 const clusterOfOne = {
   NumNodeGroups: 1,
   ReplicasPerNodeGroup: 1,

@@ -20,6 +20,7 @@ import {
   kill,
   type Node,
   nodesOf,
+  pair,
   primaryOf,
   replicasOf,
   resume,
@@ -27,12 +28,6 @@ import {
   suspend,
   wholeAgain,
 } from './faults.ts';
-
-const pair = {
-  NumCacheClusters: 2,
-  AutomaticFailoverEnabled: true,
-  CacheNodeType: 'cache.t4g.small',
-};
 
 let limber: Limber;
 let client: ElastiCacheClient;

@@ -18,11 +18,10 @@ import {
   kill,
   type Node,
   nodesOf,
+  pair,
   primaryOf,
   wholeAgain,
 } from './faults.ts';
-
-const pair = { NumCacheClusters: 2, AutomaticFailoverEnabled: true, CacheNodeType: 'cache.t4g.small' };
 
 /** A copy as an operator makes it while Limber runs. */
 function backUp({ dataDirectory }: Limber): string {
