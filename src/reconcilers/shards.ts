@@ -4,8 +4,8 @@ import { type CacheView, hasReplication } from '../fleet/cache-view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { HealthMonitor } from './health/monitor.ts';
-import { createShardActor, type ShardActor, type ShardReport } from './shard/actor.ts';
 import { keyText, type ShardContext, type ShardKey, type StartFailure } from './shard/context.ts';
+import { createShardActor, type ShardActor, type ShardReport } from './shard/worker.ts';
 
 export interface CacheHealth {
   /** Every shard of the cache has what it should have. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decideShard } from '../../src/reconcilers/shard/decide.ts';
+import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
 import { decides, fence, intend, manual, promote, start, unsynced, waits } from './decisions.ts';
 import { incarnationOf as id, primaryAt, replicaAt, silentAt, viewOf } from './shard-views.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decideMemcached } from '../../src/reconcilers/shard/decide-memcached.ts';
+import { decideMemcached } from '../../src/reconcilers/shard/decide/memcached.ts';
 import { incarnationOf, memberAt, silentAt } from './shard-views.ts';
 
 const running = memberAt(1, { verdict: 'answering' });

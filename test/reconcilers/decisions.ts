@@ -1,7 +1,7 @@
 /** What `decideShard` is expected to say, in short words. */
 import assert from 'node:assert/strict';
-import { decideShard } from '../../src/reconcilers/shard/decide.ts';
-import type { ShardAct } from '../../src/reconcilers/shard/decision.ts';
+import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
+import type { ShardAct } from '../../src/reconcilers/shard/decide/decision.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import { incarnationOf as id } from './shard-views.ts';
 

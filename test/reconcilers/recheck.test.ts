@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { copiesBeside, heirsOf, whyNotDue } from '../../src/reconcilers/shard/recheck.ts';
-import { type SeenHistories, wasRefilled } from '../../src/reconcilers/shard/refilled.ts';
+import { copiesBeside, heirsOf, whyNotDue } from '../../src/reconcilers/shard/decide/recheck.ts';
+import { type SeenHistories, wasRefilled } from '../../src/reconcilers/shard/observe/refilled.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import {
   decides,

@@ -3,7 +3,7 @@ import type { BindingMemory } from '../../fleet/bindings.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
-import type { SeenHistories } from './refilled.ts';
+import type { SeenHistories } from './observe/refilled.ts';
 
 /** One shard of a replication group, a single node, or (null) the nodes of a Memcached cluster. */
 export interface ShardKey {

@@ -1,14 +1,14 @@
 /** The acts of a shard's worker over simulated engines, step by step as `act.ts` does them. Anything may happen between two. */
 import type { CacheNode } from '../../../src/model/node.ts';
-import type { ShardAct } from '../../../src/reconcilers/shard/decision.ts';
+import type { ShardAct } from '../../../src/reconcilers/shard/decide/decision.ts';
 import {
   copiesBeside,
   countsOnItsFiles,
   type FinalAct,
   heirsOf,
   whyNotDue,
-} from '../../../src/reconcilers/shard/recheck.ts';
-import { sharesHistory } from '../../../src/reconcilers/shard/shares-history.ts';
+} from '../../../src/reconcilers/shard/decide/recheck.ts';
+import { sharesHistory } from '../../../src/reconcilers/shard/decide/shares-history.ts';
 import type { ShardView } from '../../../src/reconcilers/shard/view.ts';
 import { incarnationOf } from '../shard-views.ts';
 import type { Bindings } from './bindings.ts';

@@ -1,7 +1,7 @@
 /** What Limber knows of the simulated engines: its rows, and what it sees when it looks. */
 import type { CacheNode } from '../../../src/model/node.ts';
-import type { ShardAct } from '../../../src/reconcilers/shard/decision.ts';
-import { type SeenHistories, wasRefilled } from '../../../src/reconcilers/shard/refilled.ts';
+import type { ShardAct } from '../../../src/reconcilers/shard/decide/decision.ts';
+import { type SeenHistories, wasRefilled } from '../../../src/reconcilers/shard/observe/refilled.ts';
 import { type EngineFacts, endpointOf, type Member } from '../../../src/reconcilers/shard/view.ts';
 import { nodeAt } from '../shard-views.ts';
 import { type Durability, type Engines, type Process, takesWrites } from './engines.ts';

@@ -3,8 +3,8 @@
  * Anything may happen between two steps, and Limber may die there: its rows stay, all else is lost.
  */
 import type { CacheNode } from '../../../src/model/node.ts';
-import { decideShard } from '../../../src/reconcilers/shard/decide.ts';
-import type { ShardAct, ShardDecision } from '../../../src/reconcilers/shard/decision.ts';
+import { decideShard } from '../../../src/reconcilers/shard/decide/decide.ts';
+import type { ShardAct, ShardDecision } from '../../../src/reconcilers/shard/decide/decision.ts';
 import type { ShardView } from '../../../src/reconcilers/shard/view.ts';
 import { incarnationOf, nodeAt } from '../shard-views.ts';
 import { createActs, type Hands } from './acts.ts';

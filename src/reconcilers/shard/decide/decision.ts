@@ -1,6 +1,6 @@
 /** What the worker of a shard may be told to do, and the words that all decisions share. */
-import type { EngineFacts, Member, ShardView } from './view.ts';
-import { isDown } from './view.ts';
+import type { EngineFacts, Member, ShardView } from '../view.ts';
+import { isDown } from '../view.ts';
 
 export type ShardAct =
   /** Start the process. `follow`: it comes up as a replica of that node (its config says so); null: it may lead. */

@@ -6,32 +6,32 @@ import {
   failoverCompleted,
   nodeDied,
   olderCopyLeads,
-} from '../../catalog/events.ts';
-import { readInfo } from '../../engines/valkey/info.ts';
-import { confirmSynced, promote, replicateFrom } from '../../engines/valkey/replication.ts';
-import { acceptWrites, refuseWrites } from '../../engines/valkey/switchover.ts';
-import { dataStateOf } from '../../fleet/data-files.ts';
-import { durabilityOf } from '../../fleet/launch.ts';
-import { writeCondition } from '../../fleet/parameters.ts';
-import { updateNode } from '../../fleet/start-node.ts';
-import type { CacheNode } from '../../model/node.ts';
-import type { Cache } from '../../model/resource.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
+} from '../../../catalog/events.ts';
+import { readInfo } from '../../../engines/valkey/info.ts';
+import { confirmSynced, promote, replicateFrom } from '../../../engines/valkey/replication.ts';
+import { acceptWrites, refuseWrites } from '../../../engines/valkey/switchover.ts';
+import { dataStateOf } from '../../../fleet/data-files.ts';
+import { durabilityOf } from '../../../fleet/launch.ts';
+import { writeCondition } from '../../../fleet/parameters.ts';
+import { updateNode } from '../../../fleet/start-node.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { Cache } from '../../../model/resource.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import { keyText, type ShardContext } from '../context.ts';
+import type { ShardAct } from '../decide/decision.ts';
+import { copiesBeside, countsOnItsFiles, type FinalAct, heirsOf, whyNotDue } from '../decide/recheck.ts';
+import { sharesHistory } from '../decide/shares-history.ts';
+import { observeShard, type ShardFacts } from '../observe/observe-shard.ts';
+import { recordDoubt, tellCache, tellMember, updateNodeGroup } from '../record.ts';
+import { recovered } from '../recovery.ts';
 import { bringUp } from './bring-up.ts';
-import { claimShardSlots } from './claim-shard-slots.ts';
-import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-acts.ts';
-import { keyText, type ShardContext } from './context.ts';
-import type { ShardAct } from './decision.ts';
+import { claimShardSlots } from './claim-slots.ts';
+import { clusterFollow, clusterSwitchover, clusterTakeOver } from './cluster-follow.ts';
+import { stepDown } from './demote.ts';
+import { passOnWrites } from './drain-writes.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
-import { observeShard, type ShardFacts } from './observe.ts';
-import { passOnWrites } from './pass-on.ts';
-import { copiesBeside, countsOnItsFiles, type FinalAct, heirsOf, whyNotDue } from './recheck.ts';
-import { recordDoubt, tellCache, tellMember, updateNodeGroup } from './record.ts';
-import { recovered } from './recovery.ts';
-import { sharesHistory } from './shares-history.ts';
-import { stepDown } from './step-down.ts';
-import { switchOver } from './switch-over.ts';
+import { switchOver } from './switchover.ts';
 
 /** Long enough for a full synchronisation's last moments; the pass after looks again. */
 const confirmDeadlineMs = 1_000;

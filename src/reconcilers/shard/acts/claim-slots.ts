@@ -1,15 +1,20 @@
 /** Gives a primary that the cluster does not know any more its shard's slots again. */
-import { slotsReassigned } from '../../catalog/events.ts';
-import { type Neighbours, ownSlots, type SlotClaim, spreadClaim } from '../../engines/valkey/claim-slots.ts';
-import { keyOf, type PlannedNode } from '../../engines/valkey/cluster-plan.ts';
-import { plannedNode } from '../../fleet/launch.ts';
-import type { CacheNode } from '../../model/node.ts';
-import { parseSlots } from '../../model/slots.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import type { Store } from '../../store/contract.ts';
-import type { ShardContext } from './context.ts';
-import type { ShardFacts } from './observe.ts';
-import { tellCache } from './record.ts';
+import { slotsReassigned } from '../../../catalog/events.ts';
+import {
+  type Neighbours,
+  ownSlots,
+  type SlotClaim,
+  spreadClaim,
+} from '../../../engines/valkey/claim-slots.ts';
+import { keyOf, type PlannedNode } from '../../../engines/valkey/cluster-plan.ts';
+import { plannedNode } from '../../../fleet/launch.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import { parseSlots } from '../../../model/slots.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { Store } from '../../../store/contract.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { tellCache } from '../record.ts';
 
 /** It takes 0.3-0.5 s; the worker does nothing else meanwhile. */
 const spreadDeadlineMs = 3_000;

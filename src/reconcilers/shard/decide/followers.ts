@@ -1,4 +1,7 @@
 /** The primary stands: what every other member needs in order to follow it. Pure. */
+
+import type { Member, ShardView } from '../view.ts';
+import { endpointOf, isDown } from '../view.ts';
 import {
   doesNotAnswer,
   doing,
@@ -9,8 +12,6 @@ import {
   startedAgain,
   waiting,
 } from './decision.ts';
-import type { Member, ShardView } from './view.ts';
-import { endpointOf, isDown } from './view.ts';
 
 /** The primary stands: bring every other member to follow it. */
 export function decideFollowers(view: ShardView, primary: Member, caution: string | null): ShardDecision {

@@ -5,8 +5,8 @@
  * names the history before (`master_replid2`), one that was filled anew names none. A full synchronisation within the
  * same history cannot be told by them.
  */
-import type { CacheNode } from '../../model/node.ts';
-import type { EngineFacts } from './view.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { EngineFacts } from '../view.ts';
 
 /** By node incarnation: the process that was seen last with all of the data, and the history that it had. */
 export type SeenHistories = Map<string, { readonly pid: number; readonly replicationId: string }>;

@@ -1,11 +1,11 @@
 /** A primary that has handed over becomes a replica of the one that leads now. */
-import { readInfo } from '../../engines/valkey/info.ts';
-import { replicateFrom } from '../../engines/valkey/replication.ts';
-import type { CacheNode } from '../../model/node.ts';
-import type { ShardContext } from './context.ts';
-import { factsOf } from './observe.ts';
-import { recordDoubt } from './record.ts';
-import { sharesHistory } from './shares-history.ts';
+import { readInfo } from '../../../engines/valkey/info.ts';
+import { replicateFrom } from '../../../engines/valkey/replication.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { ShardContext } from '../context.ts';
+import { sharesHistory } from '../decide/shares-history.ts';
+import { factsOf } from '../observe/observe-shard.ts';
+import { recordDoubt } from '../record.ts';
 
 /**
  * It refuses writes, and its own PING to its replicas counts in its offset all the same: one behind the other's promotion

@@ -8,11 +8,10 @@
  * - A promotion is recorded as intended before it is done, and as done after the engine confirmed it.
  * - A replica that was never confirmed to hold the data is never promoted.
  */
-import { decideDeadPrimary } from './decide-dead-primary.ts';
-import { decideFollowers } from './decide-followers.ts';
-import { decideHandOver, handOversMax } from './decide-hand-over.ts';
-import { decideLostSlots } from './decide-lost-slots.ts';
-import { decideMemcached } from './decide-memcached.ts';
+
+import type { EngineFacts, Member, ShardView } from '../view.ts';
+import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import { decideDeadPrimary } from './dead-primary.ts';
 import {
   doesNotAnswer,
   doing,
@@ -23,8 +22,10 @@ import {
   startAll,
   waiting,
 } from './decision.ts';
-import type { EngineFacts, Member, ShardView } from './view.ts';
-import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
+import { decideFollowers } from './followers.ts';
+import { decideLostSlots } from './lost-slots.ts';
+import { decideMemcached } from './memcached.ts';
+import { decideHandOver, handOversMax } from './unfinished-promotion.ts';
 
 /** A Memcached cluster is seen as a shard without an id. */
 export const decide = (view: ShardView): ShardDecision =>

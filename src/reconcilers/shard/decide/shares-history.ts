@@ -1,5 +1,5 @@
 /** Whether a node that is told to follow another gets only what it lacks, or is filled anew. Pure. */
-import type { EngineFacts } from './view.ts';
+import type { EngineFacts } from '../view.ts';
 
 type History = Pick<EngineFacts, 'replicationId' | 'replicationId2' | 'secondOffset' | 'offset'>;
 

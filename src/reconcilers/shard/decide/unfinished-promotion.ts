@@ -1,7 +1,8 @@
 /** A promotion that was recorded and is not confirmed yet: planned or not, begun by us or by a Limber before us. Pure. */
+
+import type { Member, ShardView } from '../view.ts';
+import { holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { doing, isAnswering, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
-import type { Member, ShardView } from './view.ts';
-import { holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from './view.ts';
 
 /** Each attempt costs the writers up to a second. */
 export const handOversMax = 3;

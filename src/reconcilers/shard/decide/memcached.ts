@@ -1,6 +1,7 @@
 /** Memcached nodes stand alone: each only has to run. Pure. */
+
+import type { Member } from '../view.ts';
 import type { ShardDecision } from './decision.ts';
-import type { Member } from './view.ts';
 
 export function decideMemcached(members: readonly Member[]): ShardDecision {
   const acts: ShardDecision['acts'][number][] = [];

@@ -1,15 +1,15 @@
 /** What promotion and following mean in cluster mode, where the engines keep roles by themselves. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { forgetFormerIds } from '../../engines/valkey/claim-slots.ts';
-import type { EngineConnection } from '../../engines/valkey/client.ts';
-import { failOver, followPrimary, switchOver } from '../../engines/valkey/cluster-failover.ts';
-import { parseClusterNodes } from '../../engines/valkey/cluster-view.ts';
-import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
-import { busPortOf, plannedNode } from '../../fleet/launch.ts';
-import type { CacheNode } from '../../model/node.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import { findNeighbours, othersOf } from './claim-shard-slots.ts';
-import type { ShardContext } from './context.ts';
+import { forgetFormerIds } from '../../../engines/valkey/claim-slots.ts';
+import type { EngineConnection } from '../../../engines/valkey/client.ts';
+import { failOver, followPrimary, switchOver } from '../../../engines/valkey/cluster-failover.ts';
+import { parseClusterNodes } from '../../../engines/valkey/cluster-view.ts';
+import { EngineReplyError } from '../../../engines/valkey/engine-errors.ts';
+import { busPortOf, plannedNode } from '../../../fleet/launch.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import { findNeighbours, othersOf } from './claim-slots.ts';
 
 const switchoverDeadlineMs = 5_000;
 

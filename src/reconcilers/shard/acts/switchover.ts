@@ -3,18 +3,18 @@
  * primary refuses writes before the new one leads and until it has become a replica, so whoever dies between two
  * lines leaves at most one node that takes writes.
  */
-import type { EngineConnection } from '../../engines/valkey/client.ts';
-import { readInfo } from '../../engines/valkey/info.ts';
-import { promote } from '../../engines/valkey/replication.ts';
-import { acceptWrites, type WriteCondition } from '../../engines/valkey/switchover.ts';
-import { writeCondition } from '../../fleet/parameters.ts';
-import type { CacheNode } from '../../model/node.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import type { ShardContext } from './context.ts';
+import type { EngineConnection } from '../../../engines/valkey/client.ts';
+import { readInfo } from '../../../engines/valkey/info.ts';
+import { promote } from '../../../engines/valkey/replication.ts';
+import { acceptWrites, type WriteCondition } from '../../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../../fleet/parameters.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { stepDown } from './demote.ts';
+import { closeForWrites, holdMs } from './drain-writes.ts';
 import { bindEndpoints } from './endpoints.ts';
-import type { ShardFacts } from './observe.ts';
-import { closeForWrites, holdMs } from './pass-on.ts';
-import { stepDown } from './step-down.ts';
 
 export async function switchOver(
   context: ShardContext,

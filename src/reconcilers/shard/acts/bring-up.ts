@@ -8,7 +8,7 @@ import {
   rebuiltEmpty,
   recoveringNodes,
   unfinishedWriteCut,
-} from '../../catalog/events.ts';
+} from '../../../catalog/events.ts';
 import {
   dataStateOf,
   keepUnfinishedWrite,
@@ -16,19 +16,19 @@ import {
   repairDataFiles,
   setAside,
   setNodesFileAside,
-} from '../../fleet/data-files.ts';
-import { keepMarked, unmark } from '../../fleet/kept-files.ts';
-import { startNode } from '../../fleet/start-node.ts';
-import { chooseSyncManner } from '../../fleet/sync-manner.ts';
-import type { CacheNode } from '../../model/node.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import { retryDelayMs } from '../../platform/retry.ts';
-import type { Change } from '../../store/contract.ts';
-import type { ShardContext, StartFailure } from './context.ts';
-import type { ShardFacts } from './observe.ts';
-import { recordDoubt, tellCache, tellMember } from './record.ts';
-import { isRecovering, recovered } from './recovery.ts';
-import { isDown } from './view.ts';
+} from '../../../fleet/data-files.ts';
+import { keepMarked, unmark } from '../../../fleet/kept-files.ts';
+import { startNode } from '../../../fleet/start-node.ts';
+import { chooseSyncManner } from '../../../fleet/sync-manner.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import { retryDelayMs } from '../../../platform/retry.ts';
+import type { Change } from '../../../store/contract.ts';
+import type { ShardContext, StartFailure } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { recordDoubt, tellCache, tellMember } from '../record.ts';
+import { isRecovering, recovered } from '../recovery.ts';
+import { isDown } from '../view.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;

@@ -1,15 +1,15 @@
 /** Reads the facts of one shard: rows from the store, processes from /proc, roles and offsets from the engines. */
 
-import { type EngineInfo, parseInfo } from '../../engines/valkey/info.ts';
-import { isClusterMode } from '../../fleet/cache-view.ts';
-import { dataStateOf } from '../../fleet/data-files.ts';
-import { durabilityOf } from '../../fleet/launch.ts';
-import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
-import type { Cache } from '../../model/resource.ts';
-import { keyText, type ShardContext, type ShardKey } from './context.ts';
+import { type EngineInfo, parseInfo } from '../../../engines/valkey/info.ts';
+import { isClusterMode } from '../../../fleet/cache-view.ts';
+import { dataStateOf } from '../../../fleet/data-files.ts';
+import { durabilityOf } from '../../../fleet/launch.ts';
+import type { CacheNode, Endpoint, NodeGroup } from '../../../model/node.ts';
+import type { Cache } from '../../../model/resource.ts';
+import { keyText, type ShardContext, type ShardKey } from '../context.ts';
+import type { EngineFacts, Member, ShardView, Verdict } from '../view.ts';
 import { wasRefilled } from './refilled.ts';
 import { withSlots } from './slots.ts';
-import type { EngineFacts, Member, ShardView, Verdict } from './view.ts';
 
 export interface ShardFacts {
   readonly cache: Cache;

@@ -3,14 +3,14 @@
  * The shard goes on with it all the same, since clients wait; the old primary's files, which hold more, are kept from the
  * synchronisation that would replace them, and people are told.
  */
-import { laggingCopyLeads } from '../../catalog/events.ts';
-import { markToKeep } from '../../fleet/kept-files.ts';
-import type { CacheNode } from '../../model/node.ts';
-import type { Change } from '../../store/contract.ts';
-import type { ShardContext } from './context.ts';
-import type { ShardFacts } from './observe.ts';
-import { tellCache } from './record.ts';
-import { endpointOf } from './view.ts';
+import { laggingCopyLeads } from '../../../catalog/events.ts';
+import { markToKeep } from '../../../fleet/kept-files.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { Change } from '../../../store/contract.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { tellCache } from '../record.ts';
+import { endpointOf } from '../view.ts';
 
 /** Before `node` is promoted. What is to be told behind it; nothing while the lag is within `maxLagMs`, or unknown. */
 export async function prepareLaggingLead(

@@ -2,9 +2,10 @@
  * Cluster mode: the recorded primary runs and owns none of its slots, since its nodes.conf was lost: it came back with
  * a new id, and the others wait for the old one. Who gets the slots. Pure.
  */
+
+import type { EngineFacts, Member, ShardView } from '../view.ts';
+import { isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
 import { doesNotAnswer, doing, isAnswering, leads, name, type ShardDecision, waiting } from './decision.ts';
-import type { EngineFacts, Member, ShardView } from './view.ts';
-import { isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
 
 export function decideLostSlots(view: ShardView, current: Member & { engine: EngineFacts }): ShardDecision {
   const others = view.members.filter((member) => member !== current);

@@ -2,11 +2,11 @@
  * A primary refuses writes while it hands over. Whoever gave the hand-over up may have died, or not have reached the
  * engine, before it accepted them again: a settled shard's primary takes writes on the terms of its parameter group.
  */
-import { readParameters } from '../../engines/valkey/parameters.ts';
-import { acceptWrites } from '../../engines/valkey/switchover.ts';
-import { writeCondition } from '../../fleet/parameters.ts';
-import type { ShardContext } from './context.ts';
-import type { ShardFacts } from './observe.ts';
+import { readParameters } from '../../../engines/valkey/parameters.ts';
+import { acceptWrites } from '../../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../../fleet/parameters.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
 
 const setting = 'min-replicas-to-write';
 

@@ -1,11 +1,11 @@
 /** Whether a primary of a cluster owns its shard's slots, by its own word. */
-import type { EngineConnection } from '../../engines/valkey/client.ts';
-import { keyOf, subtract } from '../../engines/valkey/cluster-plan.ts';
-import { type ClusterMember, parseClusterNodes } from '../../engines/valkey/cluster-view.ts';
-import type { NodeGroup } from '../../model/node.ts';
-import { countSlots, parseSlots, slotCount } from '../../model/slots.ts';
-import type { ShardContext } from './context.ts';
-import type { Member } from './view.ts';
+import type { EngineConnection } from '../../../engines/valkey/client.ts';
+import { keyOf, subtract } from '../../../engines/valkey/cluster-plan.ts';
+import { type ClusterMember, parseClusterNodes } from '../../../engines/valkey/cluster-view.ts';
+import type { NodeGroup } from '../../../model/node.ts';
+import { countSlots, parseSlots, slotCount } from '../../../model/slots.ts';
+import type { ShardContext } from '../context.ts';
+import type { Member } from '../view.ts';
 
 /**
  * Connections to processes that were seen to hold them: asked once for each, since CLUSTER NODES is long in a large

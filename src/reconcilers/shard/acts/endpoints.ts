@@ -1,11 +1,11 @@
 /** Keeps the moving endpoints of a shard on the right nodes. */
-import { applyBindings, type Holder, wantedBindings } from '../../fleet/bindings.ts';
-import type { Endpoint } from '../../model/node.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import type { Change } from '../../store/contract.ts';
-import type { ShardContext } from './context.ts';
-import type { ShardFacts } from './observe.ts';
-import { isDown } from './view.ts';
+import { applyBindings, type Holder, wantedBindings } from '../../../fleet/bindings.ts';
+import type { Endpoint } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { Change } from '../../../store/contract.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { isDown } from '../view.ts';
 
 /** True when this shard's members are the ones to bind the endpoint. `first`: the id of the cache's first shard. */
 function isOurs(facts: ShardFacts, endpoint: Endpoint, first: string | undefined): boolean {

@@ -5,9 +5,9 @@
  * it is.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { endpointOf, isCandidate, type Member, type ShardView } from '../view.ts';
 import { decide } from './decide.ts';
 import type { ShardAct } from './decision.ts';
-import { endpointOf, isCandidate, type Member, type ShardView } from './view.ts';
 
 /** Acts that nothing undoes: what a process alone held is lost with it, and who leads empty wipes the others. */
 export type FinalAct = Extract<ShardAct, { readonly kind: 'end' | 'fence' | 'start' }>;

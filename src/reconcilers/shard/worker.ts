@@ -2,15 +2,16 @@
  * One worker per shard: look, decide, act, look again, until there is nothing to do; then sleep until somebody
  * wakes it. Engine notifications and socket closes only wake it; it always decides from fresh facts.
  */
-import { performAct } from './act.ts';
+
+import { bindEndpoints, passOnEndpoint } from './acts/endpoints.ts';
+import { keepWritable } from './acts/keep-writable.ts';
+import { performAct } from './acts/perform-act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
-import { decide } from './decide.ts';
-import type { ShardAct, ShardDecision } from './decision.ts';
-import { bindEndpoints, passOnEndpoint } from './endpoints.ts';
-import { observeShard, type ShardFacts } from './observe.ts';
+import { decide } from './decide/decide.ts';
+import type { ShardAct, ShardDecision } from './decide/decision.ts';
+import { observeShard, type ShardFacts } from './observe/observe-shard.ts';
 import { recordLeader, recordRoles } from './record.ts';
 import { recovered } from './recovery.ts';
-import { keepWritable } from './writable.ts';
 
 export interface ShardReport {
   readonly isSettled: boolean;

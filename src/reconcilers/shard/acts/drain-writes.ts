@@ -1,16 +1,16 @@
 /** A primary that is to end, and whose memory is all that it has, takes no more writes and passes on those that it took. */
-import type { EngineConnection } from '../../engines/valkey/client.ts';
+import type { EngineConnection } from '../../../engines/valkey/client.ts';
 import {
   acceptWrites,
   holdWrites,
   refuseWrites,
   waitForEqualOffsets,
-} from '../../engines/valkey/switchover.ts';
-import { writeCondition } from '../../fleet/parameters.ts';
-import type { CacheNode } from '../../model/node.ts';
-import type { Cache } from '../../model/resource.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import type { ShardContext } from './context.ts';
+} from '../../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../../fleet/parameters.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { Cache } from '../../../model/resource.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
 
 /** Writers wait this long at most before they are answered with a refusal; a judgement. */
 export const holdMs = 1_000;

@@ -1,4 +1,7 @@
 /** The recorded primary has no process: who leads now, or who may start. Pure. */
+
+import type { Member, ShardView } from '../view.ts';
+import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
 import {
   doesNotAnswer,
   doing,
@@ -12,8 +15,6 @@ import {
   startedAgain,
   waiting,
 } from './decision.ts';
-import type { Member, ShardView } from './view.ts';
-import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from './view.ts';
 
 /** The recorded primary has no process. */
 export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
