@@ -3,7 +3,8 @@
  * actions' own files refuse, and the notes beside this file: `node scripts/generate-compatibility.ts`. A test fails
  * while the page differs from what this would write.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ActionDeps } from '../src/actions/action.ts';
 import { createActions } from '../src/actions/index.ts';
@@ -11,19 +12,10 @@ import { type ActionName, actionNames } from '../src/protocol/query/index.ts';
 import { families, limits } from './compatibility-notes.ts';
 
 const pagePath = fileURLToPath(new URL('../docs/compatibility.md', import.meta.url));
-const sourcePath = (path: string) => fileURLToPath(new URL(`../src/actions/${path}`, import.meta.url));
+const actionsFolder = fileURLToPath(new URL('../src/actions/', import.meta.url));
 
 /** Making the handlers touches none of what they are given. */
 export const builtActions: ReadonlySet<string> = new Set(Object.keys(createActions({} as ActionDeps)));
-
-/** Which file refuses parameters for which actions. */
-const refusals: readonly { readonly file: string; readonly actions: readonly ActionName[] }[] = [
-  { file: 'create-cache-cluster.ts', actions: ['CreateCacheCluster'] },
-  { file: 'create-replication-group.ts', actions: ['CreateReplicationGroup'] },
-  { file: 'delete-caches.ts', actions: ['DeleteCacheCluster', 'DeleteReplicationGroup'] },
-  { file: 'modify-cache-cluster.ts', actions: ['ModifyCacheCluster'] },
-  { file: 'modify-replication-group.ts', actions: ['ModifyReplicationGroup'] },
-];
 
 /** The list `notBuilt` of a file, and lists given to `refuseNotYet` in place. */
 export function refusedParameters(source: string): string[] {
@@ -37,9 +29,15 @@ export function refusedParameters(source: string): string[] {
   return [...new Set(names)].sort();
 }
 
+/** The file of an action's own, `<family>/create-cache-cluster.ts`; null for one that shares a file with others. */
+function sourceOf(action: ActionName): string | null {
+  const name = action.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();
+  const [file] = globSync(`*/${name}.ts`, { cwd: actionsFolder });
+  return file ? readFileSync(join(actionsFolder, file), 'utf8') : null;
+}
+
 function limitsOf(action: ActionName): string[] {
-  const file = refusals.find(({ actions }) => actions.includes(action))?.file;
-  const refused = file ? refusedParameters(readFileSync(sourcePath(file), 'utf8')) : [];
+  const refused = refusedParameters(sourceOf(action) ?? '');
   const sentence =
     refused.length > 0 ? [`not yet, and refused: ${refused.map((one) => `\`${one}\``).join(', ')}`] : [];
   return [...sentence, ...(limits[action] ? [limits[action]] : [])];

@@ -154,6 +154,43 @@ const longer: Readonly<Record<string, number>> = {
   'test/store/contract.test.ts': 482,
 };
 
+/** Folders of `src/actions`, each with an index that lists its handlers by their names in the API. */
+const families = [
+  ...new Set(matching(/^src\/actions\/[^/]+\//).map((file) => file.split('/')[2] as string)),
+].filter((folder) => folder !== 'shared');
+const listedActions = (family: string) => [
+  ...read(`src/actions/${family}/index.ts`).matchAll(/^ {2}([A-Z]\w+): (\w+)\(deps\)/gm),
+];
+
+describe('families of actions', () => {
+  /** Which other family a family may use: a member is both a cache cluster and a part of a replication group. */
+  const mayUse: Readonly<Record<string, readonly string[]>> = { 'cache-clusters': ['replication-groups'] };
+
+  it('share what lies in shared, and do not reach into each other', () => {
+    const wrong = matching(/^src\/actions\/[^/]+\//).flatMap((file) => {
+      const family = file.split('/')[2] as string;
+      return importsOf(file)
+        .filter((to) => to.startsWith('src/actions/') && to.split('/').length > 3)
+        .filter((to) => ![family, 'shared', ...(mayUse[family] ?? [])].includes(to.split('/')[2] as string))
+        .map((to) => `${file} imports ${to}`);
+    });
+    assertNone(wrong, 'move what is shared to src/actions/shared');
+  });
+
+  it('list each action once, and every family is in the index', () => {
+    const names = families.flatMap(listedActions).map(([, name]) => name);
+    assertNone(
+      names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name}`),
+      'listed twice',
+    );
+    const index = read('src/actions/index.ts');
+    assertNone(
+      families.filter((family) => !index.includes(`./${family}/index.ts`)),
+      'not in src/actions/index.ts',
+    );
+  });
+});
+
 describe('source files', () => {
   it(`have at most ${linesMax} lines`, () => {
     const long = code
@@ -241,9 +278,8 @@ describe('the repository', () => {
 
 describe('what is built', () => {
   it('has a test that mentions it, for every action', () => {
-    const table = read('src/actions/index.ts');
-    const actions = [...table.matchAll(/^ {4}([A-Z]\w+): (\w+)\(deps\)/gm)];
-    assert.ok(actions.length > 30, 'the table of actions is not where it was');
+    const actions = families.flatMap(listedActions);
+    assert.ok(actions.length > 30, 'the tables of actions are not where they were');
     const tests = matching(/^test\/.*\.ts$/)
       .filter((file) => file !== 'test/tidy.test.ts')
       .map(read)

@@ -1,6 +1,6 @@
 /** Which nodes a fault is meant for. Pure. */
 import type { CacheNode } from '../model/node.ts';
-import { ServiceError } from '../model/service-errors.ts';
+import { invalidCombination, ServiceError } from '../model/service-errors.ts';
 
 /** How people name a node: the member of a group, a cluster of one node, or one node of a Memcached cluster. */
 export function faultName(node: Pick<CacheNode, 'cacheClusterId' | 'cacheNodeId' | 'engine'>): string {
@@ -22,20 +22,20 @@ export function chooseNodes(nodes: readonly CacheNode[], target: string): readon
   );
   const zone = nodes.filter((node) => node.availabilityZone === wanted);
   if (named.length > 0 && zone.length > 0)
-    throw several(
+    throw invalidCombination(
       `${wanted} is a node and an availability zone. The node is ${wanted}/${named[0]!.cacheNodeId} as well; ` +
         'the nodes of the zone have to be named one by one.',
     );
   if (named.length > 1) {
     const places = named.map(({ region, account }) => `${region} (account ${account})`).sort();
-    throw several(`${wanted} is a node of several regions: ${places.join(', ')}. Say which region is meant.`);
+    throw invalidCombination(
+      `${wanted} is a node of several regions: ${places.join(', ')}. Say which region is meant.`,
+    );
   }
   if (named.length === 1) return named;
   if (zone.length > 0) return zone;
   throw unknown(target, nodes);
 }
-
-const several = (message: string) => new ServiceError('InvalidParameterCombination', message);
 
 /** More would not be read. */
 const listedMax = 40;

@@ -5,7 +5,7 @@
 import type { ActionContext } from '../actions/action.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode, NodeRole } from '../model/node.ts';
-import { ServiceError } from '../model/service-errors.ts';
+import { invalidValue } from '../model/service-errors.ts';
 import { cacheIdOf, chooseNodes, faultName } from './fault-targets.ts';
 import {
   type FaultKind,
@@ -62,16 +62,12 @@ function parseRequest(body: unknown): FaultRequest {
   const { fault, target, region, all } = (body ?? {}) as Record<string, unknown>;
   const kind = faultKinds.find((one) => one === fault);
   if (!kind)
-    throw new ServiceError(
-      'InvalidParameterValue',
+    throw invalidValue(
       `fault ${JSON.stringify(fault)?.slice(0, 80)}: expected one of ${faultKinds.join(', ')}.`,
     );
   const hasTarget = typeof target === 'string' && target !== '';
   if (!hasTarget && kind !== 'heal')
-    throw new ServiceError(
-      'InvalidParameterValue',
-      `fault ${kind} needs a target: a node or an availability zone.`,
-    );
+    throw invalidValue(`fault ${kind} needs a target: a node or an availability zone.`);
   return {
     fault: kind,
     target: hasTarget ? target : null,

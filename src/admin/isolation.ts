@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { ServiceError } from '../model/service-errors.ts';
+import { invalidValue, ServiceError } from '../model/service-errors.ts';
 
 /** An address that is off the network. */
 export interface Isolated {
@@ -104,8 +104,7 @@ function objects(json: string, kind: string): readonly Readonly<Record<string, u
 
 async function requireUsable(nft: Nft): Promise<void> {
   if (!mayChangeRules())
-    throw new ServiceError(
-      'InvalidParameterValue',
+    throw invalidValue(
       'Isolating a node changes packet rules of the kernel, and for that Limber must run as root ' +
         `(or with CAP_NET_ADMIN); it runs as user ${process.geteuid?.()}. kill, hang and resume need no such right.`,
     );
@@ -152,8 +151,7 @@ function runNft(program: string, args: readonly string[], input = ''): Promise<s
 }
 
 function missingProgram(cause: Error): ServiceError {
-  return new ServiceError(
-    'InvalidParameterValue',
+  return invalidValue(
     `Isolating a node needs the program nft, which cannot be started here (${cause.message}). ` +
       'On Debian and Ubuntu: apt-get install nftables. kill, hang and resume do without it.',
     { cause },

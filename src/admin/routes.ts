@@ -5,7 +5,7 @@ import type { CacheView } from '../fleet/cache-view.ts';
 import { isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import { durabilityOf } from '../fleet/launch.ts';
 import { parseReference } from '../model/identifiers.ts';
-import { ServiceError } from '../model/service-errors.ts';
+import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
 import type { OperationProgress } from '../operations/worker.ts';
@@ -158,7 +158,7 @@ async function stopCaches(options: AdminOptions, body: unknown) {
 /** Where `limber connect NAME` goes: a group's or cluster's best endpoint, or one member. */
 async function connect(options: AdminOptions, body: unknown, context: ActionContext) {
   const { name, region } = (body ?? {}) as { name?: unknown; region?: unknown };
-  if (typeof name !== 'string') throw new ServiceError('InvalidParameterValue', 'connect needs a name.');
+  if (typeof name !== 'string') throw invalidValue('connect needs a name.');
   const id = parseReference(name, 'name');
   const views = (await allCaches(options)).filter(
     (view) =>

@@ -4,10 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActionContext } from '../actions/action.ts';
-import { enqueue } from '../actions/enqueue.ts';
+import { enqueue } from '../actions/shared/enqueue.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { ReplicationGroup } from '../model/resource.ts';
-import { ServiceError } from '../model/service-errors.ts';
+import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Tools } from '../operations/tools.ts';
 import { chooseNodes } from './fault-targets.ts';
 import { livingNodes } from './living-nodes.ts';
@@ -27,19 +27,18 @@ const deadlineMs = 30_000;
 export function createSwitchoverRoute(tools: Tools, wake: () => void) {
   return async (body: unknown, context: Pick<ActionContext, 'account'>): Promise<SwitchoverAnswer> => {
     const { member, region } = (body ?? {}) as { member?: unknown; region?: unknown };
-    if (typeof member !== 'string') throw invalid('switchover needs the name of a member.');
+    if (typeof member !== 'string') throw invalidValue('switchover needs the name of a member.');
     const nodes = (await livingNodes(tools.fleet)).filter(
       (node) => node.account === context.account && (region === undefined || node.region === region),
     );
     const [node] = chooseNodes(nodes, member);
-    if (!node?.replicationGroupId || !node.nodeGroupId) throw invalid(`${member} is no member of a group.`);
+    if (!node?.replicationGroupId || !node.nodeGroupId)
+      throw invalidValue(`${member} is no member of a group.`);
     const from = await begin(tools, node);
     wake();
     return await untilItLeads(tools, node, from);
   };
 }
-
-const invalid = (message: string) => new ServiceError('InvalidParameterValue', message);
 
 /** Queues the promotion; the member that leads now. */
 async function begin(tools: Tools, node: CacheNode): Promise<string> {

@@ -136,3 +136,11 @@ export class ServiceError extends Error {
     this.fault = this.status >= 500 ? 'Receiver' : 'Sender';
   }
 }
+
+/** A parameter with a value that it cannot have. */
+export const invalidValue = (message: string, options?: ErrorOptions): ServiceError =>
+  new ServiceError('InvalidParameterValue', message, options);
+
+/** Parameters that exclude each other, or need each other or another state of what they are said of. */
+export const invalidCombination = (message: string): ServiceError =>
+  new ServiceError('InvalidParameterCombination', message);

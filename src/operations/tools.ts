@@ -12,7 +12,7 @@ export interface Tools {
   readonly configurationServer: ConfigurationServer;
 }
 
-/** First part of the input of every operation on a cache, as `actions/enqueue.ts` writes it. */
+/** First part of the input of every operation on a cache, as `actions/shared/enqueue.ts` writes it. */
 export interface CacheInput extends CacheReference {
   readonly cacheId: string;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeCacheEngineVersions } from '../../src/actions/engine-versions.ts';
+import { describeCacheEngineVersions } from '../../src/actions/engine-versions/describe-cache-engine-versions.ts';
 import { type Fixture, openFixture, refused } from './group-fixture.ts';
 
 const versions = async (fixture: Fixture, input = {}) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeEvents } from '../../src/actions/events.ts';
+import { describeEvents } from '../../src/actions/events/describe-events.ts';
 import type { CacheEvent } from '../../src/model/event.ts';
 import { account, type Fixture, openFixture, refused, region } from './group-fixture.ts';
 

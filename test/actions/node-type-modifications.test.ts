@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { listAllowedNodeTypeModifications } from '../../src/actions/node-type-modifications.ts';
+import { listAllowedNodeTypeModifications } from '../../src/actions/node-types/list-allowed-node-type-modifications.ts';
 import { openFixture, refused, storeGroup } from './group-fixture.ts';
 
 describe('ListAllowedNodeTypeModifications', () => {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeEvents } from '../../src/actions/events.ts';
+import { describeEvents } from '../../src/actions/events/describe-events.ts';
 import {
   createCacheParameterGroup,
   deleteCacheParameterGroup,
   describeCacheParameterGroups,
   modifyCacheParameterGroup,
   resetCacheParameterGroup,
-} from '../../src/actions/parameter-groups.ts';
+} from '../../src/actions/parameter-groups/parameter-groups.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import {
   account,

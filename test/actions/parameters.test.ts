@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCacheParameterGroup, modifyCacheParameterGroup } from '../../src/actions/parameter-groups.ts';
-import { describeCacheParameters, describeEngineDefaultParameters } from '../../src/actions/parameters.ts';
+import {
+  createCacheParameterGroup,
+  modifyCacheParameterGroup,
+} from '../../src/actions/parameter-groups/parameter-groups.ts';
+import {
+  describeCacheParameters,
+  describeEngineDefaultParameters,
+} from '../../src/actions/parameter-groups/parameters.ts';
 import { openFixture, refused } from './group-fixture.ts';
 
 const named = (name: string) => ({ CacheParameterGroupName: name });

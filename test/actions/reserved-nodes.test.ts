@@ -4,8 +4,8 @@ import {
   describeReservedCacheNodes,
   describeReservedCacheNodesOfferings,
   purchaseReservedCacheNodesOffering,
-} from '../../src/actions/reserved-nodes.ts';
-import { listTagsForResource } from '../../src/actions/tags.ts';
+} from '../../src/actions/reserved-nodes/reserved-nodes.ts';
+import { listTagsForResource } from '../../src/actions/tags/tags.ts';
 import { type ReservedOffering, reservedOfferings } from '../../src/catalog/reserved-offerings.ts';
 import { type Fixture, openFixture, refused } from './group-fixture.ts';
 

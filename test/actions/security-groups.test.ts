@@ -6,7 +6,7 @@ import {
   deleteCacheSecurityGroup,
   describeCacheSecurityGroups,
   revokeCacheSecurityGroupIngress,
-} from '../../src/actions/security-groups.ts';
+} from '../../src/actions/security-groups/security-groups.ts';
 import { type Fixture, openFixture, refused, storeMemcached } from './group-fixture.ts';
 
 const named = (name: string) => ({ CacheSecurityGroupName: name });

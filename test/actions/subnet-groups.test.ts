@@ -5,7 +5,7 @@ import {
   deleteCacheSubnetGroup,
   describeCacheSubnetGroups,
   modifyCacheSubnetGroup,
-} from '../../src/actions/subnet-groups.ts';
+} from '../../src/actions/subnet-groups/subnet-groups.ts';
 import { type Fixture, openFixture, refused, storeMemcached } from './group-fixture.ts';
 
 const create = (fixture: Fixture, name: string, ids: string[] = ['subnet-0a', 'subnet-0b'], more = {}) =>

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCacheParameterGroup } from '../../src/actions/parameter-groups.ts';
-import { createCacheSecurityGroup } from '../../src/actions/security-groups.ts';
-import { createCacheSubnetGroup } from '../../src/actions/subnet-groups.ts';
-import { addTagsToResource, listTagsForResource, removeTagsFromResource } from '../../src/actions/tags.ts';
+import { createCacheParameterGroup } from '../../src/actions/parameter-groups/parameter-groups.ts';
+import { createCacheSecurityGroup } from '../../src/actions/security-groups/security-groups.ts';
+import { createCacheSubnetGroup } from '../../src/actions/subnet-groups/subnet-groups.ts';
+import {
+  addTagsToResource,
+  listTagsForResource,
+  removeTagsFromResource,
+} from '../../src/actions/tags/tags.ts';
 import { type Fixture, openFixture, refused, storeGroup, storeMemcached } from './group-fixture.ts';
 
 const arn = (type: string, id: string) => `arn:aws:elasticache:eu-west-1:111122223333:${type}:${id}`;

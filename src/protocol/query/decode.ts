@@ -10,7 +10,9 @@
  *
  * The SDK's schemas hold no patterns and no lengths; those rules stand with the actions.
  */
+
 import type { NormalizedSchema } from '@smithy/core/schema';
+import { invalidValue } from '../../model/service-errors.ts';
 import type { FormParams } from '../form.ts';
 import {
   type ActionInput,
@@ -21,7 +23,7 @@ import {
   requiredMembers,
 } from './actions.ts';
 import { enumValues } from './input-enums.ts';
-import { invalid, type ParamNode, paramTree, shorten } from './param-tree.ts';
+import { type ParamNode, paramTree, shorten } from './param-tree.ts';
 import { parseBoolean, parseInteger, parseTimestamp } from './scalars.ts';
 
 type Decoder = (node: ParamNode) => unknown;
@@ -80,11 +82,11 @@ function structureDecoder(schema: NormalizedSchema, owner: string): Decoder {
   const requiredNames = [...required];
   return (node) => {
     if (node.value)
-      throw invalid(`The parameter ${shorten(node.path)} is a structure and cannot have a value.`);
+      throw invalidValue(`The parameter ${shorten(node.path)} is a structure and cannot have a value.`);
     const result: Record<string, unknown> = {};
     for (const [segment, child] of node.children ?? []) {
       const member = members.get(segment);
-      if (!member) throw invalid(`${owner} has no parameter ${shorten(child.path)}.`);
+      if (!member) throw invalidValue(`${owner} has no parameter ${shorten(child.path)}.`);
       const value = member.decode(child);
       if (member.isRequired && isBlank(value)) throw missing(child.path);
       result[member.name] = value;
@@ -101,7 +103,7 @@ function isBlank(value: unknown): boolean {
 }
 
 function missing(path: string) {
-  return invalid(`The parameter ${shorten(path)} must be provided and must not be blank.`);
+  return invalidValue(`The parameter ${shorten(path)} must be provided and must not be blank.`);
 }
 
 /** `Name.Tag.N` (SDKs), `Name.member.N` (documentation), `Name.N` (old clients); `Name=` is the empty list. */
@@ -110,7 +112,7 @@ function listDecoder(schema: NormalizedSchema, structure: string, member: string
   const decodeElement = decoderOf(schema.getValueSchema(), structure, member);
   return (node) => {
     if (node.value) {
-      throw invalid(
+      throw invalidValue(
         `The parameter ${shorten(node.path)} is a list: give its elements as ${shorten(node.path)}.${tag}.1 and so on.`,
       );
     }
@@ -124,15 +126,15 @@ function elementsOf(list: ParamNode, tag: string): readonly ParamNode[] {
     // A shape may have a list whose tag is its own name; a number is never a tag.
     const isTag = segment === tag || segment === 'member';
     if (isTag && child.value)
-      throw invalid(`The parameter ${shorten(child.path)} needs an index: ${shorten(child.path)}.1`);
+      throw invalidValue(`The parameter ${shorten(child.path)} needs an index: ${shorten(child.path)}.1`);
     for (const [index, element] of isTag ? (child.children ?? []) : [[segment, child] as const]) {
       const position = /^[1-9]\d{0,8}$/.test(index) ? Number(index) : 0;
       if (position === 0)
-        throw invalid(
+        throw invalidValue(
           `The parameter ${shorten(element.path)} is not known: the list's elements are numbered 1, 2, 3 and so on as ${shorten(list.path)}.${tag}.N.`,
         );
       if (byIndex.has(position))
-        throw invalid(`The parameter ${shorten(element.path)} is given more than once.`);
+        throw invalidValue(`The parameter ${shorten(element.path)} is given more than once.`);
       byIndex.set(position, element);
     }
   }
@@ -144,7 +146,7 @@ function inOrder(byIndex: ReadonlyMap<number, ParamNode>, path: string): readonl
   return Array.from({ length: byIndex.size }, (_, i) => {
     const element = byIndex.get(i + 1);
     if (!element) {
-      throw invalid(
+      throw invalidValue(
         `The list ${shorten(path)} has ${byIndex.size} elements, but none with index ${i + 1}: elements are numbered from 1 without gaps.`,
       );
     }
@@ -160,7 +162,7 @@ function stringDecoder(allowed: readonly string[] | undefined): Decoder {
   return (node) => {
     const text = scalarText(node);
     if (allowed && !allowed.includes(text)) {
-      throw invalid(
+      throw invalidValue(
         `Invalid value "${shorten(text)}" for ${node.path}: must be one of ${allowed.join(', ')}.`,
       );
     }
@@ -171,7 +173,7 @@ function stringDecoder(allowed: readonly string[] | undefined): Decoder {
 function scalarText(node: ParamNode): string {
   if (node.children) {
     const inner = node.children.values().next().value;
-    throw invalid(
+    throw invalidValue(
       `The parameter ${shorten(inner?.path ?? node.path)} is not known: ${shorten(node.path)} has a single value.`,
     );
   }

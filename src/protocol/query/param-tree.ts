@@ -2,7 +2,7 @@
  * Dotted parameter names (`Tags.Tag.1.Key`) as a tree. Its size is bounded by the number of parameters, never by
  * an index in a name; Maps keep names such as `__proto__` harmless.
  */
-import { ServiceError } from '../../model/service-errors.ts';
+import { invalidValue } from '../../model/service-errors.ts';
 import type { FormParams } from '../form.ts';
 
 export interface ParamNode {
@@ -26,9 +26,10 @@ export function paramTree(params: FormParams): ParamNode {
   const root: ParamNode = { path: '', value: undefined, children: undefined };
   for (const [name, value] of params) {
     if (isProtocolParam(name)) continue;
-    if (name.length > nameLengthMax) throw invalid(`The parameter name ${shorten(name)} is too long.`);
+    if (name.length > nameLengthMax) throw invalidValue(`The parameter name ${shorten(name)} is too long.`);
     const node = descend(root, name);
-    if (node.value !== undefined) throw invalid(`The parameter ${shorten(name)} is given more than once.`);
+    if (node.value !== undefined)
+      throw invalidValue(`The parameter ${shorten(name)} is given more than once.`);
     assertXmlText(name, value);
     node.value = value;
   }
@@ -37,7 +38,8 @@ export function paramTree(params: FormParams): ParamNode {
 
 function descend(root: ParamNode, name: string): ParamNode {
   const segments = name.split('.', depthMax + 1);
-  if (segments.length > depthMax) throw invalid(`The parameter name ${shorten(name)} is nested too deeply.`);
+  if (segments.length > depthMax)
+    throw invalidValue(`The parameter name ${shorten(name)} is nested too deeply.`);
   let node = root;
   for (const segment of segments) {
     node.children ??= new Map();
@@ -63,11 +65,9 @@ function assertXmlText(name: string, value: string): void {
   const found = notXml.exec(value);
   if (!found) return;
   const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
-  throw invalid(`The parameter ${shorten(name)} contains the character U+${code}, which is not allowed.`);
-}
-
-export function invalid(message: string): ServiceError {
-  return new ServiceError('InvalidParameterValue', message);
+  throw invalidValue(
+    `The parameter ${shorten(name)} contains the character U+${code}, which is not allowed.`,
+  );
 }
 
 /** Client's text in an error message: quoted by the caller, bounded here. */

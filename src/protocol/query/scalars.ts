@@ -1,8 +1,9 @@
 /** Single values of the Query wire. Each parser throws InvalidParameterValue naming the parameter and the value. */
-import { invalid, shorten } from './param-tree.ts';
+import { invalidValue } from '../../model/service-errors.ts';
+import { shorten } from './param-tree.ts';
 
 function refuse(text: string, path: string, allowed: string): never {
-  throw invalid(`Invalid value "${shorten(text)}" for ${shorten(path)}: must be ${allowed}.`);
+  throw invalidValue(`Invalid value "${shorten(text)}" for ${shorten(path)}: must be ${allowed}.`);
 }
 
 /** SDKs send `true` and `false`; hand-written clients also `True`. */

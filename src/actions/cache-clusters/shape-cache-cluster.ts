@@ -1,0 +1,124 @@
+/** A cache cluster as the API shows it: a Memcached cluster, a single node, or a member of a group. Pure. */
+import type {
+  CacheCluster as ApiCacheCluster,
+  CacheNode as ApiCacheNode,
+  PendingModifiedValues,
+} from '@aws-sdk/client-elasticache';
+import { reportedVersion } from '../../catalog/engine-versions.ts';
+import { buildArn } from '../../model/arns.ts';
+import type { CacheNode, Endpoint } from '../../model/node.ts';
+import type { CacheCluster, CacheObserved, CacheSettings, ReplicationGroup } from '../../model/resource.ts';
+import { shapeEndpoint } from '../shared/shape-endpoint.ts';
+
+export interface ClusterRows {
+  readonly cluster: CacheCluster;
+  /** The group that it is a member of, or null. */
+  readonly group: ReplicationGroup | null;
+  /** This cluster's own nodes. */
+  readonly nodes: readonly CacheNode[];
+  /** Of the cache: of this cluster, or of its group. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface ClusterShapeOptions {
+  readonly dnsZone: string | null;
+  /** ShowCacheNodeInfo. */
+  readonly withNodes: boolean;
+}
+
+export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOptions): ApiCacheCluster {
+  const { cluster, group } = rows;
+  // A member shows its group's settings, which may have changed since it joined.
+  const settings: CacheSettings = group?.desired ?? cluster.desired;
+  const observed: CacheObserved = group?.observed ?? cluster.observed;
+  const isMemcached = settings.engine === 'memcached';
+  const isCreated = cluster.status !== 'creating';
+  const configuration = rows.endpoints.find((endpoint) => endpoint.purpose === 'configuration');
+  const configurationEndpoint =
+    isMemcached && isCreated ? shapeEndpoint(configuration, options.dnsZone) : undefined;
+  const topic = settings.notificationTopic;
+  const waiting = nodesToReboot(rows);
+  return {
+    CacheClusterId: cluster.id,
+    ...(configurationEndpoint ? { ConfigurationEndpoint: configurationEndpoint } : {}),
+    ClientDownloadLandingPage: '',
+    CacheNodeType: settings.cacheNodeType,
+    Engine: settings.engine,
+    EngineVersion: reportedVersion(settings.engine, settings.engineVersion, observed.runningVersion),
+    CacheClusterStatus: cluster.status,
+    NumCacheNodes: cluster.desired.numCacheNodes,
+    PreferredAvailabilityZone: cluster.desired.preferredAvailabilityZone,
+    ...(isCreated ? { CacheClusterCreateTime: new Date(cluster.createdAt) } : {}),
+    PreferredMaintenanceWindow: settings.maintenanceWindow,
+    PendingModifiedValues: shapePending(cluster),
+    ...(topic ? { NotificationConfiguration: { TopicArn: topic.arn, TopicStatus: topic.status } } : {}),
+    CacheSecurityGroups: settings.securityGroupNames.map((name) => ({
+      CacheSecurityGroupName: name,
+      Status: 'active',
+    })),
+    CacheParameterGroup: {
+      CacheParameterGroupName: settings.parameterGroupName,
+      ParameterApplyStatus: parameterStatus(observed, waiting.length > 0),
+      CacheNodeIdsToReboot: waiting,
+    },
+    CacheSubnetGroupName: settings.subnetGroupName,
+    ...(options.withNodes && isCreated ? { CacheNodes: shapeNodes(rows, options.dnsZone) } : {}),
+    AutoMinorVersionUpgrade: settings.autoMinorVersionUpgrade,
+    SecurityGroups: settings.securityGroupIds.map((id) => ({ SecurityGroupId: id, Status: 'active' })),
+    ...(group ? { ReplicationGroupId: group.id, ReplicationGroupLogDeliveryEnabled: false } : {}),
+    ...(isMemcached
+      ? {}
+      : { SnapshotRetentionLimit: settings.snapshotRetentionLimit, SnapshotWindow: settings.snapshotWindow }),
+    AuthTokenEnabled: false,
+    TransitEncryptionEnabled: false,
+    AtRestEncryptionEnabled: group?.desired.atRestEncryption ?? false,
+    ARN: buildArn('cluster', cluster.id, cluster),
+    NetworkType: settings.networkType,
+    IpDiscovery: settings.ipDiscovery,
+    LogDeliveryConfigurations: [],
+  };
+}
+
+/** A group's row holds the ids of its members that wait; the only node of a member is `0001`. */
+function nodesToReboot({ cluster, group }: ClusterRows): string[] {
+  if (!group) return [...cluster.observed.cacheNodeIdsToReboot];
+  return group.observed.cacheNodeIdsToReboot.includes(cluster.id) ? ['0001'] : [];
+}
+
+/** Of one member or node: another one's pending reboot is not its own. */
+function parameterStatus({ parameterApplyStatus: ofCache }: CacheObserved, isWaiting: boolean) {
+  if (isWaiting) return 'pending-reboot';
+  return ofCache === 'pending-reboot' ? 'in-sync' : ofCache;
+}
+
+function shapePending(cluster: CacheCluster): PendingModifiedValues {
+  const { pending } = cluster.desired;
+  return {
+    ...(pending.numCacheNodes === undefined ? {} : { NumCacheNodes: pending.numCacheNodes }),
+    ...(pending.cacheNodeIdsToRemove === undefined
+      ? {}
+      : { CacheNodeIdsToRemove: [...pending.cacheNodeIdsToRemove] }),
+    ...(pending.engineVersion === undefined ? {} : { EngineVersion: pending.engineVersion }),
+    ...(pending.cacheNodeType === undefined ? {} : { CacheNodeType: pending.cacheNodeType }),
+  };
+}
+
+/** Nodes that are being made are shown without endpoint: nobody serves there yet. */
+function shapeNodes(rows: ClusterRows, dnsZone: string | null): ApiCacheNode[] {
+  const { observed } = rows.group ?? rows.cluster;
+  const waiting = nodesToReboot(rows);
+  return rows.nodes
+    .filter((node) => node.intent !== 'deleted')
+    .map((node) => {
+      const own = rows.endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+      const endpoint = node.status === 'creating' ? undefined : shapeEndpoint(own, dnsZone);
+      return {
+        CacheNodeId: node.cacheNodeId,
+        CacheNodeStatus: node.status,
+        CacheNodeCreateTime: new Date(node.createdAt),
+        ...(endpoint ? { Endpoint: endpoint } : {}),
+        ParameterGroupStatus: parameterStatus(observed, waiting.includes(node.cacheNodeId)),
+        CustomerAvailabilityZone: node.availabilityZone,
+      };
+    });
+}

@@ -1,0 +1,140 @@
+/** A replication group as the API shows it. Pure. Rules: spec/behaviour.md §4 (where endpoints are shown), §6. */
+import type {
+  NodeGroup as ApiNodeGroup,
+  ReplicationGroup as ApiReplicationGroup,
+  NodeGroupMember,
+  ReplicationGroupPendingModifiedValues,
+} from '@aws-sdk/client-elasticache';
+import { buildArn } from '../../model/arns.ts';
+import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
+import type { ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
+import { shapeEndpoint } from '../shared/shape-endpoint.ts';
+
+/** The rows that belong to one group. */
+export interface GroupRows {
+  readonly group: ReplicationGroup;
+  readonly nodeGroups: readonly NodeGroup[];
+  readonly nodes: readonly CacheNode[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Endpoints are shown once the group has been provisioned: an address that nobody serves yet helps nobody. */
+const isProvisioned = (group: ReplicationGroup): boolean =>
+  group.status !== 'creating' && group.status !== 'create-failed';
+
+export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): ApiReplicationGroup {
+  const { group, nodes, endpoints } = rows;
+  const { desired } = group;
+  const isCluster = desired.clusterMode === 'enabled';
+  const find = (purpose: Endpoint['purpose']) => endpoints.find((endpoint) => endpoint.purpose === purpose);
+  const shown = isProvisioned(group);
+  const configuration = isCluster && shown ? shapeEndpoint(find('configuration'), dnsZone) : undefined;
+  return {
+    ReplicationGroupId: group.id,
+    Description: desired.description,
+    Status: group.status,
+    PendingModifiedValues: shapePending(desired),
+    MemberClusters: memberIds(rows),
+    ...(shown && nodes.length > 0 ? { NodeGroups: shapeNodeGroups(rows, dnsZone) } : {}),
+    ...(desired.snapshottingClusterId ? { SnapshottingClusterId: desired.snapshottingClusterId } : {}),
+    AutomaticFailover: desired.automaticFailover ? 'enabled' : 'disabled',
+    MultiAZ: desired.multiAz ? 'enabled' : 'disabled',
+    ...(configuration ? { ConfigurationEndpoint: configuration } : {}),
+    SnapshotRetentionLimit: desired.snapshotRetentionLimit,
+    SnapshotWindow: desired.snapshotWindow,
+    ClusterEnabled: isCluster,
+    CacheNodeType: desired.cacheNodeType,
+    AuthTokenEnabled: false,
+    TransitEncryptionEnabled: false,
+    AtRestEncryptionEnabled: desired.atRestEncryption,
+    ...(desired.kmsKeyId ? { KmsKeyId: desired.kmsKeyId } : {}),
+    ARN: buildArn('replicationgroup', group.id, group),
+    ReplicationGroupCreateTime: new Date(group.createdAt),
+    DataTiering: 'disabled',
+    AutoMinorVersionUpgrade: desired.autoMinorVersionUpgrade,
+    NetworkType: desired.networkType,
+    IpDiscovery: desired.ipDiscovery,
+    ClusterMode: desired.clusterMode,
+    Engine: desired.engine,
+    LogDeliveryConfigurations: [],
+    UserGroupIds: [],
+    Durability: desired.durability,
+    EffectiveDurability: effectiveDurability(desired),
+  };
+}
+
+/** `default` keeps nothing on disk, as ElastiCache's nodes without durability do. */
+export function effectiveDurability(
+  desired: Pick<ReplicationGroupDesired, 'durability'>,
+): 'sync' | 'async' | 'disabled' {
+  return desired.durability === 'default' ? 'disabled' : desired.durability;
+}
+
+function shapePending(desired: ReplicationGroupDesired): ReplicationGroupPendingModifiedValues {
+  const { primaryClusterId } = desired.pending;
+  return primaryClusterId === undefined ? {} : { PrimaryClusterId: primaryClusterId };
+}
+
+/** Ids by position: before the nodes are placed, nothing is known but the rows of the clusters. */
+function memberIds({ nodes }: GroupRows): string[] {
+  return nodes.filter((node) => node.intent !== 'deleted').map((node) => node.cacheClusterId);
+}
+
+function shapeNodeGroups(rows: GroupRows, dnsZone: string | null): ApiNodeGroup[] {
+  return rows.nodeGroups.map((nodeGroup) => {
+    const members = rows.nodes.filter(
+      (node) => node.nodeGroupId === nodeGroup.nodeGroupId && node.intent !== 'deleted',
+    );
+    const isCluster = rows.group.desired.clusterMode === 'enabled';
+    return {
+      NodeGroupId: nodeGroup.nodeGroupId,
+      Status: rows.group.status === 'snapshotting' ? 'available' : rows.group.status,
+      ...(isCluster ? { Slots: nodeGroup.slots } : shapeShardEndpoints(rows, dnsZone)),
+      // Terraform takes the first member as the template of all: the primary leads the list.
+      NodeGroupMembers: primaryFirst(members, nodeGroup.currentPrimary).map((node) =>
+        shapeMember(node, nodeGroup, rows, dnsZone),
+      ),
+    };
+  });
+}
+
+function shapeShardEndpoints({ endpoints }: GroupRows, dnsZone: string | null) {
+  const primary = shapeEndpoint(
+    endpoints.find((endpoint) => endpoint.purpose === 'primary'),
+    dnsZone,
+  );
+  const reader = shapeEndpoint(
+    endpoints.find((endpoint) => endpoint.purpose === 'reader'),
+    dnsZone,
+  );
+  return { ...(primary ? { PrimaryEndpoint: primary } : {}), ...(reader ? { ReaderEndpoint: reader } : {}) };
+}
+
+function primaryFirst(members: readonly CacheNode[], primary: string | null): readonly CacheNode[] {
+  return [
+    ...members.filter((node) => node.incarnation === primary),
+    ...members.filter((node) => node.incarnation !== primary),
+  ];
+}
+
+/** Cluster mode: roles and read endpoints are the cluster's own business, and not shown (§4). */
+function shapeMember(
+  node: CacheNode,
+  nodeGroup: NodeGroup,
+  rows: GroupRows,
+  dnsZone: string | null,
+): NodeGroupMember {
+  const common = {
+    CacheClusterId: node.cacheClusterId,
+    CacheNodeId: node.cacheNodeId,
+    PreferredAvailabilityZone: node.availabilityZone,
+  };
+  if (rows.group.desired.clusterMode === 'enabled') return common;
+  const own = rows.endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+  const endpoint = shapeEndpoint(own, dnsZone);
+  return {
+    ...common,
+    ...(endpoint ? { ReadEndpoint: endpoint } : {}),
+    CurrentRole: node.incarnation === nodeGroup.currentPrimary ? 'primary' : 'replica',
+  };
+}

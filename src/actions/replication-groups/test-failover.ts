@@ -1,0 +1,105 @@
+/** TestFailover: the primary of one node group really dies. Rules: spec/behaviour.md §8. */
+import type { TestFailoverMessage, TestFailoverResult } from '@aws-sdk/client-elasticache';
+import { testFailoverCalled } from '../../catalog/events.ts';
+import { parseNodeGroupId, parseReference } from '../../model/identifiers.ts';
+import type { ReplicationGroup } from '../../model/resource.ts';
+import { ServiceError } from '../../model/service-errors.ts';
+import type { Store } from '../../store/contract.ts';
+import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
+import { cacheEvent } from '../shared/cache-event.ts';
+import { requireAvailableGroup } from '../shared/cache-state.ts';
+import { enqueue } from '../shared/enqueue.ts';
+import { requireReplicationGroup } from '../shared/look-ups.ts';
+import { nextVersion } from '../shared/rows.ts';
+import { answerGroup } from './describe-replication-groups.ts';
+import { readShards } from './replica-configuration.ts';
+
+/** AWS's limit per account: node groups in any 24 hours. */
+const callsMax = 15;
+const dayMs = 86_400_000;
+
+/** Calls take turns: the count of the last day has no version of its own that would tell of a race. */
+let turn: Promise<unknown> = Promise.resolve();
+
+export const testFailover =
+  (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> =>
+  async (input, context) => {
+    const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
+    const nodeGroupId = parseNodeGroupId(input.NodeGroupId ?? '');
+    const work = () =>
+      commitPlanned(deps.store, async () => {
+        const group = await requireReplicationGroup(deps.store, context, id);
+        requireAvailableGroup(group, 'test failover');
+        await requireNoOther(deps.store, group);
+        await requireFailover(deps.store, group, nodeGroupId);
+        const now = deps.clock.now();
+        const calls = await recentCalls(deps.store, context.account, now);
+        // A new version of the unchanged row: of two calls at once one finds the other's operation.
+        const row = nextVersion(group, now, {});
+        return {
+          changes: [
+            { put: 'resource', row },
+            { put: 'setting', name: callsOf(context.account), value: JSON.stringify([...calls, now]) },
+            cacheEvent(group, testFailoverCalled(nodeGroupId), now),
+            enqueue(deps, 'test-failover', group, { nodeGroupId }),
+          ],
+          result: row,
+        };
+      });
+    const mine = turn.then(work, work);
+    turn = mine.catch(() => {});
+    const group = await mine;
+    deps.queue.wake();
+    return { ReplicationGroup: await answerGroup(deps, group) };
+  };
+
+async function requireFailover(store: Store, group: ReplicationGroup, nodeGroupId: string): Promise<void> {
+  const shards = await readShards(store, group);
+  const one = shards.find(({ shard }) => shard.nodeGroupId === nodeGroupId);
+  if (!one)
+    throw new ServiceError(
+      'NodeGroupNotFoundFault',
+      `Node group ${nodeGroupId} of replication group ${group.id} not found.`,
+    );
+  const { shard, nodes } = one;
+  if (!group.desired.automaticFailover)
+    throw new ServiceError(
+      'InvalidReplicationGroupState',
+      `Replication group ${group.id} must have automatic failover enabled to test failover.`,
+    );
+  const replicas = nodes.filter((node) => node.incarnation !== shard.currentPrimary);
+  if (replicas.length === 0)
+    throw new ServiceError(
+      'InvalidReplicationGroupState',
+      `Node group ${nodeGroupId} of ${group.id} must have at least 1 replica to test failover.`,
+    );
+  const isReady = shard.currentPrimary === shard.targetPrimary && replicas.some((node) => node.synced);
+  if (!isReady)
+    throw new ServiceError(
+      'TestFailoverNotAvailableFault',
+      `Node group ${nodeGroupId} of ${group.id} has no replica that holds its primary's data at present.`,
+    );
+}
+
+async function requireNoOther(store: Store, group: ReplicationGroup): Promise<void> {
+  const open = await store.openOperations();
+  if (!open.some(({ kind, lock }) => kind === 'test-failover' && lock === group.incarnation)) return;
+  throw new ServiceError(
+    'InvalidReplicationGroupState',
+    `A test failover of replication group ${group.id} is under way; one node group is tested at a time.`,
+  );
+}
+
+const callsOf = (account: string): string => `test-failovers:${account}`;
+
+/** When the calls of the last 24 hours were made, ms since 1970. Throws when there were as many as are allowed. */
+async function recentCalls(store: Store, account: string, now: number): Promise<number[]> {
+  const stored = JSON.parse((await store.setting(callsOf(account))) ?? '[]') as number[];
+  const recent = stored.filter((time) => now - time < dayMs);
+  if (recent.length >= callsMax)
+    throw new ServiceError(
+      'APICallRateForCustomerExceeded',
+      `TestFailover was called for ${recent.length} node groups within 24 hours; ${callsMax} are allowed.`,
+    );
+  return recent;
+}
