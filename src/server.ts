@@ -8,8 +8,7 @@ import { parsePool } from './endpoints/addresses.ts';
 import { defaultDnsPort, startDnsServer } from './endpoints/dns/server.ts';
 import type { EngineStore } from './engine-store/contract.ts';
 import { createEngineStore } from './engine-store/engine-store.ts';
-import { connectMemcached, type MemcachedClient } from './engines/memcached/client.ts';
-import type { EngineConnection } from './engines/valkey/client.ts';
+import { rememberEngines } from './engine-store/remember-engines.ts';
 import { createConfigurationServer } from './fleet/configuration-server.ts';
 import { createConnections } from './fleet/connections.ts';
 import { createNameLookup } from './fleet/endpoint-names.ts';
@@ -18,7 +17,6 @@ import type { Fleet } from './fleet/fleet.ts';
 import { defaultSettings, type Settings } from './fleet/settings.ts';
 import type { ActionHandlers } from './http/contract.ts';
 import { createFrontDoor } from './http/front-door.ts';
-import type { CacheNode } from './model/node.ts';
 import { addMembersKind } from './operations/add-members.ts';
 import { applyParametersKind } from './operations/apply-parameters.ts';
 import { createCacheKind } from './operations/create-cache.ts';
@@ -36,7 +34,8 @@ import { systemIds } from './platform/ids.ts';
 import { createLog, type LogLevel } from './platform/log.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
-import { createHealthMonitor, type SignOfLife } from './reconcilers/health/monitor.ts';
+import { createHealthMonitor } from './reconcilers/health/monitor.ts';
+import { createPing } from './reconcilers/health/ping.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
 import { applyPendingValues } from './reconcilers/windows.ts';
@@ -80,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = await openSqliteStore({ directory: dataDirectory, clock, log });
   const credentials = await loadOrCreateRootCredentials(dataDirectory, ids);
   await store.commit([{ put: 'access-key', row: { ...credentials, name: 'root' } }]);
-  const engineStore = rememberingEngines(
+  const engineStore = rememberEngines(
     createEngineStore(options.enginesDirectory ? { directory: options.enginesDirectory } : {}),
   );
   const runtime = createProcessRuntime({ dataDirectory, clock, log });
@@ -100,18 +99,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     settings,
     fingerprintOf: createFingerprints(join(dataDirectory, 'fingerprints')),
   };
-  const memcached = createMemcachedPing();
-  const monitor = createHealthMonitor({
-    runtime,
-    clock,
-    log,
-    limits: settings,
-    ping: async (node) => {
-      if (node.engine !== 'memcached') return await askForLife(await connections.of(node), node);
-      await memcached.ping(node);
-      return { wantsLook: false, offset: null };
-    },
-  });
+  const { ping, close: closePing } = createPing(connections);
+  const monitor = createHealthMonitor({ runtime, clock, log, limits: settings, ping });
   const shards = createShards(fleet, monitor, () => runner.nudge());
   const configurationServer = createConfigurationServer({ dataDirectory, dnsZone: options.dnsZone, log });
   const tools: Tools = { fleet, shards, configurationServer };
@@ -207,27 +196,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         ]);
         monitor.close();
         connections.close();
-        memcached.close();
+        closePing();
         await store.close();
       })();
       return closing;
-    },
-  };
-}
-
-/** An installed engine stays where it is: what was found once need not be looked for at each start of a node. */
-function rememberingEngines(engineStore: EngineStore): EngineStore {
-  const found = new Map<string, ReturnType<EngineStore['resolve']>>();
-  return {
-    ...engineStore,
-    resolve(request, resolveOptions) {
-      const key = `${request.engine}@${request.version}`;
-      const known = found.get(key);
-      if (known) return known;
-      const resolving = engineStore.resolve(request, resolveOptions);
-      found.set(key, resolving);
-      resolving.catch(() => found.delete(key));
-      return resolving;
     },
   };
 }
@@ -240,38 +212,4 @@ async function runnableVersions(engineStore: EngineStore): Promise<readonly Runn
   for (const { engine, version } of installed)
     versions.set(`${engine}@${version}`, { engine, version, installed: true });
   return [...versions.values()];
-}
-
-const pingDeadlineMs = 30_000;
-
-/**
- * ROLE costs no more than PING. A replica tells how its link is: one that is filled anew must not be promoted meanwhile.
- * A primary tells how far its stream has come.
- */
-async function askForLife(connection: EngineConnection, node: CacheNode): Promise<SignOfLife> {
-  const [role, second, , link] = (await connection.callWithin(pingDeadlineMs, 'ROLE')) as unknown[];
-  if (role === 'master') return { wantsLook: node.role === 'replica', offset: Number(second) };
-  return { wantsLook: node.role === 'replica' && link === 'sync', offset: null };
-}
-
-/** A connection per Memcached node, kept between PINGs. */
-function createMemcachedPing() {
-  const clients = new Map<string, Promise<MemcachedClient>>();
-  return {
-    async ping(node: CacheNode): Promise<void> {
-      const known = clients.get(node.incarnation);
-      const client = known ?? connectMemcached({ address: node.address, port: node.port, deadlineMs: 2_000 });
-      if (!known) clients.set(node.incarnation, client);
-      try {
-        await (await client).version();
-      } catch (error) {
-        clients.delete(node.incarnation);
-        client.then((open) => open.close()).catch(() => {});
-        throw error;
-      }
-    },
-    close() {
-      for (const client of clients.values()) client.then((open) => open.close()).catch(() => {});
-    },
-  };
 }

@@ -60,8 +60,8 @@ async function signal(
 ): Promise<Outcomes> {
   const outcomes = new Map(nodes.map((node) => [node.incarnation, expectation(fleet, request.fault, node)]));
   const affected = nodes.filter((node) => outcomes.get(node.incarnation) === 'done');
-  // Told first: what Limber makes of it follows within milliseconds.
-  await tell(fleet, request, affected);
+  // The event comes first: what Limber makes of it follows within milliseconds.
+  await recordEvents(fleet, request, affected);
   await Promise.all(
     affected.map(async (node) => {
       outcomes.set(node.incarnation, await deliver(fleet, request.fault, node));
@@ -120,7 +120,7 @@ async function isolate(
       return [...addresses].map((address) => ({ address, incarnation, name: faultName(node) }));
     }),
   );
-  await tell(fleet, request, affected);
+  await recordEvents(fleet, request, affected);
   return new Map(nodes.map((node) => [node.incarnation, affected.includes(node) ? 'done' : 'unchanged']));
 }
 
@@ -142,7 +142,7 @@ async function heal(
   const healed = new Set(ended.map(({ incarnation }) => incarnation));
   // What was sent meanwhile is sent again after ever longer pauses; a new connection is through at once.
   for (const incarnation of healed) fleet.connections.drop(incarnation);
-  await tell(
+  await recordEvents(
     fleet,
     request,
     nodes.filter((node) => healed.has(node.incarnation)),
@@ -167,7 +167,7 @@ async function freeMovingEndpoints(isolation: Isolation, nodes: readonly CacheNo
 }
 
 /** An event on each cache that is hit. */
-async function tell(fleet: Fleet, request: FaultRequest, nodes: readonly CacheNode[]): Promise<void> {
+async function recordEvents(fleet: Fleet, request: FaultRequest, nodes: readonly CacheNode[]): Promise<void> {
   const caches = Map.groupBy(nodes, (node) => node.cacheIncarnation);
   await fleet.store.commit(
     [...caches.values()].map((ofCache) => {

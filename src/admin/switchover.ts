@@ -1,5 +1,5 @@
 /**
- * A planned hand-over for people's own maintenance: ElastiCache has no action for it in cluster mode, and without
+ * A planned switchover for people's own maintenance: ElastiCache has no action for it in cluster mode, and without
  * cluster mode only with automatic failover disabled. No acknowledged write is lost.
  */
 import { setTimeout as delay } from 'node:timers/promises';

@@ -9,7 +9,7 @@ export interface Settings {
   readonly hangAfterMs: number;
   /** The same limit for a process that waits for a disk (state D), which is slow more often than dead. */
   readonly busyAfterMs: number;
-  /** A replica that is promoted with more of its primary's writes missing: the primary's files are kept, and it is told. */
+  /** A replica that is promoted with more of its primary's writes missing: the primary's files are kept, and an event says so. */
   readonly maxLagMs: number;
   /** How long a start may take until the engine answers; loading a large data set is not part of it. */
   readonly startDeadlineMs: number;

@@ -5,7 +5,7 @@
  * - placing: the group gets its endpoints, new replicas their addresses.
  * - syncing: the shard's worker binds the endpoints, and starts the replicas.
  * - returning: it cannot be made. What is new vanishes, and the node is a cluster of its own again. Where a new replica
- *   leads by now, since the node died meanwhile, it hands the lead back first.
+ *   leads by now, since the node died meanwhile, the node leads again first.
  */
 import { replicationGroupCreated, replicationGroupCreationFailed } from '../catalog/events.ts';
 import { setBindings } from '../engines/valkey/bindings.ts';
@@ -52,7 +52,7 @@ export interface CreateFromPrimarySeen {
   readonly now: number;
 }
 
-export type CreateFromPrimaryAct = 'adopt' | 'place' | 'hand-back' | 'return';
+export type CreateFromPrimaryAct = 'adopt' | 'place' | 'fail-back' | 'return';
 
 const startAttemptsMax = 3;
 const attemptsMax = 3;
@@ -112,7 +112,7 @@ export function decideCreateFromPrimary(
       if (!isReady(view)) return wait(health.sentence, 250);
       return finish(`${input.cacheId} is available`, becomesAvailable(view, input, now));
     case 'returning':
-      if (isLedByAnother(view, input)) return decideHandBack(view, health, input);
+      if (isLedByAnother(view, input)) return decideFailBack(view, health, input);
       if (hasPrimary(view, input))
         return act('return', 'the node becomes a cluster of its own again', 60_000);
       return fail(`${input.cacheId} could not be made: ${state.reason}`, failed(view, state.reason, now));
@@ -130,7 +130,7 @@ function isLedByAnother(view: CacheView, input: CreateFromPrimaryInput): boolean
   return own !== undefined && (shard?.currentPrimary !== own || shard.targetPrimary !== own);
 }
 
-function decideHandBack(
+function decideFailBack(
   view: CacheView,
   health: CacheHealth,
   input: CreateFromPrimaryInput,
@@ -138,7 +138,7 @@ function decideHandBack(
   const [shard] = view.nodeGroups;
   const isDecided = shard?.currentPrimary === shard?.targetPrimary;
   if (isDecided && ownNode(view, input)?.synced)
-    return act('hand-back', `the node of ${input.primary.clusterId} leads again first`, 10_000);
+    return act('fail-back', `the node of ${input.primary.clusterId} leads again first`, 10_000);
   return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, 250);
 }
 
@@ -184,7 +184,7 @@ async function perform(
     case 'place':
       await placeNodes(fleet, view, slotsOf(newClusters(view, input)), signal);
       return watch(tools, input);
-    case 'hand-back': {
+    case 'fail-back': {
       const [shard] = view.nodeGroups;
       const own = ownNode(view, input);
       if (shard && own)

@@ -1,6 +1,6 @@
 /**
  * ModifyReplicationGroup with PrimaryClusterId: a planned switchover to that member. This operation records who is to
- * lead; the shard's worker hands over, and loses no write. Where it cannot, it gives up, and is asked again.
+ * lead; the shard's worker switches over, and loses no write. Where it cannot, it gives up, and is asked again.
  */
 import { promotionFailed } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
@@ -21,7 +21,7 @@ export interface PromoteMemberInput extends CacheInput {
 }
 
 export interface PromoteMemberState {
-  readonly step: 'intending' | 'handing-over';
+  readonly step: 'setting-target' | 'switching-over';
   /** From 1: how often it was asked for. */
   readonly round: number;
 }
@@ -36,11 +36,11 @@ const roundsMax = 3;
 
 export function promoteMemberKind(
   tools: Tools,
-): OperationKind<PromoteMemberInput, PromoteMemberState, PromoteMemberSeen, 'intend'> {
+): OperationKind<PromoteMemberInput, PromoteMemberState, PromoteMemberSeen, 'set-target-primary'> {
   const { fleet, shards } = tools;
   return {
     name: 'promote-member',
-    first: () => ({ step: 'intending', round: 1 }),
+    first: () => ({ step: 'setting-target', round: 1 }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);
       const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
@@ -48,7 +48,7 @@ export function promoteMemberKind(
     },
     decide: decidePromoteMember,
     giveUp: (input, reason) => giveUpChange(tools, 'The promotion', input, reason),
-    async perform(_intend, input) {
+    async perform(_act, input) {
       const view = await loadCacheView(fleet.store, input);
       const found = view && memberOf(view, input);
       if (!found) return;
@@ -71,7 +71,7 @@ export function decidePromoteMember(
   input: PromoteMemberInput,
   state: PromoteMemberState,
   { view, health, now }: PromoteMemberSeen,
-): Decision<PromoteMemberState, 'intend'> {
+): Decision<PromoteMemberState, 'set-target-primary'> {
   if (!view || view.cache.status === 'deleting') return finish('the group is gone');
   const found = memberOf(view, input);
   if (!found) return giveUp(view, input, now, 'it is no member any more');
@@ -83,17 +83,18 @@ export function decidePromoteMember(
       { put: 'resource', row: available(view, now) },
     ]);
   if (isTarget)
-    return state.step === 'intending'
-      ? go({ ...state, step: 'handing-over' }, `${input.clusterId} is to lead`)
+    return state.step === 'setting-target'
+      ? go({ ...state, step: 'switching-over' }, `${input.clusterId} is to lead`)
       : wait(health.sentence, 100);
-  if (state.step === 'handing-over') {
+  // Also of a row that an older Limber wrote with another word for the same step.
+  if (state.step !== 'setting-target') {
     if (state.round >= roundsMax)
       return giveUp(view, input, now, `the primary did not hand over in ${roundsMax} attempts`);
-    return go({ step: 'intending', round: state.round + 1 }, 'the hand-over is asked for again');
+    return go({ step: 'setting-target', round: state.round + 1 }, 'the switchover is asked for again');
   }
   // Somebody else is being promoted, or the member takes its data anew.
   if (!isDecided || !node.synced) return wait(health.sentence, 100);
-  return act('intend', `${input.clusterId} is to lead`, 10_000);
+  return act('set-target-primary', `${input.clusterId} is to lead`, 10_000);
 }
 
 function giveUp(view: CacheView, input: PromoteMemberInput, now: number, reason: string) {

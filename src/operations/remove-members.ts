@@ -2,8 +2,8 @@
  * Replicas leave their group (DecreaseReplicaCount, DeleteCacheCluster of a member). Their cache clusters are
  * `deleting` since the API call.
  *
- * - marking: their nodes get their tombstones, together with the proof that none of them leads. One that has come to
- *   lead since the API call hands over first.
+ * - marking: their nodes get their tombstones, together with the proof that none of them leads. From one that has come
+ *   to lead since the API call the lead is switched over first.
  * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
  * - destroying: process, directory and addresses go, once another node serves what they served.
  */
@@ -43,7 +43,7 @@ export interface RemoveMembersSeen {
   readonly now: number;
 }
 
-export type RemoveMembersAct = 'hand-over' | 'mark' | 'release' | 'destroy';
+export type RemoveMembersAct = 'switchover' | 'mark' | 'release' | 'destroy';
 
 /** A node that is down is told to forget when it is back; after these attempts, half a minute, it is not waited for. */
 const attemptsMax = 12;
@@ -103,7 +103,7 @@ export function decideRemoveMembers(
       if (!shard) return act('mark', 'the nodes that leave are marked', 10_000);
       if (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, input))
         return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, 250);
-      return act('hand-over', `node group ${shard.nodeGroupId} gets another primary first`, 10_000);
+      return act('switchover', `node group ${shard.nodeGroupId} gets another primary first`, 10_000);
     }
     case 'releasing':
       if (tries.successes === 0 && tries.attempts < attemptsMax)
@@ -150,8 +150,8 @@ async function perform(
   if (!view) return;
   const leaving = view.nodes.filter((node) => isLeaving(node, input));
   switch (what) {
-    case 'hand-over':
-      await handOver(tools, view, leaving, input);
+    case 'switchover':
+      await switchOver(tools, view, leaving, input);
       return shards.recheck(input.cacheIncarnation);
     case 'mark':
       await mark(tools, view, leaving);
@@ -171,7 +171,7 @@ async function perform(
 }
 
 /** A planned switchover, which the shard's worker performs. */
-async function handOver(
+async function switchOver(
   { fleet }: Tools,
   view: CacheView,
   leaving: readonly CacheNode[],

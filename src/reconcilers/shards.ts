@@ -5,7 +5,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import { keyText, type ShardContext, type ShardKey, type StartFailure } from './shard/context.ts';
-import { createShardActor, type ShardActor, type ShardReport } from './shard/worker.ts';
+import { createShardWorker, type ShardReport, type ShardWorker } from './shard/worker.ts';
 
 export interface CacheHealth {
   /** Every shard of the cache has what it should have. */
@@ -38,7 +38,7 @@ export function shardKeysOf({ cache, nodeGroups }: Pick<CacheView, 'cache' | 'no
 }
 
 export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {
-  const actors = new Map<string, Map<string, ShardActor>>();
+  const workers = new Map<string, Map<string, ShardWorker>>();
   /** By cache: until the last steps of workers that were told to stop have ended. */
   const stopping = new Map<string, Promise<void>>();
   /** By cache: what is to be looked after when they have. Never two workers of one shard. */
@@ -51,14 +51,14 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     wake: wakeShardOf,
     startFailures,
     starts: new Map(),
-    handOverFailures: new Map(),
+    switchoverFailures: new Map(),
     recovering: new Map(),
     histories: new Map(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
 
   function wakeShardOf(node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>): void {
-    actors.get(node.cacheIncarnation)?.get(keyText(node))?.wake();
+    workers.get(node.cacheIncarnation)?.get(keyText(node))?.wake();
   }
 
   monitor.onChange(wakeShardOf);
@@ -70,18 +70,18 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
         deferred.set(key.cacheIncarnation, [...(deferred.get(key.cacheIncarnation) ?? []), key]);
         continue;
       }
-      const ofCache = actors.get(key.cacheIncarnation) ?? new Map<string, ShardActor>();
-      actors.set(key.cacheIncarnation, ofCache);
-      const actor = ofCache.get(keyText(key)) ?? createShardActor(context, key, onReport);
-      ofCache.set(keyText(key), actor);
-      actor.recheck();
+      const ofCache = workers.get(key.cacheIncarnation) ?? new Map<string, ShardWorker>();
+      workers.set(key.cacheIncarnation, ofCache);
+      const worker = ofCache.get(keyText(key)) ?? createShardWorker(context, key, onReport);
+      ofCache.set(keyText(key), worker);
+      worker.recheck();
     }
   }
 
   async function end(cacheIncarnation: string): Promise<void> {
-    const workers = [...(actors.get(cacheIncarnation)?.values() ?? [])];
-    actors.delete(cacheIncarnation);
-    await Promise.all(workers.map((actor) => actor.stop()));
+    const ending = [...(workers.get(cacheIncarnation)?.values() ?? [])];
+    workers.delete(cacheIncarnation);
+    await Promise.all(ending.map((worker) => worker.stop()));
     stopping.delete(cacheIncarnation);
     const keys = deferred.get(cacheIncarnation) ?? [];
     deferred.delete(cacheIncarnation);
@@ -91,10 +91,10 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
   return {
     ensure,
     recheck(cacheIncarnation) {
-      for (const actor of actors.get(cacheIncarnation)?.values() ?? []) actor.recheck();
+      for (const worker of workers.get(cacheIncarnation)?.values() ?? []) worker.recheck();
     },
     health(cacheIncarnation, nodes) {
-      const reports = [...(actors.get(cacheIncarnation)?.values() ?? [])].map((actor) => actor.report());
+      const reports = [...(workers.get(cacheIncarnation)?.values() ?? [])].map((worker) => worker.report());
       const open = reports.length === 0 ? unsettled : reports.find((report) => !report.isSettled);
       const failures = nodes
         .flatMap((node) => startFailures.get(node.incarnation) ?? [])
@@ -124,12 +124,12 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       fleet.connections.drop(incarnation);
     },
     reports: () =>
-      [...actors.values()].flatMap((ofCache) =>
-        [...ofCache.values()].map((actor) => ({ ...actor.report(), key: actor.key })),
+      [...workers.values()].flatMap((ofCache) =>
+        [...ofCache.values()].map((worker) => ({ ...worker.report(), key: worker.key })),
       ),
     async stop() {
-      const all = [...actors.values()].flatMap((ofCache) => [...ofCache.values()]);
-      await Promise.all(all.map((actor) => actor.stop()));
+      const all = [...workers.values()].flatMap((ofCache) => [...ofCache.values()]);
+      await Promise.all(all.map((worker) => worker.stop()));
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What Limber is in the middle of when it dies: reboots, failovers and planned hand-overs. */
+/** What Limber is in the middle of when it dies: reboots, failovers and planned switchovers. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

@@ -140,11 +140,11 @@ export const changes: readonly CrashCase[] = [
 ];
 
 export const failovers: readonly CrashCase[] = [
-  ...of(leads.failsOver, 'failover:intended', 'failover:promoted', 'failover:confirmed'),
+  ...of(leads.failsOver, 'failover:target-set', 'failover:promoted', 'failover:confirmed'),
   ...full(leads.failsOver, 'endpoints:bound', 'follow:told', 'node-spawned-not-recorded'),
   ...of(leads.fencesHungPrimary, 'fence:done'),
   ...of(leads.failsOverInCluster, 'failover:taken-over'),
-  ...full(leads.failsOverInCluster, 'failover:intended', 'failover:confirmed'),
+  ...full(leads.failsOverInCluster, 'failover:target-set', 'failover:confirmed'),
   ...of(leads.losesReplica, 'node-spawned-not-recorded'),
   ...full(leads.losesReplica, 'endpoints:given-up', 'start-node:prepared', 'start-node:recorded'),
   ...of(leads.losesSingle, 'bring-up:started'),
@@ -168,19 +168,19 @@ export const switchovers: readonly CrashCase[] = [
     'switchover:endpoint-moved',
     'switchover:old-follows',
   ),
-  ...full(leads.switchesOver, 'switchover:intended', 'endpoints:given-up', 'failover:confirmed'),
+  ...full(leads.switchesOver, 'switchover:target-set', 'endpoints:given-up', 'failover:confirmed'),
   ...of(leads.switchesOverInCluster, 'cluster-switchover:asked'),
   ...full(leads.switchesOverInCluster, 'failover:confirmed'),
-  ...of(leads.promotesMember, 'promote-member:intending:acted'),
+  ...of(leads.promotesMember, 'promote-member:setting-target:acted'),
   ...full(
     leads.promotesMember,
     'promote-member:begun',
-    'promote-member:handing-over',
+    'promote-member:switching-over',
     'switchover:promoted',
     'promote-member:finished',
   ),
-  ...of(leads.returnsTheLead, 'restore-lead:source-leads', 'restore-lead:synced', 'restore-lead:restored'),
-  ...full(leads.returnsTheLead, 'restore-lead:source-follows'),
+  ...of(leads.returnsTheLead, 'fail-back:source-leads', 'fail-back:synced', 'fail-back:restored'),
+  ...full(leads.returnsTheLead, 'fail-back:source-follows'),
 ];
 
 /** With engines that do not start. */

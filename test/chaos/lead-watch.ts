@@ -9,7 +9,7 @@ import {
 } from '../../bench/lib/resp-client.ts';
 
 export interface LeadWatch {
-  /** Who took writes, in order, each change once: `['a:6379', 'b:6379']` after one hand-over. */
+  /** Who took writes, in order, each change once: `['a:6379', 'b:6379']` after one switchover. */
   readonly leads: readonly string[];
   /** Resolves to `leads` when no write is under way any more. */
   stop(): Promise<readonly string[]>;

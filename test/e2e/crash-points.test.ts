@@ -13,14 +13,14 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 const elsewhere: Readonly<Record<string, string>> = {
   'mend:set-aside': 'needs a file that is damaged and a node that failed twice; the next start looks again',
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
-  'found:intended': 'the engine’s own failover while Limber is away; the record alone is the deed',
+  'found:target-set': 'the engine’s own failover while Limber is away; the record alone is the deed',
   'create-from-primary:returning': 'needs a group that cannot be placed around a node that serves',
   'create-from-primary:returning:acted': 'as before',
   'create-from-primary:failed': 'as before',
   'test-failover:failed': 'the record is the deed: nothing was begun',
   'promote-member:failed': 'the record is the deed: nothing is under way any more',
-  'promote-member:intending':
-    'the second round of a hand-over that failed: the same place as promote-member:begun',
+  'promote-member:setting-target':
+    'the second round of a switchover that failed: the same place as promote-member:begun',
 };
 
 /** Written out in the sources. */
@@ -54,7 +54,7 @@ describe('the table of crashes', () => {
 
   it('names no fault point that is none', () => {
     const isOperation = (name: string) => /^[\w-]+:([\w-]+(:acted)?)$/.test(name);
-    const known = new Set([...named, 'switchover:intended', 'failover:intended', 'found:intended']);
+    const known = new Set([...named, 'switchover:target-set', 'failover:target-set', 'found:target-set']);
     const kinds = new Set(ofOperations.map((name) => name.split(':')[0]!));
     const unknown = [...reached].filter(
       (name) => !known.has(name) && !(isOperation(name) && kinds.has(name.split(':')[0]!)),

@@ -161,8 +161,8 @@ describe('a promotion or test failover by a Limber that dies at each step', () =
   });
 
   const planned = [
-    'promote-member:intending:acted',
-    'promote-member:handing-over',
+    'promote-member:setting-target:acted',
+    'promote-member:switching-over',
     'switchover:writes-held',
     'switchover:writes-refused',
     'switchover:promoted',
@@ -201,7 +201,7 @@ describe('a promotion or test failover by a Limber that dies at each step', () =
   const tested = [
     'test-failover:killing',
     'test-failover:killing:acted',
-    'failover:intended',
+    'failover:target-set',
     'failover:promoted',
     'failover:confirmed',
     'test-failover:recovering',

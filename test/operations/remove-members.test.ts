@@ -30,7 +30,7 @@ describe('removing members', () => {
 
   it('never marks a primary: one that has come to lead meanwhile hands over first', () => {
     const shard = { currentPrimary: 'n2', targetPrimary: 'n2' };
-    assert.equal(what(decide('marking', { nodes: [node(1), node(2)], shard })), 'hand-over');
+    assert.equal(what(decide('marking', { nodes: [node(1), node(2)], shard })), 'switchover');
     const unsynced = [node(1, { synced: false }), node(2)];
     assert.equal(what(decide('marking', { nodes: unsynced, shard })), 'wait');
     assert.equal(what(decide('marking', { nodes: [node(2)], shard })), 'wait');

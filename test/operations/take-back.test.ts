@@ -73,7 +73,7 @@ describe('a group around an existing node that cannot be made', () => {
 
   it('lets it lead again first when a new replica had to take over', () => {
     const decision = decide(decided);
-    assert.deepEqual([decision.kind, 'act' in decision && decision.act], ['act', 'hand-back']);
+    assert.deepEqual([decision.kind, 'act' in decision && decision.act], ['act', 'fail-back']);
   });
 
   it('waits until it holds all data again, and until nobody is being promoted', () => {

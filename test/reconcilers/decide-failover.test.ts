@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
-import { decides, fence, intend, manual, promote, start, unsynced, waits } from './decisions.ts';
+import { decides, fence, manual, promote, setTarget, start, unsynced, waits } from './decisions.ts';
 import { incarnationOf as id, primaryAt, replicaAt, silentAt, viewOf } from './shard-views.ts';
 
 describe('a dead primary with automatic failover', () => {
@@ -11,11 +11,11 @@ describe('a dead primary with automatic failover', () => {
       replicaAt(2, 1, { offset: 7 }),
       replicaAt(3, 1, { offset: 8 }),
     ]);
-    decides(view, [intend(3, 'failover')], /orders-001 is dead: orders-003 is chosen to lead/);
+    decides(view, [setTarget(3, 'failover')], /orders-001 is dead: orders-003 is chosen to lead/);
   });
 
   it('of equals takes the lowest position', () => {
-    decides(viewOf([silentAt(1, 'dead'), replicaAt(2, 1), replicaAt(3, 1)]), [intend(2, 'failover')], /./);
+    decides(viewOf([silentAt(1, 'dead'), replicaAt(2, 1), replicaAt(3, 1)]), [setTarget(2, 'failover')], /./);
   });
 
   it('a replica still in its first sync is never promoted, and nothing that could wipe it is started', () => {
@@ -34,10 +34,10 @@ describe('a dead primary with automatic failover', () => {
     const stranger = replicaAt(3, 9, { offset: 900 });
     decides(
       viewOf([silentAt(1, 'dead'), replicaAt(2, 1, { offset: 5 }), stranger]),
-      [intend(2, 'failover')],
+      [setTarget(2, 'failover')],
       /./,
     );
-    decides(viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), stranger]), [intend(3, 'failover')], /./);
+    decides(viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), stranger]), [setTarget(3, 'failover')], /./);
   });
 
   it('nobody is promoted while a synced copy does not answer', () => {
@@ -79,7 +79,7 @@ describe('a dead primary without automatic failover', () => {
   it('leaves the lead with a living copy that takes no writes', () => {
     decides(
       viewOf([silentAt(1, 'dead'), replicaAt(2, 1)], manual),
-      [{ kind: 'lend-lead', node: id(2) }],
+      [{ kind: 'promote-read-only', node: id(2) }],
       /orders-002 holds the data for orders-001 and takes no writes/,
     );
   });
@@ -91,7 +91,7 @@ describe('a dead primary without automatic failover', () => {
 
   it('and leads again once it has the data', () => {
     const view = viewOf([replicaAt(1, 2, {}, unsynced), primaryAt(2)], manual);
-    const act = { kind: 'restore-lead', from: id(2), to: id(1) } as const;
+    const act = { kind: 'fail-back', from: id(2), to: id(1) } as const;
     decides(view, [act], /orders-001 takes the data from orders-002 and leads again/);
   });
 
@@ -100,7 +100,7 @@ describe('a dead primary without automatic failover', () => {
       [replicaAt(1, 2, {}, unsynced), replicaAt(2, 1, {}, unsynced), replicaAt(3, 1)],
       manual,
     );
-    decides(view, [{ kind: 'restore-lead', from: id(3), to: id(1) }], /from orders-003/);
+    decides(view, [{ kind: 'fail-back', from: id(3), to: id(1) }], /from orders-003/);
   });
 
   it('waits for the lender while that hangs or does not answer', () => {
@@ -117,7 +117,7 @@ describe('a dead primary without automatic failover', () => {
 
   it('with automatic failover enabled meanwhile, another copy is recorded before it is promoted', () => {
     const view = viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead'), replicaAt(3, 1)]);
-    decides(view, [intend(3, 'failover')], /orders-003 holds the data and is chosen to lead/);
+    decides(view, [setTarget(3, 'failover')], /orders-003 holds the data and is chosen to lead/);
     const next = viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead'), replicaAt(3, 1)], { target: 3 });
     decides(next, [promote(3)], /orders-003 is promoted/);
   });
@@ -170,20 +170,20 @@ describe('durability sync', () => {
   it('a replica leads when the files of the primary are gone', () => {
     decides(
       viewOf([silentAt(1, 'dead', {}, { data: 'missing' }), replicaAt(2, 1)], sync),
-      [intend(2, 'failover')],
+      [setTarget(2, 'failover')],
       /./,
     );
   });
 
   it('a dead replica with files leads when all are dead and the files of the primary are gone', () => {
     const members = [silentAt(1, 'dead', {}, { data: 'missing' }), silentAt(2, 'dead', {}, withFiles)];
-    decides(viewOf(members, sync), [intend(2, 'found')], /the files of orders-001 are gone/);
+    decides(viewOf(members, sync), [setTarget(2, 'found')], /the files of orders-001 are gone/);
     decides(viewOf(members, { ...sync, target: 2 }), [start(2, null)], /it has its files/);
   });
 
-  it('a hand-over whose old primary died with its files goes back to it', () => {
+  it('a switchover whose old primary died with its files goes back to it', () => {
     const view = viewOf([silentAt(1, 'dead', {}, withFiles), replicaAt(2, 1)], { ...sync, target: 2 });
-    decides(view, [intend(1, 'found')], /its files hold every acknowledged write/);
+    decides(view, [setTarget(1, 'found')], /its files hold every acknowledged write/);
   });
 
   it('but not while the one that was chosen may have led already', () => {
@@ -214,25 +214,29 @@ describe('a promotion that was recorded and not confirmed', () => {
   });
 
   it('is given up when the chosen one died and the old primary leads', () => {
-    decides(viewOf([primaryAt(1), silentAt(2, 'dead')], toSecond), [intend(1, 'found')], /goes on leading/);
+    decides(
+      viewOf([primaryAt(1), silentAt(2, 'dead')], toSecond),
+      [setTarget(1, 'found')],
+      /goes on leading/,
+    );
   });
 
   it('is given up when handing over has failed three times', () => {
     decides(
-      viewOf([primaryAt(1), replicaAt(2, 1)], { ...toSecond, handOverFailures: 3 }),
-      [intend(1, 'found')],
+      viewOf([primaryAt(1), replicaAt(2, 1)], { ...toSecond, switchoverFailures: 3 }),
+      [setTarget(1, 'found')],
       /cannot take over any more/,
     );
   });
 
   it('target died: another synced copy is chosen', () => {
     const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), replicaAt(3, 1)], toSecond);
-    decides(view, [intend(3, 'failover')], /orders-002 failed before it led: orders-003 is chosen/);
+    decides(view, [setTarget(3, 'failover')], /orders-002 failed before it led: orders-003 is chosen/);
   });
 
   it('target died and current died: back to the last recorded primary', () => {
     const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead')], toSecond);
-    decides(view, [intend(1, 'found')], /back to orders-001/);
+    decides(view, [setTarget(1, 'found')], /back to orders-001/);
   });
 
   it('the chosen one may lead already: while it does not answer, nobody else leads or goes on', () => {
@@ -260,7 +264,7 @@ describe('a promotion that was recorded and not confirmed', () => {
     );
     decides(
       viewOf([silentAt(1, 'hung'), replicaAt(2, 1, {}, unsynced)], toSecond),
-      [intend(1, 'found')],
+      [setTarget(1, 'found')],
       /./,
     );
   });

@@ -1,7 +1,7 @@
 /** Who gets the slots of a primary that the cluster does not know any more. */
 import { describe, it } from 'node:test';
 import type { EngineFacts, Member } from '../../src/reconcilers/shard/view.ts';
-import { decides, follow, intend, promote, start, waits } from './decisions.ts';
+import { decides, follow, promote, setTarget, start, waits } from './decisions.ts';
 import {
   incarnationOf,
   leading,
@@ -49,7 +49,7 @@ describe('a primary that has lost its slots', () => {
   it('is not given them while a replica that holds the data lives: that one is to lead', () => {
     decides(
       viewOf([stranger(1), replicaAt(2, 1, holding)]),
-      [intend(2, 'failover')],
+      [setTarget(2, 'failover')],
       /orders-001 has lost its slots and is empty: orders-002 is chosen to lead/,
     );
   });
@@ -57,7 +57,7 @@ describe('a primary that has lost its slots', () => {
   it('is not given them while a replica that holds older data lives', () => {
     decides(
       viewOf([stranger(1), replicaAt(2, 1, holding, { synced: false })]),
-      [intend(2, 'failover')],
+      [setTarget(2, 'failover')],
       /orders-002 is chosen to lead/,
     );
   });
@@ -78,7 +78,7 @@ describe('a primary that has lost its slots', () => {
     const leader = memberAt(2, { verdict: 'answering', engine: { ...leading, slots: 'held' } });
     decides(
       viewOf([stranger(1), leader]),
-      [intend(2, 'found')],
+      [setTarget(2, 'found')],
       /orders-002 leads since orders-001 lost its slots/,
     );
     decides(

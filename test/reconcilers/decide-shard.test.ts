@@ -6,9 +6,9 @@ import {
   end,
   fence,
   follow,
-  intend,
   manual,
   restarting,
+  setTarget,
   settles,
   start,
   unsynced,
@@ -88,20 +88,20 @@ describe('a shard of which nobody is recorded as the primary', () => {
   it('takes the one that leads', () => {
     decides(
       viewOf([replicaAt(1, 2), primaryAt(2)], { current: null }),
-      [intend(2, 'found')],
+      [setTarget(2, 'found')],
       /orders-002 is chosen/,
     );
   });
 
   it('takes the copy with most of the data when nobody leads', () => {
     const view = viewOf([replicaAt(1, 3, { offset: 5 }), replicaAt(2, 3, { offset: 9 })], { current: null });
-    decides(view, [intend(2, 'found')], /orders-002 is chosen/);
+    decides(view, [setTarget(2, 'found')], /orders-002 is chosen/);
   });
 
   it('takes the first of new nodes', () => {
     decides(
       viewOf([silentAt(1, 'absent'), silentAt(2, 'absent')], { current: null }),
-      [intend(1, 'found')],
+      [setTarget(1, 'found')],
       /./,
     );
   });
@@ -117,7 +117,7 @@ describe('cluster mode', () => {
   it("the engine's own failover stands", () => {
     decides(
       viewOf([replicaAt(1, 2), primaryAt(2)], cluster),
-      [intend(2, 'found')],
+      [setTarget(2, 'found')],
       /orders-002 leads since the engine's own failover/,
     );
   });
@@ -130,7 +130,7 @@ describe('cluster mode', () => {
   it('fails over though automatic failover is not asked for: it always is enabled there', () => {
     decides(
       viewOf([silentAt(1, 'dead'), replicaAt(2, 1)], { ...cluster, ...manual }),
-      [intend(2, 'failover')],
+      [setTarget(2, 'failover')],
       /./,
     );
   });
@@ -153,7 +153,7 @@ describe('a restart that was asked for', () => {
   it('of the primary hands over first, with automatic failover', () => {
     decides(
       viewOf([primaryAt(1, restarting), replicaAt(2, 1)]),
-      [intend(2, 'switchover')],
+      [setTarget(2, 'switchover')],
       /orders-002 takes over before orders-001 restarts/,
     );
   });
@@ -184,7 +184,7 @@ describe('a restart that was asked for', () => {
   });
 
   it('is tried again later when handing over keeps failing', () => {
-    const view = viewOf([primaryAt(1, restarting), replicaAt(2, 1)], { handOverFailures: 3 });
+    const view = viewOf([primaryAt(1, restarting), replicaAt(2, 1)], { switchoverFailures: 3 });
     waits(view, /could not hand over; it is tried again/);
   });
 });
@@ -211,7 +211,7 @@ describe('followers of a primary that stands', () => {
   it('that are filled anew are not trusted any longer', () => {
     decides(
       viewOf([primaryAt(1), replicaAt(2, 1, { isSyncing: true })]),
-      [{ kind: 'doubt', node: id(2) }],
+      [{ kind: 'invalidate-sync', node: id(2) }],
       /orders-002 is filled anew/,
     );
   });

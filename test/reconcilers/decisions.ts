@@ -5,8 +5,8 @@ import type { ShardAct } from '../../src/reconcilers/shard/decide/decision.ts';
 import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import { incarnationOf as id } from './shard-views.ts';
 
-export const intend = (node: number, reason: 'failover' | 'switchover' | 'found'): ShardAct => ({
-  kind: 'intend',
+export const setTarget = (node: number, reason: 'failover' | 'switchover' | 'found'): ShardAct => ({
+  kind: 'set-target-primary',
   node: id(node),
   reason,
 });

@@ -8,10 +8,10 @@ import {
   end,
   fence,
   follow,
-  intend,
   manual,
   promote,
   restarting,
+  setTarget,
   start,
   unsynced,
   waits,
@@ -63,7 +63,7 @@ describe('the last look before a process is killed or ended', () => {
     const seen = viewOf([silentAt(1, 'dead', {}, { data: 'present' }), replicaAt(2, 1)], options);
     assert.equal(whyNotDue(seen, act), null);
     const fresh = viewOf([silentAt(1, 'dead', {}, { data: 'missing' }), replicaAt(2, 1)], options);
-    decides(fresh, [intend(2, 'failover')], /chosen to lead/);
+    decides(fresh, [setTarget(2, 'failover')], /chosen to lead/);
     assert.notEqual(whyNotDue(fresh, act), null);
   });
 
@@ -110,7 +110,7 @@ describe('a replica that is filled anew between two looks', () => {
 
   it('is doubted before anything else is decided, also when nobody leads', () => {
     const refilled = replicaAt(2, 1, { wasRefilled: true });
-    const doubt = { kind: 'doubt', node: id(2) } as const;
+    const doubt = { kind: 'invalidate-sync', node: id(2) } as const;
     decides(viewOf([silentAt(1, 'dead'), refilled]), [doubt], /filled anew since it was confirmed/);
     decides(viewOf([primaryAt(1), refilled]), [doubt], /filled anew/);
   });
@@ -120,7 +120,7 @@ describe('a primary that comes back with automatic failover disabled', () => {
   const lent = (node = {}) => ({ ...primaryAt(2, node), data: 'none' }) as const;
 
   it('is not started before an unconfirmed copy that leads is recorded as the copy (life 200096)', () => {
-    const lend = { kind: 'lend-lead', node: id(2) } as const;
+    const lend = { kind: 'promote-read-only', node: id(2) } as const;
     const copy = { ...lent(unsynced), engine: { ...leading, holdsData: true } };
     decides(viewOf([silentAt(1, 'dead'), copy], manual), [lend], /holds the data for orders-001/);
     const newer = replicaAt(3, 1, { offset: 900, holdsData: true }, unsynced);
@@ -151,12 +151,12 @@ describe('a primary that came back empty as a replica of one that has died since
   const dead = silentAt(2, 'dead');
 
   it('does not lead while an older copy lives, with or without the lead (life 700010348)', () => {
-    const lend = { kind: 'lend-lead', node: id(3) } as const;
+    const lend = { kind: 'promote-read-only', node: id(3) } as const;
     const leader = { ...primaryAt(3, unsynced), engine: { ...leading, holdsData: true } };
     decides(viewOf([back, dead, leader], manual), [lend], /it is the copy now/);
     const copy = replicaAt(3, 1, { isLinkUp: false, holdsData: true }, unsynced);
     decides(viewOf([back, dead, copy], manual), [lend], /it is the copy now/);
-    decides(viewOf([back, dead, copy]), [intend(3, 'failover')], /it is the copy now/);
+    decides(viewOf([back, dead, copy]), [setTarget(3, 'failover')], /it is the copy now/);
   });
 
   it('leads with what it has when the others have nothing', () => {

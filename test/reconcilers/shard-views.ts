@@ -119,7 +119,7 @@ export function viewOf(
     automaticFailover: true,
     durability: 'disabled',
     isForming: false,
-    handOverFailures: 0,
+    switchoverFailures: 0,
     ...more,
     members,
   };

@@ -34,9 +34,9 @@ export interface ShardContext {
   readonly startFailures: Map<string, StartFailure>;
   /** When each node was last started by this Limber, monotonic milliseconds. */
   readonly starts: Map<string, number>;
-  /** By `keyText`: planned hand-overs that failed, and when the last one did (monotonic milliseconds). */
-  readonly handOverFailures: Map<string, { readonly count: number; readonly at: number }>;
-  /** By node: whether it was told to be lost, and not yet to have recovered. Without an entry the events tell (recovery.ts). */
+  /** By `keyText`: planned switchovers that failed, and when the last one did (monotonic milliseconds). */
+  readonly switchoverFailures: Map<string, { readonly count: number; readonly at: number }>;
+  /** By node: whether an event says that it was lost, and none yet that it recovered. Without an entry the recorded events are asked (recovery.ts). */
   readonly recovering: Map<string, boolean>;
   readonly histories: SeenHistories;
 }

@@ -29,17 +29,17 @@ export async function updateNodeGroup(
 }
 
 /** An event on the cache itself: on its group, or on the cluster. */
-export function tellCache(context: ShardContext, cache: Cache, text: EventText): Change {
+export function cacheEvent(context: ShardContext, cache: Cache, text: EventText): Change {
   return announce(cache, cache.id, text, context.fleet.clock.now());
 }
 
 /** An event on the member that a node is. */
-export function tellMember(context: ShardContext, node: CacheNode, text: EventText): Change {
+export function memberEvent(context: ShardContext, node: CacheNode, text: EventText): Change {
   return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
 }
 
 /** What was confirmed of a node holds no longer. */
-export async function recordDoubt(store: Store, incarnation: string): Promise<void> {
+export async function invalidateSync(store: Store, incarnation: string): Promise<void> {
   await updateNode({ store }, incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
 }
 

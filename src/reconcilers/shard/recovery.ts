@@ -1,18 +1,18 @@
 /**
- * The end of a loss that was told. Limber may die between the two: the events themselves say which losses have no end
- * yet, and are asked once for each node.
+ * The end of a loss that was recorded as an event. Limber may die between the two events: the recorded ones say which
+ * losses have no end yet, and are asked once for each node.
  */
 import { nodesRecovered, recoveringNodes } from '../../catalog/events.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { ShardContext } from './context.ts';
-import { tellMember } from './record.ts';
+import { memberEvent } from './record.ts';
 
 /** Of one member, newest first: a loss is followed by a handful of others until its end. */
 const eventsMax = 100;
 
-/** The node was told to be lost, and not yet to have recovered. */
+/** An event says that the node was lost, and none yet that it recovered. */
 export async function isRecovering({ fleet, recovering }: ShardContext, node: CacheNode): Promise<boolean> {
-  // A creation is told by its own events, and nobody is to wait for this look.
+  // A creation has its own events, and nobody is to wait for this look.
   if (node.status === 'creating') return false;
   const known = recovering.get(node.incarnation);
   if (known !== undefined) return known;
@@ -33,12 +33,12 @@ export async function isRecovering({ fleet, recovering }: ShardContext, node: Ca
   return recovering.get(node.incarnation) ?? isLost;
 }
 
-/** The node runs and holds what it should: says so if it was told to be lost. */
+/** The node runs and holds what it should: an event says so if one said that it was lost. */
 export async function recovered(context: ShardContext, node: CacheNode): Promise<void> {
   if (!(await isRecovering(context, node))) return;
   context.recovering.set(node.incarnation, false); // at once: two may come to say so
   try {
-    await context.fleet.store.commit([tellMember(context, node, nodesRecovered([node.cacheNodeId]))]);
+    await context.fleet.store.commit([memberEvent(context, node, nodesRecovered([node.cacheNodeId]))]);
   } catch (error) {
     context.recovering.set(node.incarnation, true);
     throw error;

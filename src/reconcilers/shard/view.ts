@@ -57,8 +57,8 @@ export interface ShardView {
   readonly durability: Durability;
   /** Cluster mode: the nodes do not know each other yet, so nobody can be told to follow. */
   readonly isForming: boolean;
-  /** Planned hand-overs that failed in the last half minute. */
-  readonly handOverFailures: number;
+  /** Planned switchovers that failed in the last half minute. */
+  readonly switchoverFailures: number;
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */
   readonly members: readonly Member[];
 }

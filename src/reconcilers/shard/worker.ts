@@ -3,7 +3,7 @@
  * wakes it. Engine notifications and socket closes only wake it; it always decides from fresh facts.
  */
 
-import { bindEndpoints, passOnEndpoint } from './acts/endpoints.ts';
+import { bindEndpoints, giveEndpointAway } from './acts/endpoints.ts';
 import { keepWritable } from './acts/keep-writable.ts';
 import { performAct } from './acts/perform-act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
@@ -18,7 +18,7 @@ export interface ShardReport {
   readonly sentence: string;
 }
 
-export interface ShardActor {
+export interface ShardWorker {
   readonly key: ShardKey;
   wake(): void;
   /** Something was changed for it: it is not settled before it has looked again. */
@@ -30,7 +30,7 @@ export interface ShardActor {
 
 /** While something is waited for: engines take a moment to load, to sync, to come back. */
 const waitMs = { first: 5, max: 500 } as const;
-/** With nothing to do: notices a replica that is filled anew, and whatever else nobody told. */
+/** With nothing to do: notices a replica that is filled anew, and whatever else nobody woke it for. */
 const idleMs = 5_000;
 
 type SlowAct = Extract<ShardAct, { readonly kind: 'start' | 'confirm-synced' | 'end' | 'follow' }>;
@@ -42,15 +42,15 @@ function takesTime(act: ShardAct): act is SlowAct {
 
 /** Whom an act makes lead, or takes the lead from. */
 function leadersOf(act: ShardAct): readonly string[] {
-  if (act.kind === 'switchover' || act.kind === 'restore-lead') return [act.from, act.to];
-  return act.kind === 'promote' || act.kind === 'lend-lead' ? [act.node] : [];
+  if (act.kind === 'switchover' || act.kind === 'fail-back') return [act.from, act.to];
+  return act.kind === 'promote' || act.kind === 'promote-read-only' ? [act.node] : [];
 }
 
-export function createShardActor(
+export function createShardWorker(
   context: ShardContext,
   key: ShardKey,
-  onReport: (actor: ShardActor) => void,
-): ShardActor {
+  onReport: (worker: ShardWorker) => void,
+): ShardWorker {
   const { log } = context.fleet;
   let report: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
   let timer: NodeJS.Timeout | null = null;
@@ -68,14 +68,14 @@ export function createShardActor(
     timer.unref();
   }
 
-  function tell(decision: Pick<ShardDecision, 'isSettled' | 'sentence'>): void {
+  function setReport(decision: Pick<ShardDecision, 'isSettled' | 'sentence'>): void {
     // Woken in the middle of a pass: what this pass has seen may be old.
     const isSettled = decision.isSettled && !wakeAgain;
     const isNews = decision.sentence !== report.sentence || isSettled !== report.isSettled;
     report = { isSettled, sentence: decision.sentence };
     if (!isNews) return;
     log.info(decision.sentence, { shard: keyText(key), isSettled });
-    onReport(actor);
+    onReport(worker);
   }
 
   /** Its primary stands, so that the endpoints may be bound whatever else is to be done. */
@@ -101,9 +101,9 @@ export function createShardActor(
 
   /** A node that is told to follow, starts or ends is not made to lead in the same moment: one of the two would undo the other. */
   function isFree({ view }: ShardFacts, act: ShardAct): boolean {
-    // The primary may come up with its own files just now: nobody lends it a lead before that is known.
+    // The primary may come up with its own files just now: nobody else is promoted before that is known.
     const isAwaited = beside.get(view.shard.currentPrimary ?? '')?.kind === 'start';
-    if (act.kind === 'lend-lead' && isAwaited) return false;
+    if (act.kind === 'promote-read-only' && isAwaited) return false;
     return leadersOf(act).every((node) => (beside.get(node)?.kind ?? 'confirm-synced') === 'confirm-synced');
   }
 
@@ -130,17 +130,17 @@ export function createShardActor(
     // What ended in the meantime has changed what was seen before: a node would be started twice.
     if (ended !== endedBeside) return null;
     if (!facts) {
-      tell({ isSettled: true, sentence: 'the cache is gone' });
+      setReport({ isSettled: true, sentence: 'the cache is gone' });
       return idleMs;
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
     const decision = decide(facts.view);
-    await passOnEndpoint(context, facts);
+    await giveEndpointAway(context, facts);
     // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (isLed(facts)) await recordLeader(context, facts.view);
     const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
-    tell({ ...decision, isSettled });
+    setReport({ ...decision, isSettled });
     const didSomething = await perform(facts, decision.acts);
     if (decision.acts.length > 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (didSomething) {
@@ -168,7 +168,7 @@ export function createShardActor(
         rest = await pass();
       } catch (error) {
         log.error('a shard could not be looked after', { shard: keyText(key), error });
-        tell({ isSettled: false, sentence: `looking after it failed: ${(error as Error).message}` });
+        setReport({ isSettled: false, sentence: `looking after it failed: ${(error as Error).message}` });
       }
       if (isStopped) break;
       if (rest === null || wakeAgain) continue;
@@ -191,7 +191,7 @@ export function createShardActor(
     running = run();
   }
 
-  const actor: ShardActor = {
+  const worker: ShardWorker = {
     key,
     wake,
     recheck() {
@@ -206,5 +206,5 @@ export function createShardActor(
       await Promise.all([...beside.values()].map(({ work }) => work));
     },
   };
-  return actor;
+  return worker;
 }

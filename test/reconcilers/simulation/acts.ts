@@ -39,7 +39,7 @@ export interface Acts {
 
 /** A wait with a deadline looks so often. */
 const looks = 60;
-const handOverMemoryPasses = 40;
+const switchoverMemoryPasses = 40;
 
 export function createActs({ world, rows, bindings, memory, reach, update, observe }: Hands): Acts {
   const { engines, random, judge, durability, failing } = world;
@@ -52,11 +52,11 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
         return yield* end(act);
       case 'fence':
         return yield* fence(act);
-      case 'intend':
+      case 'set-target-primary':
         leadOn(view, act.node);
         rows.target = act.node;
         rows.current ??= act.reason === 'found' ? act.node : null;
-        yield `${act.reason}:intended`;
+        yield `${act.reason}:target-set`;
         return;
       case 'promote': {
         const process = reach(memberOf(act.node));
@@ -82,16 +82,16 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
         reach(member);
         const [own, leader] = [view.members[member]!.engine, view.members[memberOf(act.primary)]!.engine];
         if (!own || !leader || !sharesHistory(own, leader)) {
-          doubt(member);
+          invalidateSync(member);
         }
-        yield 'follow:doubted';
+        yield 'follow:invalidated';
         follow(reach(member), memberOf(act.primary));
         yield 'follow:told';
         reach(member).refusesWrites = false;
         return;
       }
-      case 'doubt':
-        doubt(memberOf(act.node));
+      case 'invalidate-sync':
+        invalidateSync(memberOf(act.node));
         return;
       case 'confirm-synced': {
         const member = memberOf(act.node);
@@ -99,10 +99,10 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
           update(member, { synced: true, role: 'replica' });
         return;
       }
-      case 'lend-lead':
-        return yield* lendLead(memberOf(act.node));
-      case 'restore-lead':
-        return yield* restoreLead(memberOf(act.from), memberOf(act.to));
+      case 'promote-read-only':
+        return yield* promoteReadOnly(memberOf(act.node));
+      case 'fail-back':
+        return yield* failBack(memberOf(act.from), memberOf(act.to));
       case 'claim-slots':
         throw new Error('the simulated shards have no slots');
       default:
@@ -110,7 +110,7 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     }
   }
 
-  function doubt(member: number): void {
+  function invalidateSync(member: number): void {
     const process = engines.processes[member];
     if (process) process.isConfirmed = false;
     update(member, { synced: false });
@@ -130,8 +130,8 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
   }
 
   /** Between its look and its deed lies a fraction of a millisecond. */
-  function stepDown(from: number, to: number): void {
-    if (!sharesHistory(factsOf(reach(from)), factsOf(reach(to)))) doubt(from);
+  function demote(from: number, to: number): void {
+    if (!sharesHistory(factsOf(reach(from)), factsOf(reach(to)))) invalidateSync(from);
     follow(reach(from), to);
   }
 
@@ -156,8 +156,8 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     if (leader !== null) return;
     for (const [other, one] of view.members.entries())
       if (other !== member && one.node.synced) {
-        doubt(other);
-        yield 'start:doubted';
+        invalidateSync(other);
+        yield 'start:invalidated';
       }
   }
 
@@ -192,11 +192,11 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
   function* counted(view: ShardView, work: Generator<string, void>): Generator<string, void> {
     try {
       yield* work;
-      memory().handOvers = { failures: 0, until: 0 };
+      memory().switchovers = { failures: 0, until: 0 };
     } catch (error) {
-      memory().handOvers = {
-        failures: view.handOverFailures + 1,
-        until: memory().passes + handOverMemoryPasses,
+      memory().switchovers = {
+        failures: view.switchoverFailures + 1,
+        until: memory().passes + switchoverMemoryPasses,
       };
       throw error;
     }
@@ -207,7 +207,7 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     if (reach(to).role === 'replica') yield* takeTheLead(from, to);
     yield* bindings.bind(view, incarnationOf(to + 1));
     yield 'switchover:endpoint-moved';
-    stepDown(from, to);
+    demote(from, to);
     yield 'switchover:old-follows';
     reach(from).refusesWrites = false;
   }
@@ -234,27 +234,27 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     }
   }
 
-  function* lendLead(member: number): Generator<string, void> {
+  function* promoteReadOnly(member: number): Generator<string, void> {
     reach(member).refusesWrites = true;
-    yield 'restore-lead:refused';
-    promote(reach(member), 'restore-source');
-    yield 'restore-lead:source-leads';
+    yield 'fail-back:refused';
+    promote(reach(member), 'read-only');
+    yield 'fail-back:source-leads';
     update(member, { synced: true });
   }
 
-  function* restoreLead(from: number, to: number): Generator<string, void> {
-    yield* lendLead(from);
+  function* failBack(from: number, to: number): Generator<string, void> {
+    yield* promoteReadOnly(from);
     follow(reach(to), from);
     for (let round = 0; !(yield* isConfirmed(from, to)); round += 1)
       if (round === 3) throw new Failed('it has not taken the data yet');
-    promote(reach(to), 'restore', reach(from));
-    yield 'restore-lead:restored';
-    stepDown(from, to);
-    yield 'restore-lead:source-follows';
+    promote(reach(to), 'fail-back', reach(from));
+    yield 'fail-back:restored';
+    demote(from, to);
+    yield 'fail-back:source-follows';
     reach(from).refusesWrites = false;
-    yield 'restore-lead:accepts';
+    yield 'fail-back:accepts';
     update(to, { role: 'primary', synced: true });
-    yield 'restore-lead:role-recorded';
+    yield 'fail-back:role-recorded';
     update(from, { role: 'replica' });
   }
 
@@ -295,7 +295,7 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     const heirs = heirsOf(view, act.node).map(({ node }) => memberOf(node.incarnation));
     const check = () => requireLivingCopies(view, act.node);
     if (heirs.length === 0) check();
-    else yield* counted(view, passOnWrites(member, heirs, check));
+    else yield* counted(view, drainWrites(member, heirs, check));
     const process = processIn(view, member);
     if (!process) return;
     judge.ends(process, heirs.length > 0);
@@ -314,11 +314,11 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
     yield 'fence:done';
   }
 
-  /** As in `pass-on.ts`. */
-  function* passOnWrites(from: number, heirs: readonly number[], check: () => void): Generator<string, void> {
+  /** As in `drain-writes.ts`. */
+  function* drainWrites(from: number, heirs: readonly number[], check: () => void): Generator<string, void> {
     try {
       reach(from).refusesWrites = true;
-      yield 'pass-on:writes-refused';
+      yield 'drain:writes-refused';
       for (const heir of heirs) yield* areEqual(from, heir);
       check();
     } catch (error) {

@@ -27,7 +27,7 @@ export interface Memory {
   endedBeside: number;
   /** Nodes between the last look and the deed. */
   readonly looking: Set<string>;
-  handOvers: { readonly failures: number; readonly until: number };
+  switchovers: { readonly failures: number; readonly until: number };
   passes: number;
 }
 
@@ -37,7 +37,7 @@ export const newMemory = (): Memory => ({
   beside: new Map(),
   endedBeside: 0,
   looking: new Set(),
-  handOvers: { failures: 0, until: 0 },
+  switchovers: { failures: 0, until: 0 },
   passes: 0,
 });
 
@@ -46,7 +46,7 @@ export interface Judge {
   /** Just before a replica is made a primary. */
   promotes(
     process: Process,
-    why: 'failover' | 'switchover' | 'restore-source' | 'restore',
+    why: 'failover' | 'switchover' | 'read-only' | 'fail-back',
     from?: Process,
   ): void;
   fences(process: Process): void;
@@ -130,7 +130,7 @@ export function factsOf(process: Process): EngineFacts {
   };
 }
 
-/** As in `actor.ts`: nobody waits for these. */
+/** As in `worker.ts`: nobody waits for these. */
 export const takesTime = (act: ShardAct): act is ShardAct & { readonly node: string } =>
   act.kind === 'start' || act.kind === 'confirm-synced' || act.kind === 'end' || act.kind === 'follow';
 

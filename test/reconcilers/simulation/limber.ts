@@ -68,7 +68,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
       automaticFailover: rowsNow.automaticFailover,
       durability,
       isForming: false,
-      handOverFailures: memory.passes < memory.handOvers.until ? memory.handOvers.failures : 0,
+      switchoverFailures: memory.passes < memory.switchovers.until ? memory.switchovers.failures : 0,
     };
     const isBackingOff = (member: number) => (memory.backingOff.get(member) ?? 0) > memory.passes;
     return {
@@ -128,14 +128,14 @@ export function createLimber(members: number, automaticFailover: boolean, option
     return shard.currentPrimary === shard.targetPrimary && leader?.engine?.role === 'primary';
   }
 
-  /** As in `actor.ts`. */
+  /** As in `worker.ts`. */
   function isFree({ shard }: ShardView, act: ShardAct): boolean {
     const isAwaited = memory.beside.get(shard.currentPrimary ?? '')?.kind === 'start';
-    if (act.kind === 'lend-lead' && isAwaited) return false;
-    const moves = act.kind === 'switchover' || act.kind === 'restore-lead';
+    if (act.kind === 'promote-read-only' && isAwaited) return false;
+    const moves = act.kind === 'switchover' || act.kind === 'fail-back';
     const leaders = moves
       ? [act.from, act.to]
-      : act.kind === 'promote' || act.kind === 'lend-lead'
+      : act.kind === 'promote' || act.kind === 'promote-read-only'
         ? [act.node]
         : [];
     return leaders.every((node) => (memory.beside.get(node)?.kind ?? 'confirm-synced') === 'confirm-synced');

@@ -183,7 +183,7 @@ function createLedger(engines: Engines, durability: Durability, violations: stri
   /** Write → whether a whole copy, one that did not hang, held it when last looked at. */
   const open = new Map<number, 'whole' | 'hung' | 'unconfirmed'>();
   const lost: Record<Loss, number> = { died: 0, unreplicated: 0, unconfirmed: 0 };
-  const promotions = { failover: 0, switchover: 0, restore: 0, 'restore-source': 0 };
+  const promotions = { failover: 0, switchover: 0, 'fail-back': 0, 'read-only': 0 };
   let acknowledged = 0;
 
   const lose = (write: number, why: Loss) => {
@@ -201,12 +201,12 @@ function createLedger(engines: Engines, durability: Durability, violations: stri
     promotes(process, why, from) {
       promotions[why] += 1;
       const gone = missing(process);
-      if (from && (why === 'switchover' || why === 'restore')) {
+      if (from && (why === 'switchover' || why === 'fail-back')) {
         const there = new Set(from.data);
         const dropped = gone.filter((write) => there.has(write));
         if (dropped.length > 0) violate(`${why} to ${process.member + 1} loses ${dropped.length} writes`);
         // A copy that had more did not answer when the source was chosen.
-        else if (why === 'restore') for (const write of gone) lose(write, 'unreplicated');
+        else if (why === 'fail-back') for (const write of gone) lose(write, 'unreplicated');
         return;
       }
       const better = engines.processes.find(

@@ -26,7 +26,7 @@ import { retryDelayMs } from '../../../platform/retry.ts';
 import type { Change } from '../../../store/contract.ts';
 import type { ShardContext, StartFailure } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { recordDoubt, tellCache, tellMember } from '../record.ts';
+import { cacheEvent, invalidateSync, memberEvent } from '../record.ts';
 import { isRecovering, recovered } from '../recovery.ts';
 import { isDown } from '../view.ts';
 
@@ -74,7 +74,7 @@ export async function bringUp(
   if (follow !== null) return;
   // It leads, and the others take its data anew: nothing that was confirmed of them holds any longer.
   for (const { node: other } of facts.view.members)
-    if (other !== node && other.synced) await recordDoubt(fleet.store, other.incarnation);
+    if (other !== node && other.synced) await invalidateSync(fleet.store, other.incarnation);
   await recovered(context, node);
 }
 
@@ -84,11 +84,11 @@ async function keepFiles(context: ShardContext, node: CacheNode, follow: CacheNo
   const kept = await keepMarked(context.fleet, node);
   if (!kept) return;
   const text = filesSetAside(node.cacheClusterId, kept.aside, kept.reason);
-  await context.fleet.store.commit([tellMember(context, node, text)]);
+  await context.fleet.store.commit([memberEvent(context, node, text)]);
 }
 
 /**
- * What the engine will cut off the append-only file of one that died is kept first: behind its start nothing is left
+ * What the engine will cut off the append-only file of one that died is kept first: after its start nothing is left
  * to keep. It costs a millisecond when the file is whole (measured; unfinished-write.ts).
  */
 async function keepTail(context: ShardContext, { view }: ShardFacts, node: CacheNode): Promise<void> {
@@ -96,7 +96,7 @@ async function keepTail(context: ShardContext, { view }: ShardFacts, node: Cache
   const kept = await keepUnfinishedWrite(context.fleet, node);
   if (!kept) return;
   const text = unfinishedWriteCut(node.cacheClusterId, kept.bytes, kept.aside);
-  await context.fleet.store.commit([tellMember(context, node, text)]);
+  await context.fleet.store.commit([memberEvent(context, node, text)]);
 }
 
 /**
@@ -114,15 +114,15 @@ async function mendIdentity(
   if (node.handle === null) return;
   const state = await nodesFileOf(fleet, node);
   if (state.kind === 'fine') return;
-  const tell = (aside: string, reason: string) =>
-    fleet.store.commit([tellMember(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
+  const recordAside = (aside: string, reason: string) =>
+    fleet.store.commit([memberEvent(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
   if (state.kind === 'damaged') {
     const aside = await setNodesFileAside(fleet, node);
     faultPoint('mend:set-aside');
-    await tell(aside, state.problem);
+    await recordAside(aside, state.problem);
   }
   if (follow !== null && (await dataStateOf(fleet, cache, node)) === 'present')
-    await tell(
+    await recordAside(
       await setAside(fleet, node),
       `without its nodes.conf it is new to the cluster; it is rebuilt from ${follow.cacheClusterId}`,
     );
@@ -148,7 +148,7 @@ function fail(
   startFailures.set(node.incarnation, { kind, attempts, notBefore, error });
 }
 
-/** A node that had a process lost it, and nobody asked for that. Told once per loss. */
+/** A node that had a process lost it, and nobody asked for that: an event, once per loss. */
 async function announceLoss(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -158,12 +158,12 @@ async function announceLoss(
   const isLoss = node.handle !== null && node.intent === 'running' && node.status !== 'creating';
   if (!isLoss || (await isRecovering(context, node))) return;
   const changes: Change[] = [
-    tellMember(context, node, nodeDied(node.cacheClusterId, node.cacheNodeId, 'its process has ended')),
-    tellMember(context, node, recoveringNodes([node.cacheNodeId])),
+    memberEvent(context, node, nodeDied(node.cacheClusterId, node.cacheNodeId, 'its process has ended')),
+    memberEvent(context, node, recoveringNodes([node.cacheNodeId])),
   ];
   const own = view.members.find((member) => member.node.incarnation === node.incarnation);
   const isEmpty = follow === null && own?.data !== 'present' && view.shard.nodeGroupId !== '';
-  if (isEmpty) changes.push(tellCache(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));
+  if (isEmpty) changes.push(cacheEvent(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));
   await context.fleet.store.commit(changes);
   context.recovering.set(node.incarnation, true);
 }
@@ -189,13 +189,13 @@ async function mend(
       faultPoint('mend:set-aside');
       const how = repair.isCut ? `${repair.reason} (what can be read is used)` : repair.reason;
       const text = filesSetAside(node.cacheClusterId, repair.aside, how);
-      await fleet.store.commit([tellMember(context, node, text)]);
+      await fleet.store.commit([memberEvent(context, node, text)]);
       return !isLed && copy !== undefined;
     }
   }
   if (follow === null || failures !== rebuildAfter) return false;
   const aside = await setAside(fleet, node);
   const reason = `it did not start ${failures} times; it is rebuilt from ${follow.cacheClusterId}`;
-  await fleet.store.commit([tellMember(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
+  await fleet.store.commit([memberEvent(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
   return false;
 }

@@ -14,13 +14,13 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Store } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { tellCache } from '../record.ts';
+import { cacheEvent } from '../record.ts';
 
 /** It takes 0.3-0.5 s; the worker does nothing else meanwhile. */
 const spreadDeadlineMs = 3_000;
 
 /** May be repeated. Throws while anybody else serves the slots, or may. */
-export async function claimShardSlots(
+export async function claimSlots(
   context: ShardContext,
   { cache, view }: ShardFacts,
   node: CacheNode,
@@ -42,7 +42,7 @@ export async function claimShardSlots(
   faultPoint('claim-slots:owned');
   if (isNew)
     await fleet.store.commit([
-      tellCache(
+      cacheEvent(
         context,
         cache,
         slotsReassigned(view.shard.nodeGroupId, node.cacheClusterId, view.shard.slots),

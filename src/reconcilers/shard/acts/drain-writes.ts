@@ -19,7 +19,7 @@ export const holdMs = 1_000;
  * Resolves when every heir holds all writes of `from`, which takes no more from then on: the engine's own wait on
  * SIGTERM gives up on a replica that hangs. When that fails, or `check` throws in the end, it takes writes again.
  */
-export async function passOnWrites(
+export async function drainWrites(
   { fleet }: ShardContext,
   cache: Cache,
   { from, heirs }: { readonly from: CacheNode; readonly heirs: readonly CacheNode[] },

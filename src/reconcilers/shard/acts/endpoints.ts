@@ -63,7 +63,7 @@ export async function bindEndpoints(
  * Gives the configuration endpoint of a cluster away when every member of the shard that holds it is down: to a node
  * of another shard whose process lives, whose worker binds it when it is woken.
  */
-export async function passOnEndpoint(context: ShardContext, facts: ShardFacts): Promise<void> {
+export async function giveEndpointAway(context: ShardContext, facts: ShardFacts): Promise<void> {
   const { members, clusterMode } = facts.view;
   if (clusterMode === 'disabled' || facts.view.isForming || !members.every(isDown)) return;
   const own = new Set(members.map((member) => member.node.incarnation));

@@ -1,5 +1,5 @@
 /**
- * A primary refuses writes while it hands over. Whoever gave the hand-over up may have died, or not have reached the
+ * A primary refuses writes during its switchover. Whoever gave the switchover up may have died, or not have reached the
  * engine, before it accepted them again: a settled shard's primary takes writes on the terms of its parameter group.
  */
 import { readParameters } from '../../../engines/valkey/parameters.ts';

@@ -1,7 +1,7 @@
 /**
  * The best copy that is left lacks more than a little of what the lost primary had: it was cut off, or could not keep up.
  * The shard goes on with it all the same, since clients wait; the old primary's files, which hold more, are kept from the
- * synchronisation that would replace them, and people are told.
+ * synchronisation that would replace them, and an event says so.
  */
 import { laggingCopyLeads } from '../../../catalog/events.ts';
 import { markToKeep } from '../../../fleet/kept-files.ts';
@@ -9,10 +9,10 @@ import type { CacheNode } from '../../../model/node.ts';
 import type { Change } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { tellCache } from '../record.ts';
+import { cacheEvent } from '../record.ts';
 import { endpointOf } from '../view.ts';
 
-/** Before `node` is promoted. What is to be told behind it; nothing while the lag is within `maxLagMs`, or unknown. */
+/** Before `node` is promoted. The events to record after that; none while the lag is within `maxLagMs`, or unknown. */
 export async function prepareLaggingLead(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -35,5 +35,5 @@ export async function prepareLaggingLead(
       }),
     );
   }
-  return [tellCache(context, cache, laggingCopyLeads(node.cacheClusterId, before.cacheClusterId, amount))];
+  return [cacheEvent(context, cache, laggingCopyLeads(node.cacheClusterId, before.cacheClusterId, amount))];
 }

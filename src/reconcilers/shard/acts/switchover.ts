@@ -1,5 +1,5 @@
 /**
- * Planned hand-over with cluster mode disabled: no acknowledged write is lost, and clients wait 5-10 ms. The old
+ * A planned switchover with cluster mode disabled: no acknowledged write is lost, and clients wait 5-10 ms. The old
  * primary refuses writes before the new one leads and until it has become a replica, so whoever dies between two
  * lines leaves at most one node that takes writes.
  */
@@ -12,7 +12,7 @@ import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { stepDown } from './demote.ts';
+import { demote } from './demote.ts';
 import { closeForWrites, holdMs } from './drain-writes.ts';
 import { bindEndpoints } from './endpoints.ts';
 
@@ -25,12 +25,12 @@ export async function switchOver(
   const { connections } = context.fleet;
   const [old, next] = await Promise.all([connections.of(from), connections.of(to)]);
   const condition = await writeCondition(context.fleet.store, facts.cache);
-  // A Limber before us may have died behind the promotion: since then the old primary has refused every write.
+  // A Limber before us may have died after the promotion: since then the old primary has refused every write.
   if ((await readInfo(next)).role === 'replica') await takeTheLead(old, next, condition, to.cacheClusterId);
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
   await bindEndpoints(context, facts, to.incarnation);
   faultPoint('switchover:endpoint-moved');
-  await stepDown(context, from, to);
+  await demote(context, from, to);
   faultPoint('switchover:old-follows');
   await acceptWrites(old, condition);
 }

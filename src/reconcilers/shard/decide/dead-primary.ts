@@ -27,7 +27,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     return startAlone(current, 'its own files hold every acknowledged write');
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
     return doing(`${name(current)} is dead: ${name(best)} is chosen to lead`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: best.node.incarnation,
       reason: 'failover',
     });
@@ -48,7 +48,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     return doing(
       `the files of ${name(current)} are gone: ${name(keeper)}, which has its own, is chosen to lead`,
       {
-        kind: 'intend',
+        kind: 'set-target-primary',
         node: keeper.node.incarnation,
         reason: 'found',
       },
@@ -86,7 +86,7 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
   return doing(
     `${name(current)} is dead and kept nothing: ${name(copy)} is chosen to lead with what it holds`,
     {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: copy.node.incarnation,
       reason: 'failover',
     },
@@ -103,7 +103,7 @@ function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): 
     return waiting(`${name(feeder)} holds the data for ${name(current)} and ${doesNotAnswer(feeder)}`);
   if (best.engine?.role === 'replica' || !best.node.synced)
     return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
-      kind: 'lend-lead',
+      kind: 'promote-read-only',
       node: best.node.incarnation,
     });
   // Else they would take their data anew from the empty process that comes back at the address which they follow.

@@ -5,7 +5,8 @@
  * The rules (DESIGN 4, 5, 6), each where it is applied below:
  * - A member that may have lost its data never leads while another copy lives.
  * - Nobody is promoted before the old primary was seen dead.
- * - A promotion is recorded as intended before it is done, and as done after the engine confirmed it.
+ * - Who is to lead is recorded before the promotion (`targetPrimary`), who leads (`currentPrimary`)
+ *   after the engine confirmed it.
  * - A replica that was never confirmed to hold the data is never promoted.
  */
 
@@ -25,7 +26,7 @@ import {
 import { decideFollowers } from './followers.ts';
 import { decideLostSlots } from './lost-slots.ts';
 import { decideMemcached } from './memcached.ts';
-import { decideHandOver, handOversMax } from './unfinished-promotion.ts';
+import { decideUnfinishedPromotion, switchoversMax } from './unfinished-promotion.ts';
 
 /** A Memcached cluster is seen as a shard without an id. */
 export const decide = (view: ShardView): ShardDecision =>
@@ -40,8 +41,9 @@ export function decideShard(view: ShardView): ShardDecision {
   if (members.length === 0) return { sentence: 'no members', acts: [], isSettled: true };
   if (view.isForming) return decideForming(view);
   const refilled = members.filter(({ node, engine }) => node.synced && engine?.wasRefilled);
-  if (refilled.length > 0) return decideDoubt(refilled);
-  if (shard.targetPrimary !== shard.currentPrimary && target) return decideHandOver(view, current, target);
+  if (refilled.length > 0) return decideInvalidSync(refilled);
+  if (shard.targetPrimary !== shard.currentPrimary && target)
+    return decideUnfinishedPromotion(view, current, target);
   if (!current) return decideWithoutPrimary(view);
   if (isDown(current)) return decideDeadPrimary(view, current);
   if (current.verdict === 'hung') return decideHungPrimary(view, current);
@@ -55,10 +57,10 @@ export function decideShard(view: ShardView): ShardDecision {
 }
 
 /** Before anything else is decided on it: what was confirmed of them holds no longer. */
-const decideDoubt = (refilled: readonly Member[]): ShardDecision =>
+const decideInvalidSync = (refilled: readonly Member[]): ShardDecision =>
   doing(
     `${refilled.map(name).join(', ')} was filled anew since it was confirmed`,
-    ...refilled.map((member) => ({ kind: 'doubt', node: member.node.incarnation }) as const),
+    ...refilled.map((member) => ({ kind: 'invalidate-sync', node: member.node.incarnation }) as const),
   );
 
 /** Before a cluster is formed no node has data or slots: all of them only have to run. */
@@ -76,7 +78,7 @@ function decideWithoutPrimary(view: ShardView): ShardDecision {
     best ?? (view.members.every((member) => member.node.handle === null) ? view.members[0] : null);
   if (!chosen) return waiting('no member is known to hold the data; nobody is promoted');
   return doing(`${name(chosen)} is chosen to lead`, {
-    kind: 'intend',
+    kind: 'set-target-primary',
     node: chosen.node.incarnation,
     reason: 'found',
   });
@@ -108,7 +110,7 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
   // about to join calls itself a primary too: only the one that the deposed primary follows counts.
   if (view.clusterMode === 'enabled' && from && leads(from))
     return doing(`${name(from)} leads since the engine's own failover`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: from.node.incarnation,
       reason: 'found',
     });
@@ -120,13 +122,13 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
   const best = from && isCandidate(from) ? from : mostCaughtUp(view.members);
   if (best && best !== current && (best === from || !view.automaticFailover))
     return doing(`${name(current)} takes the data from ${name(best)} and leads again`, {
-      kind: 'restore-lead',
+      kind: 'fail-back',
       from: best.node.incarnation,
       to: current.node.incarnation,
     });
   if (best && best !== current)
     return doing(`${name(best)} holds the data and is chosen to lead`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: best.node.incarnation,
       reason: 'failover',
     });
@@ -138,8 +140,8 @@ function decideDeposedPrimary(view: ShardView, current: Member & { engine: Engin
     return doing(
       `${name(copy)} holds an older copy, and ${name(current)} none: it is the copy now`,
       view.automaticFailover || view.clusterMode === 'enabled'
-        ? { kind: 'intend', node: copy.node.incarnation, reason: 'failover' }
-        : { kind: 'lend-lead', node: copy.node.incarnation },
+        ? { kind: 'set-target-primary', node: copy.node.incarnation, reason: 'failover' }
+        : { kind: 'promote-read-only', node: copy.node.incarnation },
     );
   return doing(`${name(current)} follows nobody alive: it leads with what it has`, {
     kind: 'promote',
@@ -157,7 +159,7 @@ function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFact
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */
 function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision {
-  if (view.handOverFailures >= handOversMax)
+  if (view.switchoverFailures >= switchoversMax)
     return decideFollowers(
       view,
       current,
@@ -168,7 +170,7 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
   );
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
     return doing(`${name(best)} takes over before ${name(current)} restarts`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: best.node.incarnation,
       reason: 'switchover',
     });

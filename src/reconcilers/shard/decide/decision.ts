@@ -10,25 +10,29 @@ export type ShardAct =
   /** SIGKILL and see it dead. */
   | { readonly kind: 'fence'; readonly node: string }
   /** Record who is to lead. */
-  | { readonly kind: 'intend'; readonly node: string; readonly reason: 'failover' | 'switchover' | 'found' }
+  | {
+      readonly kind: 'set-target-primary';
+      readonly node: string;
+      readonly reason: 'failover' | 'switchover' | 'found';
+    }
   /** Make a replica the primary; the old one is dead. */
   | { readonly kind: 'promote'; readonly node: string }
-  /** Planned: hand over from a living primary without losing a write. */
+  /** Planned: from a living primary to a replica, without losing a write. */
   | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
   /** Cluster mode: give the primary its shard's slots again, which it has lost with its nodes.conf. */
   | { readonly kind: 'claim-slots'; readonly node: string }
-  /** The engine confirms that the intended primary leads: record it. */
+  /** The engine confirms that the target primary leads: record it. */
   | { readonly kind: 'confirm-primary'; readonly node: string }
   /** Make a living node follow the primary. */
   | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
   /** The replica is being filled anew: what was confirmed of it holds no longer. */
-  | { readonly kind: 'doubt'; readonly node: string }
+  | { readonly kind: 'invalidate-sync'; readonly node: string }
   /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
   | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
   /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */
-  | { readonly kind: 'lend-lead'; readonly node: string }
+  | { readonly kind: 'promote-read-only'; readonly node: string }
   /** Let a living copy feed the old primary, which then takes the lead again (automatic failover disabled). */
-  | { readonly kind: 'restore-lead'; readonly from: string; readonly to: string };
+  | { readonly kind: 'fail-back'; readonly from: string; readonly to: string };
 
 export interface ShardDecision {
   /** What is done or waited for, for people; tests assert it. */

@@ -47,7 +47,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
     return { kind: 'follow', node, primary: leader };
   if (member.engine.isLoading || member.engine.isSyncing)
-    return member.node.synced ? { kind: 'doubt', node } : `${name(member)} is loading the data`;
+    return member.node.synced ? { kind: 'invalidate-sync', node } : `${name(member)} is loading the data`;
   if (!member.node.synced) return { kind: 'confirm-synced', node, primary: leader };
   return null;
 }
@@ -63,7 +63,7 @@ function describe(view: ShardView, act: ShardAct): string {
       return `${of(act.node)} is told to follow ${of(act.primary)}`;
     case 'confirm-synced':
       return `${of(act.node)} is asked whether it holds all data`;
-    case 'doubt':
+    case 'invalidate-sync':
       return `${of(act.node)} is filled anew`;
     case 'fence':
       return `${of(act.node)} hangs and is killed`;

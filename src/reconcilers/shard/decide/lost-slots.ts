@@ -12,7 +12,7 @@ export function decideLostSlots(view: ShardView, current: Member & { engine: Eng
   const leader = others.find(leads);
   if (leader)
     return doing(`${name(leader)} leads since ${name(current)} lost its slots`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: leader.node.incarnation,
       reason: 'found',
     });
@@ -23,7 +23,7 @@ export function decideLostSlots(view: ShardView, current: Member & { engine: Eng
     return waiting(`${name(current)} has lost its slots, and ${copy}; nobody is given them`);
   if (copy)
     return doing(`${name(current)} has lost its slots and is empty: ${name(copy)} is chosen to lead`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: copy.node.incarnation,
       reason: 'failover',
     });

@@ -5,10 +5,14 @@ import { holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { doing, isAnswering, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
-export const handOversMax = 3;
+export const switchoversMax = 3;
 
 /** A promotion was recorded and is not confirmed: finish it, or give it up where it cannot be done any more. */
-export function decideHandOver(view: ShardView, current: Member | null, target: Member): ShardDecision {
+export function decideUnfinishedPromotion(
+  view: ShardView,
+  current: Member | null,
+  target: Member,
+): ShardDecision {
   const to = target.node.incarnation;
   if (isAnswering(target) && target.engine.role === 'primary' && (!current || !leads(current)))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
@@ -25,7 +29,7 @@ export function decideHandOver(view: ShardView, current: Member | null, target: 
     return doing(
       `${name(current)} died before ${name(target)} led; its files hold every acknowledged write`,
       {
-        kind: 'intend',
+        kind: 'set-target-primary',
         node: current.node.incarnation,
         reason: 'found',
       },
@@ -34,14 +38,14 @@ export function decideHandOver(view: ShardView, current: Member | null, target: 
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
   if (isLed) {
-    if (isCandidate(target) && view.handOverFailures < handOversMax)
+    if (isCandidate(target) && view.switchoverFailures < switchoversMax)
       return doing(`${name(current)} hands over to ${name(target)}`, {
         kind: 'switchover',
         from: current.node.incarnation,
         to,
       });
     return doing(`${name(target)} cannot take over any more: ${name(current)} goes on leading`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: current.node.incarnation,
       reason: 'found',
     });
@@ -52,13 +56,13 @@ export function decideHandOver(view: ShardView, current: Member | null, target: 
   const other = mostCaughtUp(view.members);
   if (other)
     return doing(`${name(target)} failed before it led: ${name(other)} is chosen instead`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: other.node.incarnation,
       reason: 'failover',
     });
   if (current)
     return doing(`${name(target)} failed before it led: back to ${name(current)}`, {
-      kind: 'intend',
+      kind: 'set-target-primary',
       node: current.node.incarnation,
       reason: 'found',
     });

@@ -38,18 +38,18 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
     durability: durabilityOf(cache as Cache),
     isForming: !cache.observed.isFormed,
-    handOverFailures: recentHandOverFailures(context, key),
+    switchoverFailures: recentSwitchoverFailures(context, key),
     members,
   };
   return { cache: cache as Cache, view, endpoints };
 }
 
-/** Failures are forgotten after this, and a hand-over that is still wanted is tried again. */
-const handOverMemoryMs = 30_000;
+/** Failures are forgotten after this, and a switchover that is still wanted is tried again. */
+const switchoverMemoryMs = 30_000;
 
-function recentHandOverFailures({ fleet, handOverFailures }: ShardContext, key: ShardKey): number {
-  const failures = handOverFailures.get(keyText(key));
-  return failures && fleet.clock.monotonic() - failures.at < handOverMemoryMs ? failures.count : 0;
+function recentSwitchoverFailures({ fleet, switchoverFailures }: ShardContext, key: ShardKey): number {
+  const failures = switchoverFailures.get(keyText(key));
+  return failures && fleet.clock.monotonic() - failures.at < switchoverMemoryMs ? failures.count : 0;
 }
 
 const noShard = (cacheIncarnation: string): NodeGroup => ({

@@ -1,0 +1,44 @@
+/** Promotion in cluster mode, where the engines keep roles by themselves. */
+import type { EngineConnection } from '../../../engines/valkey/client.ts';
+import { failOver } from '../../../engines/valkey/cluster-failover.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import type { ShardContext } from '../context.ts';
+import { hasRoleWithin } from './role-within.ts';
+
+/** One that takes the slots without a vote leads at once; until this it may be slow to say so. */
+const takeOverDeadlineMs = 5_000;
+
+/** How long a vote may take before the replica takes the slots without one; one takes 8-33 ms. */
+const voteMs = 100;
+
+/**
+ * The primary is dead: its replica takes its slots. With a vote first where the other primaries can give one, since a
+ * voted epoch cannot collide; without one when there is no majority, or nobody answers in time.
+ */
+export async function clusterTakeOver(
+  context: ShardContext,
+  node: CacheNode,
+  connection: EngineConnection,
+): Promise<void> {
+  if (await canVote(context, node)) {
+    await failOver(connection, 'vote');
+    if (await hasRoleWithin(connection, 'master', voteMs)) return;
+  }
+  await failOver(connection, 'alone');
+  if (!(await hasRoleWithin(connection, 'master', takeOverDeadlineMs)))
+    throw new Error(`${node.cacheClusterId} was told to take over and does not lead`);
+}
+
+/** True while more than half of the cluster's primaries answer: nobody is asked for a vote that cannot be given. */
+async function canVote({ fleet, monitor }: ShardContext, node: CacheNode): Promise<boolean> {
+  const { store } = fleet;
+  const [shards, nodes] = await Promise.all([
+    store.nodeGroupsOf([node.cacheIncarnation]),
+    store.nodesOf([node.cacheIncarnation]),
+  ]);
+  const primaries = new Set(shards.map((shard) => shard.currentPrimary));
+  const voters = nodes.filter(
+    (one) => primaries.has(one.incarnation) && monitor.verdict(one) === 'answering',
+  );
+  return voters.length * 2 > shards.length;
+}

@@ -1,0 +1,19 @@
+/** Planned work that writers wait for: it is tried a few times only when it fails again and again. */
+import { keyText, type ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+
+export async function countSwitchover(
+  context: ShardContext,
+  { view }: ShardFacts,
+  work: () => Promise<void>,
+): Promise<void> {
+  const key = keyText(view.shard);
+  try {
+    await work();
+    context.switchoverFailures.delete(key);
+  } catch (error) {
+    const count = view.switchoverFailures + 1;
+    context.switchoverFailures.set(key, { count, at: context.fleet.clock.monotonic() });
+    throw error;
+  }
+}

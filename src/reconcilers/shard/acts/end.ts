@@ -1,0 +1,28 @@
+/** Ends the process of a node in good order, because a restart was asked for. */
+import { cacheNodeShutdown } from '../../../catalog/events.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import { heirsOf } from '../decide/recheck.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { memberEvent } from '../record.ts';
+import { countSwitchover } from './count-switchover.ts';
+import { drainWrites } from './drain-writes.ts';
+import { nodeIn, requireLivingCopies } from './look-again.ts';
+
+export async function end(context: ShardContext, fresh: ShardFacts, incarnation: string): Promise<void> {
+  const node = nodeIn(fresh, incarnation);
+  if (!node.handle) return;
+  const check = () => requireLivingCopies(context, fresh, incarnation);
+  const heirs = heirsOf(fresh.view, incarnation).map((heir) => heir.node);
+  if (heirs.length === 0) check();
+  else
+    await countSwitchover(context, fresh, () =>
+      drainWrites(context, fresh.cache, { from: node, heirs }, check),
+    );
+  context.fleet.connections.drop(node.incarnation);
+  // Memcached has nothing to put in order, and takes a second to notice.
+  const graceMs = node.engine === 'memcached' ? 0 : 5_000;
+  await context.fleet.runtime.stop(node.handle, { graceMs });
+  faultPoint('end:stopped');
+  await context.fleet.store.commit([memberEvent(context, node, cacheNodeShutdown(node.cacheNodeId))]);
+}

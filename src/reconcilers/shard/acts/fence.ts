@@ -1,0 +1,23 @@
+/** Kills the process of a node that hangs, and sees it dead: only then somebody else may lead. */
+import { nodeDied } from '../../../catalog/events.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { memberEvent } from '../record.ts';
+import { nodeIn, requireLivingCopies } from './look-again.ts';
+
+const fenceDeadlineMs = 5_000;
+
+export async function fence(context: ShardContext, fresh: ShardFacts, incarnation: string): Promise<void> {
+  const node = nodeIn(fresh, incarnation);
+  if (!node.handle) return;
+  requireLivingCopies(context, fresh, incarnation);
+  const outcome = await context.fleet.runtime.fence(node.handle, { deadlineMs: fenceDeadlineMs });
+  faultPoint('fence:done');
+  if (outcome === 'unknown')
+    throw new Error(
+      `${node.cacheClusterId} (process ${node.handle.pid}) was killed and its exit was not seen`,
+    );
+  const text = nodeDied(node.cacheClusterId, node.cacheNodeId, 'it made no progress and was killed');
+  await context.fleet.store.commit([memberEvent(context, node, text)]);
+}

@@ -1,0 +1,27 @@
+/** Makes a replica the primary. The old one was seen dead. */
+import { olderCopyLeads } from '../../../catalog/events.ts';
+import { promote } from '../../../engines/valkey/replication.ts';
+import type { CacheNode } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { memberEvent } from '../record.ts';
+import { clusterTakeOver } from './cluster-take-over.ts';
+import { bindEndpoints } from './endpoints.ts';
+import { prepareLaggingLead } from './lagging-lead.ts';
+
+export async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
+  const connection = await context.fleet.connections.of(node);
+  const events = [...(await prepareLaggingLead(context, facts, node))];
+  if (facts.view.clusterMode === 'enabled') {
+    await clusterTakeOver(context, node, connection);
+    faultPoint('failover:taken-over');
+  } else {
+    await promote(connection);
+    faultPoint('failover:promoted');
+    // At once: clients wait for nothing but this. The old primary was seen dead.
+    await bindEndpoints(context, facts, node.incarnation);
+  }
+  if (!node.synced) events.push(memberEvent(context, node, olderCopyLeads(node.cacheClusterId)));
+  if (events.length > 0) await context.fleet.store.commit(events);
+}

@@ -1,0 +1,33 @@
+/** Records who is to lead, before anything is done for it. */
+import { acceptWrites } from '../../../engines/valkey/switchover.ts';
+import { writeCondition } from '../../../fleet/parameters.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
+import type { ShardContext } from '../context.ts';
+import type { ShardAct } from '../decide/decision.ts';
+import type { ShardFacts } from '../observe/observe-shard.ts';
+import { updateNodeGroup } from '../record.ts';
+
+type SetTargetPrimary = Extract<ShardAct, { readonly kind: 'set-target-primary' }>;
+
+export async function setTargetPrimary(
+  context: ShardContext,
+  facts: ShardFacts,
+  { node: incarnation, reason }: SetTargetPrimary,
+): Promise<void> {
+  if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
+  await updateNodeGroup(context.fleet.store, facts.view.shard, (shard) => ({
+    ...shard,
+    targetPrimary: incarnation,
+    // Nobody led before: nobody's lead has to end first.
+    currentPrimary: shard.currentPrimary ?? (reason === 'found' ? incarnation : null),
+  }));
+  faultPoint(`${reason}:target-set`);
+}
+
+/** A switchover was given up: the primary goes on, and takes writes again if it refused them for that. Before the record. */
+async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: string): Promise<void> {
+  const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
+  if (member?.engine?.role !== 'primary') return;
+  const connection = await context.fleet.connections.of(member.node);
+  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+}
