@@ -6,7 +6,7 @@ import { isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import { durabilityOf } from '../fleet/launch.ts';
 import { parseReference } from '../model/identifiers.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
-import { stopNodes } from '../operations/end-nodes.ts';
+import { stopNodes } from '../operations/members/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
 import type { OperationProgress } from '../operations/worker.ts';
 import { createFaultRoute } from './fault.ts';

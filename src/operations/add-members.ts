@@ -8,23 +8,18 @@
  * - undoing: a node cannot be placed or does not start. The new ones are taken back, and the group is as it was; but
  *   one that leads by now, since the primary died meanwhile, holds the data and stays.
  */
-import {
-  cacheNodeAdded,
-  clusterCreated,
-  replicaCountChangeFailed,
-  replicaCountIncreased,
-} from '../catalog/events.ts';
+import { replicaCountChangeFailed, replicaCountIncreased } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
-import { placeNodes } from '../fleet/make-room.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
-import { SpawnFailed } from '../runtime/contract.ts';
 import type { Change } from '../store/contract.ts';
-import { forgetInCluster, spreadInCluster } from './cluster-membership.ts';
-import { destroyNodes } from './end-nodes.ts';
+import { reasonOf } from './failure-reason.ts';
 import { giveUpChange } from './give-up.ts';
+import { spreadInCluster } from './members/cluster-membership.ts';
+import { membersAvailable, placeMembers } from './members/place.ts';
+import { leads, takeBack } from './members/take-back.ts';
 import {
   act,
   type Decision,
@@ -35,7 +30,7 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { nextNode, withStatus } from './rows.ts';
+import { withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
 /** Replicas of a node group before and after. */
@@ -140,14 +135,8 @@ function undone(view: CacheView, input: AddMembersInput, now: number): Change[] 
   ) as [CacheCluster[], CacheCluster[]];
   return [
     ...gone.map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
-    ...availableMembers(kept, nodes, now),
+    ...membersAvailable(kept, nodes, now),
   ];
-}
-
-/** What failed and the engine's own last words. */
-export function reasonOf(error: Error): string {
-  const words = error instanceof SpawnFailed ? error.lastWords.trim() : '';
-  return words ? `${error.message}. The engine's last words: ${words}` : error.message;
 }
 
 function joined(view: CacheView, input: AddMembersInput, now: number): Change[] {
@@ -155,25 +144,9 @@ function joined(view: CacheView, input: AddMembersInput, now: number): Change[] 
   const nodes = newNodes(view, input);
   return [
     { put: 'resource', row: withStatus(cache, 'available', now) },
-    ...availableMembers(newClusters(view, input), nodes, now),
+    ...membersAvailable(newClusters(view, input), nodes, now),
     ...input.growth.map(({ nodeGroupId, to }) =>
       announce(cache, cache.id, replicaCountIncreased(nodeGroupId, to), now),
-    ),
-  ];
-}
-
-/** New members and their nodes as available, with the events that say so. */
-export function availableMembers(
-  clusters: readonly CacheCluster[],
-  nodes: readonly CacheNode[],
-  now: number,
-): Change[] {
-  return [
-    ...clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'available', now) })),
-    ...nodes.map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'available' }) })),
-    ...clusters.map((cluster) => announce(cluster, cluster.id, clusterCreated(), now)),
-    ...nodes.map((node) =>
-      announce(node, node.cacheClusterId, cacheNodeAdded(node.cacheNodeId, node.availabilityZone), now),
     ),
   ];
 }
@@ -189,7 +162,7 @@ async function perform(
   if (!view) return;
   switch (what) {
     case 'place':
-      await placeNodes(fleet, view, slotsOf(newClusters(view, input)), signal);
+      await placeMembers(tools, view, newClusters(view, input), signal);
       return shards.ensure(shardKeysOf(view));
     case 'spread':
       return spreadInCluster(tools, view, newNodes(view, input), signal);
@@ -198,54 +171,4 @@ async function perform(
     default:
       return what satisfies never;
   }
-}
-
-/** The one node of each member. */
-export const slotsOf = (clusters: readonly CacheCluster[]) =>
-  clusters.map((cluster) => ({
-    cluster,
-    cacheNodeId: '0001',
-    availabilityZone: cluster.desired.preferredAvailabilityZone,
-  }));
-
-/** It leads its node group, or is about to: whatever it was made for, it holds the data now. */
-export const leads = ({ nodeGroups }: CacheView, { incarnation }: CacheNode): boolean =>
-  nodeGroups.some(
-    ({ currentPrimary, targetPrimary }) => currentPrimary === incarnation || targetPrimary === incarnation,
-  );
-
-/** New nodes vanish, but for one that has come to lead. May be repeated. */
-export async function takeBack(
-  tools: Tools,
-  { cache }: CacheView,
-  nodes: readonly CacheNode[],
-  signal: AbortSignal,
-): Promise<void> {
-  const { fleet, shards } = tools;
-  const reference = { cacheKind: cache.kind, cacheIncarnation: cache.incarnation };
-  const view = await loadCacheView(fleet.store, reference);
-  if (!view) return;
-  const isNew = ({ incarnation }: CacheNode) => nodes.some((node) => node.incarnation === incarnation);
-  const going = view.nodes.filter((node) => isNew(node) && !leads(view, node));
-  await mark(tools, view, going);
-  shards.recheck(cache.incarnation);
-  // Those that never ran were introduced to nobody.
-  const isKnown = going.some((node) => node.handle !== null);
-  if (isClusterMode(cache) && isKnown) await forgetInCluster(tools, view, going, signal);
-  const marked = (await fleet.store.nodesOf([cache.incarnation])).filter(isNew);
-  await destroyNodes(tools, marked, view, signal);
-}
-
-/** In one commit with the node groups: whoever makes one of them lead at this moment makes it stale, or is made so. */
-async function mark({ fleet }: Tools, view: CacheView, going: readonly CacheNode[]): Promise<void> {
-  const unmarked = going.filter(({ intent }) => intent !== 'deleted');
-  const touched = view.nodeGroups.filter(({ nodeGroupId }) =>
-    unmarked.some((node) => node.nodeGroupId === nodeGroupId),
-  );
-  await fleet.store.commit([
-    ...touched.map((row): Change => ({ put: 'node-group', row: { ...row, version: row.version + 1 } })),
-    ...unmarked.map(
-      (node): Change => ({ put: 'node', row: nextNode(node, { intent: 'deleted', status: 'deleting' }) }),
-    ),
-  ]);
 }

@@ -23,11 +23,12 @@ import { fourDigits } from '../model/naming.ts';
 import type { CacheNode } from '../model/node.ts';
 import { untilAborted } from '../platform/until-aborted.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
-import { SpawnFailed } from '../runtime/contract.ts';
 import type { Change } from '../store/contract.ts';
-import { stopNodes } from './end-nodes.ts';
+import { reasonOf } from './failure-reason.ts';
 import { formCluster } from './form-cluster.ts';
 import { giveUpCreation } from './give-up.ts';
+import { stopNodes } from './members/end-nodes.ts';
+import { slotsOf as memberSlots } from './members/place.ts';
 import {
   act,
   type Decision,
@@ -164,12 +165,6 @@ function decideAbandoning(
   ]);
 }
 
-/** What failed and the engine's own last words. */
-export function reasonOf(error: Error): string {
-  const words = error instanceof SpawnFailed ? error.lastWords.trim() : '';
-  return words ? `${error.message}. The engine's last words: ${words}` : error.message;
-}
-
 /** Everything that makes the cache available, in one commit: the last write of a creation. */
 function becomesAvailable(view: CacheView, now: number): Change[] {
   const { cache } = view;
@@ -235,12 +230,7 @@ async function perform(
 /** One node for each member of a group; the nodes of a Memcached cluster in order. */
 function slotsOf(view: CacheView, zones: readonly string[]): NodeSlot[] {
   const { cache, clusters } = view;
-  if (hasReplication(cache))
-    return clusters.map((cluster) => ({
-      cluster,
-      cacheNodeId: '0001',
-      availabilityZone: cluster.desired.preferredAvailabilityZone,
-    }));
+  if (hasReplication(cache)) return memberSlots(clusters);
   const cluster = clusters[0]!;
   return zones.map((availabilityZone, index) => ({
     cluster,

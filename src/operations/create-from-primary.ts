@@ -11,17 +11,18 @@ import { replicationGroupCreated, replicationGroupCreationFailed } from '../cata
 import { setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
-import { placeNodes } from '../fleet/make-room.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import { availableMembers, reasonOf, slotsOf, takeBack } from './add-members.ts';
-import { adoptPrimary } from './adopt-primary.ts';
 import { connectionTo } from './connection-to.ts';
-import { forgetWithin, release } from './end-nodes.ts';
+import { reasonOf } from './failure-reason.ts';
 import { goOnTrying } from './give-up.ts';
+import { forgetWithin, release } from './members/end-nodes.ts';
+import { adoptPrimary, retainPrimary } from './members/move.ts';
+import { membersAvailable, placeMembers } from './members/place.ts';
+import { takeBack } from './members/take-back.ts';
 import {
   act,
   type Decision,
@@ -32,7 +33,6 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { retainPrimary } from './retain-primary.ts';
 import { withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
@@ -152,7 +152,7 @@ function becomesAvailable(view: CacheView, input: CreateFromPrimaryInput, now: n
   return [
     { put: 'resource', row: withStatus(cache, 'available', now) },
     ...(first ? [{ put: 'resource', row: withStatus(first, 'available', now) } as const] : []),
-    ...availableMembers(newClusters(view, input), newNodes(view, input), now),
+    ...membersAvailable(newClusters(view, input), newNodes(view, input), now),
     announce(cache, cache.id, replicationGroupCreated(cache.id), now),
   ];
 }
@@ -182,7 +182,7 @@ async function perform(
       return watch(tools, input);
     }
     case 'place':
-      await placeNodes(fleet, view, slotsOf(newClusters(view, input)), signal);
+      await placeMembers(tools, view, newClusters(view, input), signal);
       return watch(tools, input);
     case 'fail-back': {
       const [shard] = view.nodeGroups;

@@ -5,13 +5,13 @@
 import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
-import { updateNode } from '../fleet/start-node.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import { destroyNodes, forgetWithin, release } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
+import { destroyNodes, forgetWithin, release } from './members/end-nodes.ts';
+import { retainPrimary } from './members/move.ts';
+import { entomb } from './members/tombstone.ts';
 import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
-import { retainPrimary } from './retain-primary.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
 export interface DeleteCacheInput extends CacheInput {
@@ -85,12 +85,7 @@ async function perform(
       return retain(tools, view, signal);
     case 'mark':
       await forgetWithin(tools, input.cacheIncarnation, signal);
-      await Promise.all(
-        view.nodes.map((node) =>
-          updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' })),
-        ),
-      );
-      return;
+      return entomb(tools, view, view.nodes);
     case 'destroy':
       return destroyNodes(tools, view.nodes, view, signal);
     case 'remove-rows':

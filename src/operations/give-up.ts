@@ -18,7 +18,7 @@ import { membersOf } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache, CacheCluster } from '../model/resource.ts';
 import type { Change } from '../store/contract.ts';
-import { stopNodes } from './end-nodes.ts';
+import { stopNodes } from './members/end-nodes.ts';
 import type { GivenUp } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';

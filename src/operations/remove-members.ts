@@ -18,12 +18,13 @@ import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import type { ReplicaCountChange } from './add-members.ts';
-import { forgetInCluster } from './cluster-membership.ts';
 import { connectionTo } from './connection-to.ts';
-import { destroyNodes } from './end-nodes.ts';
 import { goOnTrying } from './give-up.ts';
+import { forgetInCluster } from './members/cluster-membership.ts';
+import { destroyNodes } from './members/end-nodes.ts';
+import { entomb } from './members/tombstone.ts';
 import { act, type Decision, finish, go, type OperationKind, type Tries, wait } from './operation-kind.ts';
-import { nextNode, withStatus } from './rows.ts';
+import { withStatus } from './rows.ts';
 import type { CacheInput, Tools } from './tools.ts';
 
 export interface RemoveMembersInput extends CacheInput {
@@ -154,7 +155,7 @@ async function perform(
       await switchOver(tools, view, leaving, input);
       return shards.recheck(input.cacheIncarnation);
     case 'mark':
-      await mark(tools, view, leaving);
+      await entomb(tools, view, leaving);
       return shards.recheck(input.cacheIncarnation);
     case 'release':
       if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving, signal);
@@ -185,24 +186,6 @@ async function switchOver(
       row.currentPrimary === node.incarnation ? { ...row, targetPrimary: heir.incarnation } : row,
     );
   }
-}
-
-/** In one commit with the node groups: whoever chooses a new primary at this moment makes it stale, or is made so. */
-async function mark({ fleet }: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
-  const shards = view.nodeGroups.filter((shard) =>
-    leaving.some((node) => node.nodeGroupId === shard.nodeGroupId),
-  );
-  await fleet.store.commit([
-    ...shards.map((row): Change => ({ put: 'node-group', row: { ...row, version: row.version + 1 } })),
-    ...leaving
-      .filter((node) => node.intent !== 'deleted')
-      .map(
-        (node): Change => ({
-          put: 'node',
-          row: nextNode(node, { intent: 'deleted', status: 'deleting' }),
-        }),
-      ),
-  ]);
 }
 
 /**

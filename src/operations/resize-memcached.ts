@@ -11,16 +11,16 @@ import {
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
-import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { shownZone } from '../model/zones.ts';
 import { untilAborted } from '../platform/until-aborted.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import { reasonOf } from './create-cache.ts';
-import { destroyNodes } from './end-nodes.ts';
+import { reasonOf } from './failure-reason.ts';
 import { giveUpChange } from './give-up.ts';
+import { destroyNodes } from './members/end-nodes.ts';
+import { entomb } from './members/tombstone.ts';
 import {
   act,
   type Decision,
@@ -127,12 +127,6 @@ async function perform(
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
   const cluster = view.clusters[0]!;
-  const mark = (nodes: readonly CacheNode[]) =>
-    Promise.all(
-      nodes.map((node) =>
-        updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'deleted', status: 'deleting' })),
-      ),
-    );
   switch (what) {
     case 'place':
       await placeNodes(
@@ -144,14 +138,21 @@ async function perform(
       shards.recheck(input.cacheIncarnation);
       return;
     case 'unlist':
-      await mark(view.nodes.filter((node) => isGoing(input, node)));
-      return;
+      return entomb(
+        tools,
+        view,
+        view.nodes.filter((node) => isGoing(input, node)),
+      );
     case 'publish':
       return publish(tools, view, signal);
     case 'destroy':
       return destroyNodes(tools, view.nodes, view, signal);
     case 'undo': {
-      await mark(view.nodes.filter((node) => isNew(input, node)));
+      await entomb(
+        tools,
+        view,
+        view.nodes.filter((node) => isNew(input, node)),
+      );
       const marked = await loadCacheView(fleet.store, input);
       if (marked) await destroyNodes(tools, marked.nodes, marked, signal);
       return;

@@ -12,8 +12,8 @@ import { testFailoverNotDone } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeHandle } from '../model/node.ts';
-import { fenceWithin } from './end-nodes.ts';
 import { giveUpChange } from './give-up.ts';
+import { fenceWithin } from './members/end-nodes.ts';
 import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
 import type { CacheInput, Tools } from './tools.ts';
 

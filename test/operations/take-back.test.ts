@@ -1,8 +1,8 @@
 /** What is taken back of new members, and what is not, over a real store. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { takeBack } from '../../src/operations/add-members.ts';
 import { decideCreateFromPrimary } from '../../src/operations/create-from-primary.ts';
+import { takeBack } from '../../src/operations/members/take-back.ts';
 import type { Tools } from '../../src/operations/tools.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';

@@ -1,14 +1,14 @@
 /** Cluster mode: telling every node of replicas that join, and making every node forget those that leave. */
-import type { EngineConnection } from '../engines/valkey/client.ts';
-import { forgetMember } from '../engines/valkey/cluster-failover.ts';
-import { type ClusterView, parseClusterNodes, readClusterView } from '../engines/valkey/cluster-view.ts';
-import { clusterTimingWhileForming, steadyClusterTiming } from '../engines/valkey/timing.ts';
-import type { CacheView } from '../fleet/cache-view.ts';
-import type { CacheNode } from '../model/node.ts';
-import { faultPoint } from '../platform/fault-points.ts';
-import { pause, untilAborted } from '../platform/until-aborted.ts';
-import { connectionTo } from './connection-to.ts';
-import type { Tools } from './tools.ts';
+import type { EngineConnection } from '../../engines/valkey/client.ts';
+import { forgetMember } from '../../engines/valkey/cluster-failover.ts';
+import { type ClusterView, parseClusterNodes, readClusterView } from '../../engines/valkey/cluster-view.ts';
+import { clusterTimingWhileForming, steadyClusterTiming } from '../../engines/valkey/timing.ts';
+import type { CacheView } from '../../fleet/cache-view.ts';
+import type { CacheNode } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import { pause, untilAborted } from '../../platform/until-aborted.ts';
+import { connectionTo } from '../connection-to.ts';
+import type { Tools } from '../tools.ts';
 
 const roundMs = 25;
 /** A node that answers at all does so within a few milliseconds. */

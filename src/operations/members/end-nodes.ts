@@ -1,11 +1,11 @@
 /** Ends processes for good: nodes that are to rest (`stopped`), and nodes that are to vanish (`deleted`). */
-import type { CacheView } from '../fleet/cache-view.ts';
-import { updateNode } from '../fleet/start-node.ts';
-import type { CacheNode, Endpoint, NodeHandle } from '../model/node.ts';
-import { faultPoint } from '../platform/fault-points.ts';
-import { requireTime, untilAborted } from '../platform/until-aborted.ts';
-import type { Change } from '../store/contract.ts';
-import type { Tools } from './tools.ts';
+import type { CacheView } from '../../fleet/cache-view.ts';
+import { updateNode } from '../../fleet/start-node.ts';
+import type { CacheNode, Endpoint, NodeHandle } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import { requireTime, untilAborted } from '../../platform/until-aborted.ts';
+import type { Change } from '../../store/contract.ts';
+import type { Tools } from '../tools.ts';
 
 const stopGraceMs = 5_000;
 const fenceDeadlineMs = 30_000;

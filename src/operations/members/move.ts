@@ -1,0 +1,103 @@
+/**
+ * A living node moves from one cache to another, with its process, address and secrets. Both directions are one commit:
+ * it always belongs to exactly one cache.
+ */
+import type { CacheReference, CacheView } from '../../fleet/cache-view.ts';
+import { loadCacheView } from '../../fleet/cache-view.ts';
+import { secretNames } from '../../fleet/connections.ts';
+import type { CacheNode } from '../../model/node.ts';
+import { faultPoint } from '../../platform/fault-points.ts';
+import type { Change } from '../../store/contract.ts';
+import { nextNode, withStatus } from '../rows.ts';
+import type { Tools } from '../tools.ts';
+import { forgetWithin } from './end-nodes.ts';
+
+/**
+ * A node of its own becomes the primary of a new group. The worker that looked after it is stopped first, or it would
+ * take the node for a lost one.
+ */
+export async function adoptPrimary(
+  tools: Tools,
+  group: CacheView,
+  own: CacheReference,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store } = tools.fleet;
+  await forgetWithin(tools, own.cacheIncarnation, signal);
+  faultPoint('adopt-primary:worker-stopped');
+  const view = await loadCacheView(store, own);
+  const node = view?.nodes[0];
+  // A Limber before us has moved it.
+  if (!view || !node) return;
+  await store.commit([
+    ...(await moved(tools, view, node, group.cache.incarnation, { replicationGroupId: group.cache.id })),
+    ...view.nodeGroups.map(
+      ({ cacheIncarnation, nodeGroupId }): Change => ({
+        remove: 'node-group',
+        cacheIncarnation,
+        nodeGroupId,
+      }),
+    ),
+    { remove: 'secrets', owner: own.cacheIncarnation },
+  ]);
+  faultPoint('adopt-primary:moved');
+}
+
+/**
+ * The primary of a group that is deleted lives on as a cache cluster of its own (RetainPrimaryCluster). Where the node
+ * is now; null when it has moved before.
+ */
+export async function retainPrimary(tools: Tools, view: CacheView): Promise<CacheReference | null> {
+  const { store, clock, connections } = tools.fleet;
+  const node = view.nodes.find((one) => one.incarnation === view.nodeGroups[0]?.currentPrimary);
+  const cluster = view.clusters.find((one) => one.id === node?.cacheClusterId);
+  if (!node || !cluster) return null;
+  const kept = withStatus(cluster, 'available', clock.now(), { ...view.cache.observed, sentence: null });
+  const row = { ...kept, desired: { ...kept.desired, replicationGroupId: null, nodeGroupId: null } };
+  await store.commit([
+    { put: 'resource', row },
+    ...(await moved(tools, view, node, cluster.incarnation, {
+      replicationGroupId: null,
+      status: 'available',
+      synced: true,
+    })),
+  ]);
+  faultPoint('retain-primary:moved');
+  connections.drop(node.incarnation);
+  return { cacheKind: 'cache-cluster', cacheIncarnation: cluster.incarnation };
+}
+
+/** The node as the only one, and the primary, of a cache without cluster mode. */
+async function moved(
+  { fleet: { store, clock } }: Tools,
+  from: CacheView,
+  node: CacheNode,
+  owner: string,
+  changed: Partial<CacheNode>,
+): Promise<Change[]> {
+  const nodeGroupId = '0001';
+  const own = from.endpoints.filter((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+  const secrets = await Promise.all(
+    Object.values(secretNames).map(async (name): Promise<Change[]> => {
+      const value = await store.secret(from.cache.incarnation, name);
+      return value === null ? [] : [{ put: 'secret', owner, name, value }];
+    }),
+  );
+  return [
+    { put: 'node', row: nextNode(node, { ...changed, cacheIncarnation: owner, nodeGroupId }) },
+    {
+      put: 'node-group',
+      row: {
+        ...{ cacheIncarnation: owner, nodeGroupId, version: 1, slots: '' },
+        currentPrimary: node.incarnation,
+        targetPrimary: node.incarnation,
+      },
+    },
+    ...own.flatMap((endpoint): Change[] => [
+      // It does not rest: the same node keeps it.
+      { remove: 'endpoint', address: endpoint.address, port: endpoint.port, restUntil: clock.now() },
+      { put: 'endpoint', row: { ...endpoint, cacheIncarnation: owner, nodeGroupId } },
+    ]),
+    ...secrets.flat(),
+  ];
+}
