@@ -17,17 +17,8 @@ import type { Fleet } from './fleet/fleet.ts';
 import { defaultSettings, type Settings } from './fleet/settings.ts';
 import type { ActionHandlers } from './http/contract.ts';
 import { createFrontDoor } from './http/front-door.ts';
-import { addMembersKind } from './operations/add-members.ts';
-import { applyParametersKind } from './operations/apply-parameters.ts';
-import { createCacheKind } from './operations/create-cache.ts';
-import { createFromPrimaryKind } from './operations/create-from-primary.ts';
-import { deleteCacheKind } from './operations/delete-cache.ts';
-import { promoteMemberKind } from './operations/promote-member.ts';
-import { rebootNodesKind } from './operations/reboot-nodes.ts';
-import { removeMembersKind } from './operations/remove-members.ts';
-import { resizeMemcachedKind } from './operations/resize-memcached.ts';
+import { createOperationKinds } from './operations/index.ts';
 import { createRunner } from './operations/runner.ts';
-import { testFailoverKind } from './operations/test-failover.ts';
 import type { Tools } from './operations/tools.ts';
 import { systemClock } from './platform/clock.ts';
 import { systemIds } from './platform/ids.ts';
@@ -108,18 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     store,
     clock,
     log,
-    kinds: [
-      createCacheKind(tools),
-      deleteCacheKind(tools),
-      rebootNodesKind(tools),
-      applyParametersKind(tools),
-      resizeMemcachedKind(tools),
-      addMembersKind(tools),
-      removeMembersKind(tools),
-      testFailoverKind(tools),
-      promoteMemberKind(tools),
-      createFromPrimaryKind(tools),
-    ],
+    kinds: createOperationKinds(tools),
   });
   const adoption = await adoptNodes(fleet);
   for (const finding of adoption.findings) log.warn(finding);

@@ -5,6 +5,7 @@ import type { CacheView } from '../fleet/cache-view.ts';
 import { isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import { durabilityOf } from '../fleet/launch.ts';
 import { parseReference } from '../model/identifiers.ts';
+import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/members/end-nodes.ts';
 import type { Tools } from '../operations/tools.ts';
@@ -112,11 +113,10 @@ async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<
   const begun = new Map(operations().map((progress) => [progress.id, progress]));
   return (await store.openOperations()).map(({ id, kind, lock, input, sentence, lastError, attempts }) => {
     const progress = begun.get(id);
-    const cacheId = (input as { cacheId?: unknown } | null)?.cacheId;
     return {
       id,
       kind,
-      cache: names.get(lock) ?? (typeof cacheId === 'string' ? cacheId : lock),
+      cache: names.get(lock) ?? operatedCacheOf(input)?.cacheId ?? lock,
       step: progress?.step ?? null,
       activity: progress?.activity ?? 'queued',
       sentence: progress?.sentence ?? sentence,

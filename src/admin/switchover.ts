@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActionContext } from '../actions/action.ts';
-import { enqueue } from '../actions/shared/enqueue.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { ReplicationGroup } from '../model/resource.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Tools } from '../operations/tools.ts';
+import { enqueue } from '../store/enqueue.ts';
 import { chooseNodes } from './fault-targets.ts';
 import { livingNodes } from './living-nodes.ts';
 

@@ -2,7 +2,8 @@
  * Operations: long work with an end. A row holds everything that is needed to go on after a crash: the input,
  * the step that was reached, and what is known from the last try.
  */
-import type { Scope } from './resource.ts';
+import type { OperatedCache, OperationInput, OperationKindName, OperationOrder } from './operation-input.ts';
+import type { Cache, Scope } from './resource.ts';
 
 export type OperationStatus = 'queued' | 'running' | 'finished' | 'failed';
 
@@ -10,10 +11,11 @@ export interface Operation extends Scope {
   /** Sortable: later operations have greater ids. */
   readonly id: string;
   readonly version: number;
-  /** Name of an operation kind, e.g. `create-replication-group`. */
+  /** Name of an operation kind, e.g. `create-cache`; a newer version may have queued one that is not known here. */
   readonly kind: string;
   /** One worker per lock at a time, in order of id: the incarnation of the cache, or `<incarnation>/<shard>`. */
   readonly lock: string;
+  /** What it is to do; the kind decodes it where it is read (`operation-input.ts`). */
   readonly input: unknown;
   /** What `decide` of the kind returned last; null before the first step. */
   readonly state: unknown;
@@ -26,4 +28,33 @@ export interface Operation extends Scope {
   readonly sentence: string;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** The first version of an operation's row. */
+export function newOperation<K extends OperationKindName>(
+  kind: K,
+  {
+    kind: cacheKind,
+    id: cacheId,
+    incarnation,
+    account,
+    region,
+  }: Pick<Cache, 'kind' | 'id' | 'incarnation' | keyof Scope>,
+  order: OperationOrder<K>,
+  { id, now }: { readonly id: string; readonly now: number },
+): Operation {
+  const cache: OperatedCache = { cacheKind, cacheId, cacheIncarnation: incarnation };
+  const input: OperationInput<K> = { ...cache, ...order };
+  return {
+    ...{ id, account, region, kind, input },
+    version: 1,
+    lock: incarnation,
+    state: null,
+    status: 'queued',
+    attempts: 0,
+    lastError: null,
+    sentence: 'queued',
+    createdAt: now,
+    updatedAt: now,
+  };
 }

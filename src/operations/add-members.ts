@@ -12,6 +12,7 @@ import { replicaCountChangeFailed, replicaCountIncreased } from '../catalog/even
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
@@ -27,24 +28,14 @@ import {
   finish,
   go,
   type OperationKind,
+  queuedAs,
   type Tries,
   wait,
 } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-/** Replicas of a node group before and after. */
-export interface ReplicaCountChange {
-  readonly nodeGroupId: string;
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface AddMembersInput extends CacheInput {
-  /** Cache cluster ids. */
-  readonly members: readonly string[];
-  readonly growth: readonly ReplicaCountChange[];
-}
+export type AddMembersInput = OperationInput<'add-members'>;
 
 export type AddMembersState =
   | { readonly step: 'placing' | 'syncing' | 'spreading' }
@@ -68,7 +59,7 @@ export function addMembersKind(
 ): OperationKind<AddMembersInput, AddMembersState, AddMembersSeen, AddMembersAct> {
   const { fleet, shards } = tools;
   return {
-    name: 'add-members',
+    ...queuedAs('add-members'),
     first: () => ({ step: 'placing' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

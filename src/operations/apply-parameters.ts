@@ -9,17 +9,24 @@ import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
 import { cacheParameters, cacheSettings } from '../fleet/parameters.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { Change } from '../store/contract.ts';
 import { connectionTo } from './connection-to.ts';
 import { giveUpChange } from './give-up.ts';
-import { act, type Decision, fail, finish, go, type OperationKind, type Tries } from './operation-kind.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  type Tries,
+} from './operation-kind.ts';
 import { withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface ApplyParametersInput extends CacheInput {
-  readonly parameterGroupName: string;
-  readonly names: readonly string[];
-}
+export type ApplyParametersInput = OperationInput<'apply-parameters'>;
 
 export interface ApplyParametersState {
   readonly step: 'applying' | 'recording';
@@ -39,7 +46,7 @@ export function applyParametersKind(
 ): OperationKind<ApplyParametersInput, ApplyParametersState, ApplyParametersSeen, 'apply'> {
   const { fleet } = tools;
   return {
-    name: 'apply-parameters',
+    ...queuedAs('apply-parameters'),
     first: () => ({ step: 'applying' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

@@ -21,6 +21,7 @@ import { placeNodes } from '../fleet/make-room.ts';
 import type { NodeSlot } from '../fleet/place.ts';
 import { fourDigits } from '../model/naming.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import { untilAborted } from '../platform/until-aborted.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
@@ -36,16 +37,14 @@ import {
   finish,
   go,
   type OperationKind,
+  queuedAs,
   type Tries,
   wait,
 } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface CreateCacheInput extends CacheInput {
-  /** Memcached: the zone of each node. */
-  readonly zones?: readonly string[];
-}
+export type CreateCacheInput = OperationInput<'create-cache'>;
 
 export type CreateCacheState =
   | { readonly step: 'placing' | 'starting' | 'forming' | 'publishing' | 'confirming' }
@@ -73,7 +72,7 @@ export function createCacheKind(
   tools: Tools,
 ): OperationKind<CreateCacheInput, CreateCacheState, CreateCacheSeen, CreateCacheAct> {
   return {
-    name: 'create-cache',
+    ...queuedAs('create-cache'),
     first: () => ({ step: 'placing' }),
     observe: (input) => observe(tools, input),
     decide: decideCreateCache,
@@ -201,7 +200,7 @@ async function perform(
   if (!view) return;
   switch (what) {
     case 'place': {
-      await placeNodes(fleet, view, slotsOf(view, input.zones ?? []), signal);
+      await placeNodes(fleet, view, slotsOf(view, input.zones), signal);
       const placed = await loadCacheView(fleet.store, input);
       if (placed) shards.ensure(shardKeysOf(placed));
       return;

@@ -12,6 +12,7 @@ import { setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
@@ -30,16 +31,14 @@ import {
   finish,
   go,
   type OperationKind,
+  queuedAs,
   type Tries,
   wait,
 } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface CreateFromPrimaryInput extends CacheInput {
-  /** The cluster whose node is to lead. */
-  readonly primary: { readonly clusterId: string; readonly clusterIncarnation: string };
-}
+export type CreateFromPrimaryInput = OperationInput<'create-from-primary'>;
 
 export type CreateFromPrimaryState =
   | { readonly step: 'adopting' | 'placing' | 'syncing' }
@@ -67,7 +66,7 @@ export function createFromPrimaryKind(
 > {
   const { fleet, shards } = tools;
   return {
-    name: 'create-from-primary',
+    ...queuedAs('create-from-primary'),
     first: () => ({ step: 'adopting' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

@@ -2,21 +2,21 @@
  * Deletes a cache. Its status is `deleting` since the API call; this operation ends the processes, and removes the
  * rows last. `retainPrimary`: the primary of a group without cluster mode lives on as a cluster of its own.
  */
+
 import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { goOnTrying } from './give-up.ts';
 import { destroyNodes, forgetWithin, release } from './members/end-nodes.ts';
 import { retainPrimary } from './members/move.ts';
 import { entomb } from './members/tombstone.ts';
-import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import { act, type Decision, finish, go, type OperationKind, queuedAs, wait } from './operation-kind.ts';
+import type { Tools } from './tools.ts';
 
-export interface DeleteCacheInput extends CacheInput {
-  readonly retainPrimary?: boolean;
-}
+export type DeleteCacheInput = OperationInput<'delete-cache'>;
 
 export interface DeleteCacheState {
   readonly step: 'retaining' | 'marking' | 'destroying';
@@ -35,7 +35,7 @@ export function deleteCacheKind(
   tools: Tools,
 ): OperationKind<DeleteCacheInput, DeleteCacheState, DeleteCacheSeen, DeleteCacheAct> {
   return {
-    name: 'delete-cache',
+    ...queuedAs('delete-cache'),
     first: (input) => ({ step: input.retainPrimary ? 'retaining' : 'marking' }),
     observe: async (input) => {
       const view = await loadCacheView(tools.fleet.store, input);

@@ -16,12 +16,13 @@ import {
 import { announce } from '../fleet/announce.ts';
 import { membersOf } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperatedCache } from '../model/operation-input.ts';
 import type { Cache, CacheCluster } from '../model/resource.ts';
 import type { Change } from '../store/contract.ts';
 import { stopNodes } from './members/end-nodes.ts';
 import type { GivenUp } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
 /** SIGTERM, its grace, SIGKILL. */
 const stopDeadlineMs = 10_000;
@@ -29,7 +30,7 @@ const stopDeadlineMs = 10_000;
 const ended = (changes: readonly Change[]): GivenUp => ({ ends: true, changes });
 const triedOn = (changes: readonly Change[]): GivenUp => ({ ends: false, changes });
 
-export async function giveUpCreation(tools: Tools, input: CacheInput, reason: string): Promise<GivenUp> {
+export async function giveUpCreation(tools: Tools, input: OperatedCache, reason: string): Promise<GivenUp> {
   const { store, clock, log } = tools.fleet;
   const cache = await cacheOf(tools, input);
   if (!cache) return ended([]);
@@ -57,7 +58,7 @@ export async function giveUpCreation(tools: Tools, input: CacheInput, reason: st
 export async function giveUpChange(
   tools: Tools,
   what: string,
-  input: CacheInput,
+  input: OperatedCache,
   reason: string,
 ): Promise<GivenUp> {
   const { store, clock } = tools.fleet;
@@ -79,7 +80,7 @@ export async function giveUpChange(
 export async function goOnTrying(
   tools: Tools,
   what: string,
-  input: CacheInput,
+  input: OperatedCache,
   reason: string,
 ): Promise<GivenUp> {
   const cache = await cacheOf(tools, input);
@@ -88,7 +89,7 @@ export async function goOnTrying(
   return triedOn([announce(cache, cache.id, text, tools.fleet.clock.now())]);
 }
 
-async function cacheOf({ fleet }: Tools, input: CacheInput): Promise<Cache | null> {
+async function cacheOf({ fleet }: Tools, input: OperatedCache): Promise<Cache | null> {
   return (await fleet.store.resourceByIncarnation(input.cacheKind, input.cacheIncarnation)) as Cache | null;
 }
 

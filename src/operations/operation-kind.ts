@@ -10,6 +10,11 @@
  *                                       └─ fail    ──> failed
  * ```
  */
+import {
+  decodeOperationInput,
+  type OperationInput,
+  type OperationKindName,
+} from '../model/operation-input.ts';
 import type { Change } from '../store/contract.ts';
 
 export type Decision<State, Act> =
@@ -53,6 +58,8 @@ export interface Tries {
 
 export interface OperationKind<Input, State, Seen, Act> {
   readonly name: string;
+  /** Of the row. Throws a `TypeError` when it is not what this version writes. */
+  decodeInput(input: unknown): Input;
   first(input: Input): State;
   observe(input: Input, state: State): Promise<Seen>;
   /** Pure: every row of its table has a unit test that needs no process. */
@@ -68,6 +75,12 @@ export interface OperationKind<Input, State, Seen, Act> {
    */
   giveUp?(input: Input, reason: string): Promise<GivenUp>;
 }
+
+/** Under which name a kind is queued, and what its rows hold. */
+export const queuedAs = <K extends OperationKindName>(name: K) => ({
+  name,
+  decodeInput: (input: unknown): OperationInput<K> => decodeOperationInput(name, input),
+});
 
 /** The runner treats all kinds alike; each kind's own types are checked where it is written. */
 // biome-ignore lint/suspicious/noExplicitAny: existential type of a heterogeneous list

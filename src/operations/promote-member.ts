@@ -6,19 +6,26 @@ import { promotionFailed } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeGroup } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { ReplicationGroup } from '../model/resource.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { giveUpChange } from './give-up.ts';
-import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  wait,
+} from './operation-kind.ts';
 import { withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface PromoteMemberInput extends CacheInput {
-  /** The member that is to lead. */
-  readonly clusterId: string;
-}
+export type PromoteMemberInput = OperationInput<'promote-member'>;
 
 export interface PromoteMemberState {
   readonly step: 'setting-target' | 'switching-over';
@@ -39,7 +46,7 @@ export function promoteMemberKind(
 ): OperationKind<PromoteMemberInput, PromoteMemberState, PromoteMemberSeen, 'set-target-primary'> {
   const { fleet, shards } = tools;
   return {
-    name: 'promote-member',
+    ...queuedAs('promote-member'),
     first: () => ({ step: 'setting-target', round: 1 }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

@@ -8,19 +8,16 @@ import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheObserved } from '../model/resource.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { giveUpChange } from './give-up.ts';
-import { act, type Decision, finish, go, type OperationKind, wait } from './operation-kind.ts';
+import { act, type Decision, finish, go, type OperationKind, queuedAs, wait } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface RebootInput extends CacheInput {
-  /** The member or cluster. */
-  readonly clusterId: string;
-  readonly cacheNodeIds: readonly string[];
-}
+export type RebootInput = OperationInput<'reboot-nodes'>;
 
 export interface RebootState {
   readonly step: 'asking' | 'waiting';
@@ -35,7 +32,7 @@ export interface RebootSeen {
 export function rebootNodesKind(tools: Tools): OperationKind<RebootInput, RebootState, RebootSeen, 'ask'> {
   const { fleet, shards } = tools;
   return {
-    name: 'reboot-nodes',
+    ...queuedAs('reboot-nodes'),
     first: () => ({ step: 'asking' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

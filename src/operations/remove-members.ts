@@ -12,27 +12,31 @@ import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { NotInTime, pause, untilAborted } from '../platform/until-aborted.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import type { ReplicaCountChange } from './add-members.ts';
 import { connectionTo } from './connection-to.ts';
 import { goOnTrying } from './give-up.ts';
 import { forgetInCluster } from './members/cluster-membership.ts';
 import { destroyNodes } from './members/end-nodes.ts';
 import { entomb } from './members/tombstone.ts';
-import { act, type Decision, finish, go, type OperationKind, type Tries, wait } from './operation-kind.ts';
+import {
+  act,
+  type Decision,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  type Tries,
+  wait,
+} from './operation-kind.ts';
 import { withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface RemoveMembersInput extends CacheInput {
-  /** Cache cluster ids. */
-  readonly members: readonly string[];
-  /** Absent when a member was deleted by its name. */
-  readonly shrink?: readonly ReplicaCountChange[];
-}
+export type RemoveMembersInput = OperationInput<'remove-members'>;
 
 export interface RemoveMembersState {
   readonly step: 'marking' | 'releasing' | 'destroying';
@@ -56,7 +60,7 @@ export function removeMembersKind(
 ): OperationKind<RemoveMembersInput, RemoveMembersState, RemoveMembersSeen, RemoveMembersAct> {
   const { fleet, shards } = tools;
   return {
-    name: 'remove-members',
+    ...queuedAs('remove-members'),
     first: () => ({ step: 'marking' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);
@@ -134,7 +138,7 @@ function left(view: CacheView, input: RemoveMembersInput, now: number): Change[]
       announce(cluster, cluster.id, cacheNodesRemoved(['0001']), now),
       announce(cluster, cluster.id, clusterDeleted(), now),
     ]),
-    ...(input.shrink ?? []).map(({ nodeGroupId, to }) =>
+    ...input.shrink.map(({ nodeGroupId, to }) =>
       announce(cache, cache.id, replicaCountDecreased(nodeGroupId, to), now),
     ),
   ];

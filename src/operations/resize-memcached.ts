@@ -12,6 +12,7 @@ import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { shownZone } from '../model/zones.ts';
 import { untilAborted } from '../platform/until-aborted.ts';
@@ -28,18 +29,14 @@ import {
   finish,
   go,
   type OperationKind,
+  queuedAs,
   type Tries,
   wait,
 } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import type { Tools } from './tools.ts';
 
-export interface ResizeMemcachedInput extends CacheInput {
-  readonly from: number;
-  readonly add: readonly { readonly cacheNodeId: string; readonly availabilityZone: string }[];
-  /** Cache node ids. */
-  readonly remove: readonly string[];
-}
+export type ResizeMemcachedInput = OperationInput<'resize-memcached'>;
 
 export type ResizeMemcachedState =
   | { readonly step: 'placing' | 'starting' | 'unlisting' | 'publishing' | 'destroying' }
@@ -60,7 +57,7 @@ export function resizeMemcachedKind(
 ): OperationKind<ResizeMemcachedInput, ResizeMemcachedState, ResizeMemcachedSeen, ResizeMemcachedAct> {
   const { fleet, shards } = tools;
   return {
-    name: 'resize-memcached',
+    ...queuedAs('resize-memcached'),
     first: () => ({ step: 'placing' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);

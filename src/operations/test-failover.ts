@@ -8,18 +8,27 @@
  * - failing-over: another node leads. (With `Durability=sync` the same node comes back with its own files.)
  * - recovering: the killed node holds all data again.
  */
+
 import { testFailoverNotDone } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeHandle } from '../model/node.ts';
+import type { OperationInput } from '../model/operation-input.ts';
 import { giveUpChange } from './give-up.ts';
 import { fenceWithin } from './members/end-nodes.ts';
-import { act, type Decision, fail, finish, go, type OperationKind, wait } from './operation-kind.ts';
-import type { CacheInput, Tools } from './tools.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  wait,
+} from './operation-kind.ts';
+import type { Tools } from './tools.ts';
 
-export interface TestFailoverInput extends CacheInput {
-  readonly nodeGroupId: string;
-}
+export type TestFailoverInput = OperationInput<'test-failover'>;
 
 /** The process that is killed, and no later one of the same node. */
 interface Victim {
@@ -46,7 +55,7 @@ export function testFailoverKind(
 ): OperationKind<TestFailoverInput, TestFailoverState, TestFailoverSeen, TestFailoverAct> {
   const { fleet, shards } = tools;
   return {
-    name: 'test-failover',
+    ...queuedAs('test-failover'),
     first: () => ({ step: 'choosing' }),
     async observe(input, state) {
       const view = await loadCacheView(fleet.store, input);

@@ -68,6 +68,8 @@ type Failing = 'act' | 'look' | 'decision';
 export function createWorker(context: WorkerContext, id: string): Worker {
   const { store, clock, log } = context;
   let operation: Operation;
+  /** Of the operation, as its kind decoded it. */
+  let input: unknown;
   let tries: Tries;
   let progress: OperationProgress | null = null;
   /** Of looks and decisions, in a row. */
@@ -151,7 +153,7 @@ export function createWorker(context: WorkerContext, id: string): Worker {
   }
 
   async function perform(kind: AnyOperationKind, act: unknown, deadlineMs: number): Promise<void> {
-    const work = kind.perform(act, operation.input, AbortSignal.timeout(deadlineMs));
+    const work = kind.perform(act, input, AbortSignal.timeout(deadlineMs));
     await watched(work, deadlineMs);
   }
 
@@ -161,14 +163,14 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     let failing: Failing = 'decision';
     try {
       if (operation.state === null) {
-        await record({ status: 'running', state: kind.first(operation.input) });
+        await record({ status: 'running', state: kind.first(input) });
         faultPoint(`${kind.name}:begun`);
       }
       failing = 'look';
       if (progress?.activity !== 'waiting') tell('looking', operation.sentence);
-      const seen = await watched(kind.observe(operation.input, operation.state), lookDeadlineMs);
+      const seen = await watched(kind.observe(input, operation.state), lookDeadlineMs);
       failing = 'decision';
-      const decision = kind.decide(operation.input, operation.state, seen, tries);
+      const decision = kind.decide(input, operation.state, seen, tries);
       log.debug(decision.sentence, { operation: id, kind: kind.name, decision: decision.kind });
       failing = decision.kind === 'act' ? 'act' : 'look';
       const goesOn = await obey(kind, decision, nudgesBefore);
@@ -228,7 +230,7 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     log.error('an operation cannot go on: its facts cannot be read or judged', { operation: id, error });
     try {
       if (!(await readAgain())) return true;
-      const { ends, changes } = (await kind.giveUp?.(operation.input, message)) ?? {
+      const { ends, changes } = (await kind.giveUp?.(input, message)) ?? {
         ends: false,
         changes: [],
       };
@@ -240,6 +242,18 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     } catch (failure) {
       log.error('an operation that cannot go on could not be given up', { operation: id, error: failure });
       return false;
+    }
+  }
+
+  /** The kind, and its input decoded; or why this version of Limber cannot run the operation. */
+  function understand(): AnyOperationKind | string {
+    const kind = context.kinds.get(operation.kind);
+    if (!kind) return `no operation kind ${operation.kind}`;
+    try {
+      input = kind.decodeInput(operation.input);
+      return kind;
+    } catch (error) {
+      return `the input of ${operation.kind} is not understood: ${(error as Error).message}`;
     }
   }
 
@@ -261,9 +275,9 @@ export function createWorker(context: WorkerContext, id: string): Worker {
       operation = first;
       tries = triesOf(first);
       lastFailure = first.lastError;
-      const kind = context.kinds.get(first.kind);
-      if (!kind) {
-        await record({ status: 'failed', sentence: `no operation kind ${first.kind}` });
+      const kind = understand();
+      if (typeof kind === 'string') {
+        await record({ status: 'failed', sentence: kind });
         return;
       }
       await sleepWhatIsLeft();

@@ -4,6 +4,7 @@ import { nextFourDigitIds } from '../model/naming.ts';
 import type { Cache, CacheCluster, ReplicationGroup } from '../model/resource.ts';
 import { isInWindow, parseMaintenanceWindow } from '../model/windows.ts';
 import { type Change, StaleWrite } from '../store/contract.ts';
+import { enqueue } from '../store/enqueue.ts';
 
 export async function applyPendingValues(fleet: Fleet, wake: () => void): Promise<void> {
   const now = fleet.clock.now();
@@ -34,16 +35,16 @@ async function changesFor(fleet: Fleet, cache: Cache, now: number): Promise<Chan
     nodes.map((node) => node.cacheNodeId),
     newAvailabilityZones.length,
   );
-  const add = ids.map((cacheNodeId, index) => ({
-    cacheNodeId,
-    availabilityZone: newAvailabilityZones[index],
+  const add = newAvailabilityZones.map((availabilityZone, index) => ({
+    cacheNodeId: ids[index] as string,
+    availabilityZone,
   }));
   return [
     {
       put: 'resource',
       row: { ...cluster, version: cluster.version + 1, status: 'modifying', updatedAt: now },
     },
-    queued(fleet, cluster, now, 'resize-memcached', {
+    enqueue(fleet, 'resize-memcached', cluster, {
       from: nodes.length,
       add,
       remove: cacheNodeIdsToRemove,
@@ -60,39 +61,6 @@ function promotion(fleet: Fleet, group: ReplicationGroup, now: number): Change[]
       put: 'resource',
       row: { ...group, version: group.version + 1, status: 'modifying', updatedAt: now },
     },
-    queued(fleet, group, now, 'promote-member', { clusterId }),
+    enqueue(fleet, 'promote-member', group, { clusterId }),
   ];
-}
-
-function queued(
-  fleet: Fleet,
-  cache: Cache,
-  now: number,
-  kind: string,
-  input: Readonly<Record<string, unknown>>,
-): Change {
-  return {
-    put: 'operation',
-    row: {
-      id: fleet.ids.operationId(now),
-      version: 1,
-      account: cache.account,
-      region: cache.region,
-      kind,
-      lock: cache.incarnation,
-      input: {
-        cacheKind: cache.kind,
-        cacheId: cache.id,
-        cacheIncarnation: cache.incarnation,
-        ...input,
-      },
-      state: null,
-      status: 'queued',
-      attempts: 0,
-      lastError: null,
-      sentence: 'queued by the maintenance window',
-      createdAt: now,
-      updatedAt: now,
-    },
-  };
 }

@@ -20,7 +20,12 @@ import {
   untried,
 } from './cache-views.ts';
 
-const input = { cacheKind: 'replication-group', cacheIncarnation: 'x', cacheId: 'orders' } as const;
+const input = {
+  cacheKind: 'replication-group',
+  cacheIncarnation: 'x',
+  cacheId: 'orders',
+  zones: [],
+} as const;
 const nodes = [
   cacheNode({ status: 'creating' }),
   cacheNode({ cacheClusterId: 'orders-002', status: 'creating' }),

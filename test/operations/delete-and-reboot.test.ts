@@ -20,7 +20,7 @@ const input = { cacheKind: 'replication-group', cacheIncarnation: 'x', cacheId: 
 
 describe('the deletion of a cache', () => {
   const decide = (step: DeleteCacheState['step'], view: CacheView | null, isLed = true) =>
-    shortly(decideDeleteCache(input, { step }, { view, isLed, now }));
+    shortly(decideDeleteCache({ ...input, retainPrimary: false }, { step }, { view, isLed, now }));
   const running = [cacheNode(), cacheNode({ cacheClusterId: 'orders-002' })];
   const marked = running.map((node) => ({ ...node, intent: 'deleted' as const }));
 

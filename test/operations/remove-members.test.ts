@@ -4,7 +4,7 @@ import type { Tries } from '../../src/operations/operation-kind.ts';
 import { decideRemoveMembers, type RemoveMembersState } from '../../src/operations/remove-members.ts';
 import { input as cache, node, untried, type ViewParts, view, well } from './member-views.ts';
 
-const input = { ...cache, members: ['orders-002'] };
+const input = { ...cache, members: ['orders-002'], shrink: [] };
 
 const decide = (step: RemoveMembersState['step'], parts: ViewParts | null, tries: Tries = untried) =>
   decideRemoveMembers(input, { step }, { view: parts && view(parts), health: well, now: 0 }, tries);

@@ -26,6 +26,7 @@ export interface State {
 export interface Script {
   readonly decide?: (input: number, state: State, seen: number, tries: Tries) => Decision<State, string>;
   readonly perform?: (what: string, input: number, signal: AbortSignal) => Promise<void>;
+  readonly decodeInput?: (input: unknown) => number;
   readonly first?: (input: number) => State;
   readonly observe?: () => Promise<number>;
   readonly giveUp?: (input: number, reason: string) => Promise<GivenUp>;
@@ -55,6 +56,7 @@ export async function openBench(t: TestContext): Promise<Bench> {
       let looks = 0;
       const kind: OperationKind<number, State, number, string> = {
         name: 'kind',
+        decodeInput: script.decodeInput ?? ((input) => input as number),
         first: script.first ?? (() => ({ step: 'first' })),
         observe: script.observe ?? (async () => ++looks),
         ...(script.giveUp ? { giveUp: script.giveUp } : {}),

@@ -43,6 +43,21 @@ describe('an operation', () => {
     assert.deepEqual([status, sentence], ['failed', 'no operation kind conjure']);
   });
 
+  it('whose input is not what its kind writes does nothing, and says what is wrong with it', async (t) => {
+    const bench = await openBench(t);
+    await bench.enqueue('1', { input: { members: 'orders-002' } });
+    const decodeInput = (input: unknown) => {
+      assert.fail(`members is ${(input as { members: string }).members}`);
+    };
+    bench.open({ decodeInput }).wake();
+    const { status, sentence } = await bench.ended('1');
+    assert.deepEqual(
+      [status, sentence],
+      ['failed', 'the input of kind is not understood: members is orders-002'],
+    );
+    assert.deepEqual(bench.lines, []);
+  });
+
   it('whose first state cannot be made is tried again with back-off, and not in a tight loop', async (t) => {
     const bench = await openBench(t);
     let calls = 0;

@@ -8,11 +8,11 @@ import { invalidCombination, invalidValue, ServiceError } from '../../model/serv
 import { parseTags } from '../../model/tags.ts';
 import { parseZone, placeMemcachedNodes, shownZone, zonesOf } from '../../model/zones.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { cacheSettings, groupsStand } from '../shared/cache-settings.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
 import { chooseEngine } from '../shared/engine-choice.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { blank, refuseNotYet } from '../shared/refusals.ts';
 import { resourceKey } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';

@@ -4,10 +4,10 @@ import { parseReference } from '../../model/identifiers.ts';
 import type { CacheCluster } from '../../model/resource.ts';
 import { ServiceError } from '../../model/service-errors.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { zoneLeftAlone } from '../replication-groups/failover-rules.ts';
 import { isDeletable } from '../shared/cache-state.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
@@ -28,7 +28,7 @@ export const deleteCacheCluster =
       const row = nextVersion(cluster, deps.clock.now(), { status: 'deleting' });
       const work = cluster.desired.replicationGroupId
         ? await removalOfMember(deps, cluster, cluster.desired.replicationGroupId)
-        : [enqueue(deps, 'delete-cache', cluster)];
+        : [enqueue(deps, 'delete-cache', cluster, { retainPrimary: false })];
       return { changes: [{ put: 'resource', row }, ...work], result: row };
     });
     deps.queue.wake();
@@ -65,6 +65,6 @@ async function removalOfMember(deps: ActionDeps, cluster: CacheCluster, groupId:
     );
   return [
     { put: 'resource', row: nextVersion(group, deps.clock.now(), { status: 'modifying' }) },
-    enqueue(deps, 'remove-members', group, { members: [cluster.id] }),
+    enqueue(deps, 'remove-members', group, { members: [cluster.id], shrink: [] }),
   ];
 }

@@ -2,9 +2,9 @@
 import type { RebootCacheClusterMessage, RebootCacheClusterResult } from '@aws-sdk/client-elasticache';
 import { parseCacheNodeId, parseReference } from '../../model/identifiers.ts';
 import { invalidValue, ServiceError } from '../../model/service-errors.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { requireAvailableCluster } from '../shared/cache-state.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';

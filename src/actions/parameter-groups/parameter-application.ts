@@ -5,8 +5,8 @@
 import type { ParameterChangeType } from '../../catalog/parameters.ts';
 import type { Cache, CacheObserved, ParameterGroup } from '../../model/resource.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import type { ActionDeps } from '../action.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { nextVersion } from '../shared/rows.ts';
 
 export type ChangedNames = Readonly<Record<ParameterChangeType, readonly string[]>>;

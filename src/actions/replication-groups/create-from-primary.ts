@@ -20,11 +20,11 @@ import { invalidCombination, ServiceError } from '../../model/service-errors.ts'
 import { mergeTags, parseTags } from '../../model/tags.ts';
 import { parseZone, zonesForJoining } from '../../model/zones.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { groupsStand } from '../shared/cache-settings.ts';
 import { requireAvailableCluster } from '../shared/cache-state.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { requireCacheCluster } from '../shared/look-ups.ts';
 import { modifiedSettings } from '../shared/modify-settings.ts';
 import { notYet } from '../shared/refusals.ts';

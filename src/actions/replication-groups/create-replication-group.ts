@@ -14,11 +14,11 @@ import {
 import { invalidCombination } from '../../model/service-errors.ts';
 import { parseTags } from '../../model/tags.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { cacheSettings, groupsStand } from '../shared/cache-settings.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
 import { chooseEngine } from '../shared/engine-choice.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { createFromPrimary } from './create-from-primary.ts';
 import { answerGroup } from './describe-replication-groups.ts';
@@ -74,7 +74,7 @@ export const createReplicationGroup =
           asksForEncryption: input.AtRestEncryptionEnabled === true || input.KmsKeyId !== undefined,
           now: deps.clock.now(),
         }),
-        enqueue(deps, 'create-cache', group),
+        enqueue(deps, 'create-cache', group, { zones: [] }),
       ];
       return { changes, result: { group, clusters } };
     });

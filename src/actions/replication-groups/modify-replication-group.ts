@@ -12,10 +12,10 @@ import type {
 } from '../../model/resource.ts';
 import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { groupsStand } from '../shared/cache-settings.ts';
 import { requireAvailableGroup } from '../shared/cache-state.ts';
-import { enqueue } from '../shared/enqueue.ts';
 import { membersOf, requireReplicationGroup } from '../shared/look-ups.ts';
 import { changeParameterGroup } from '../shared/modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from '../shared/modify-settings.ts';

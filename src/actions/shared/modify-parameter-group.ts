@@ -5,10 +5,10 @@ import { changedParameters, effectiveParameters } from '../../catalog/parameters
 import type { Cache, CacheObserved, ParameterGroup } from '../../model/resource.ts';
 import { invalidCombination } from '../../model/service-errors.ts';
 import type { Change } from '../../store/contract.ts';
+import { enqueue } from '../../store/enqueue.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
 import { groupStands, requireParameterGroup } from './default-groups.ts';
 import { requireFamily } from './engine-choice.ts';
-import { enqueue } from './enqueue.ts';
 
 /** What the new group must have in common with the old one: the engine cannot change them in place. */
 const mustAgree = ['databases', 'cluster-enabled', 'activerehashing', 'cluster-databases'];
