@@ -148,11 +148,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   shards.ensure(adoption.keys);
   runner.wake();
   const rounds = [
-    periodically('the maintenance window', 15_000, log, () => applyPendingValues(fleet, runner.wake)),
-    periodically('forgetting old events', 3_600_000, log, async () => {
+    periodically('the maintenance window', 15_000, fleet, () => applyPendingValues(fleet, runner.wake)),
+    periodically('forgetting old events', 3_600_000, fleet, async () => {
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
-    periodically('the configuration server', 1_000, log, async () => {
+    periodically('the configuration server', 1_000, fleet, async () => {
       if (monitor.watchedCount('memcached') > 0) await configurationServer.ensure();
     }),
   ];

@@ -37,7 +37,7 @@ export async function formCluster(tools: Tools, view: CacheView, signal: AbortSi
     if (decision.kind === 'send') await sendCommands(decision.commands, connections);
     else lastReason = decision.reason;
     faultPoint('form-cluster:round');
-    await pause(signal, roundMs, `the cluster is not formed, ${lastReason}`);
+    await pause(fleet.clock, signal, roundMs, `the cluster is not formed, ${lastReason}`);
   }
   await Promise.all(
     nodesOf(plan).map((node) =>

@@ -18,6 +18,7 @@ import { membersOf } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { OperatedCache } from '../model/operation-input.ts';
 import type { Cache, CacheCluster } from '../model/resource.ts';
+import { timeLimit } from '../platform/clock.ts';
 import type { Change } from '../store/contract.ts';
 import { stopNodes } from './members/end-nodes.ts';
 import type { GivenUp } from './operation-kind.ts';
@@ -34,8 +35,9 @@ export async function giveUpCreation(tools: Tools, input: OperatedCache, reason:
   const { store, clock, log } = tools.fleet;
   const cache = await cacheOf(tools, input);
   if (!cache) return ended([]);
+  const limit = timeLimit(clock, stopDeadlineMs);
   try {
-    await stopNodes(tools, await store.nodesOf([cache.incarnation]), AbortSignal.timeout(stopDeadlineMs));
+    await stopNodes(tools, await store.nodesOf([cache.incarnation]), limit.signal);
   } catch (error) {
     // Its deletion ends what is left.
     log.warn('what a failed creation has started could not be stopped', { cache: cache.id, error });

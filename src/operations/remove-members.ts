@@ -227,7 +227,7 @@ async function untilTakenOver(
   for (;;) {
     const view = await loadCacheView(tools.fleet.store, input);
     if (!view || movingEndpoints(view).every((endpoint) => endpoint.holder !== null)) return;
-    await pause(signal, takeOverMs, 'another node has not taken over what they served');
+    await pause(tools.fleet.clock, signal, takeOverMs, 'another node has not taken over what they served');
     for (const node of leaving) await unbind(tools, node, signal);
   }
 }

@@ -65,11 +65,11 @@ export function createRunner(options: RunnerOptions): Runner {
     if (!isWait) wake();
     return new Promise((resolve) => {
       const end = () => {
-        clearTimeout(timer);
+        timer.stop();
         sleepers.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, ms);
+      const timer = clock.after(ms, end);
       sleepers.set(end, { isWait });
     });
   }
@@ -137,8 +137,13 @@ export function createRunner(options: RunnerOptions): Runner {
     async stop(graceMs) {
       stopped = true;
       for (const end of [...sleepers.keys()]) end();
-      const grace = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
-      await Promise.race([Promise.allSettled([...active.values()].map(({ ended }) => ended)), grace]);
+      await new Promise<void>((resolve) => {
+        const grace = clock.after(graceMs, resolve);
+        void Promise.allSettled([...active.values()].map(({ ended }) => ended)).then(() => {
+          grace.stop();
+          resolve();
+        });
+      });
     },
   };
 }

@@ -7,7 +7,7 @@
  * - the store: nothing can be recorded now, and nobody is to blame: tried on for as long as it takes.
  */
 import type { Operation, OperationStatus } from '../model/operation.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, timeLimit } from '../platform/clock.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
 import { retryDelayMs } from '../platform/retry.ts';
@@ -100,7 +100,7 @@ export function createWorker(context: WorkerContext, id: string): Worker {
   /** Nobody takes its place while it has not ended, however long that is; so it is said who holds the lock. */
   async function watched<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
     const startedAt = clock.monotonic();
-    let timer = setTimeout(complain, deadlineMs + overdueAfterMs).unref();
+    let timer = clock.after(deadlineMs + overdueAfterMs, complain);
     function complain() {
       if (!progress) return;
       progress = { ...progress, isOverdue: true };
@@ -109,12 +109,12 @@ export function createWorker(context: WorkerContext, id: string): Worker {
       log.error('an operation does not end at its deadline, and nothing else can be done with its cache', {
         ...{ operation: id, kind, lock, step, activity, sentence, deadlineMs, forMs },
       });
-      timer = setTimeout(complain, Math.max(forMs, 1_000)).unref();
+      timer = clock.after(Math.max(forMs, 1_000), complain);
     }
     try {
       return await work;
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
 
@@ -153,8 +153,12 @@ export function createWorker(context: WorkerContext, id: string): Worker {
   }
 
   async function perform(kind: AnyOperationKind, act: unknown, deadlineMs: number): Promise<void> {
-    const work = kind.perform(act, input, AbortSignal.timeout(deadlineMs));
-    await watched(work, deadlineMs);
+    const limit = timeLimit(clock, deadlineMs);
+    try {
+      await watched(kind.perform(act, input, limit.signal), deadlineMs);
+    } finally {
+      limit.stop();
+    }
   }
 
   /** One round. False when there is nothing more to do. */

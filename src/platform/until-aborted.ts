@@ -2,7 +2,7 @@
  * Waits that end with a signal. What was begun goes on unobserved, so these are for work that may be
  * repeated beside itself: a read, the answer to a command that is out, the death of a process that was killed.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from './clock.ts';
 
 /** The signal aborted before this was done. */
 export class NotInTime extends Error {
@@ -32,5 +32,5 @@ export function requireTime(signal: AbortSignal, what: string): void {
   if (signal.aborted) throw notInTime(what);
 }
 
-export const pause = (signal: AbortSignal, ms: number, what: string): Promise<void> =>
-  untilAborted(signal, delay(ms), what);
+export const pause = (clock: Clock, signal: AbortSignal, ms: number, what: string): Promise<void> =>
+  untilAborted(signal, clock.delay(ms), what);

@@ -1,4 +1,5 @@
 /** Work that comes back by the clock. Each kind runs alone: a slow round delays only its own next one. */
+import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 export interface Periodic {
@@ -9,25 +10,24 @@ export interface Periodic {
 export function periodically(
   name: string,
   intervalMs: number,
-  log: Log,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
   work: () => Promise<void>,
 ): Periodic {
-  let timer: NodeJS.Timeout | null = null;
+  let timer: Timer | null = null;
   let isStopped = false;
   const next = () => {
     if (isStopped) return;
-    timer = setTimeout(() => {
+    timer = clock.after(intervalMs, () => {
       work()
         .catch((error: unknown) => log.error(`${name} failed and is tried again`, { error }))
         .finally(next);
-    }, intervalMs);
-    timer.unref();
+    });
   };
   next();
   return {
     stop() {
       isStopped = true;
-      if (timer) clearTimeout(timer);
+      timer?.stop();
     },
   };
 }

@@ -10,6 +10,7 @@ import { holdWhileChanging } from '../../src/actions/shared/hold.ts';
 import { membersOf } from '../../src/actions/shared/look-ups.ts';
 import { createCacheSubnetGroup } from '../../src/actions/subnet-groups/subnet-groups.ts';
 import type { ReplicationGroup } from '../../src/model/resource.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { account, type Fixture, openFixture, refused, region, storeGroup } from './group-fixture.ts';
 
@@ -146,7 +147,7 @@ describe('events of a new cache', () => {
 
 describe('a Describe of one resource that is changing', () => {
   const clock = (describeHoldMs: number) => ({
-    clock: { now: Date.now, monotonic: () => performance.now() },
+    clock: systemClock,
     describeHoldMs,
   });
   const context = { signal: new AbortController().signal };

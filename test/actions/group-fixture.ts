@@ -9,6 +9,7 @@ import type { CacheNode } from '../../src/model/node.ts';
 import type { CacheCluster, CacheSettings, ReplicationGroup, ResourceKey } from '../../src/model/resource.ts';
 import { nothingObserved } from '../../src/model/resource.ts';
 import { ServiceError, type ServiceErrorCode } from '../../src/model/service-errors.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { systemIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Change, Store } from '../../src/store/contract.ts';
@@ -43,7 +44,7 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'limber-groups-'));
   let now = Date.UTC(2026, 10, 20, 12);
   let woken = 0;
-  const clock = { now: () => now, monotonic: () => now };
+  const clock = { ...systemClock, now: () => now, monotonic: () => now };
   const store = await openSqliteStore({ directory, clock, log: silentLog });
   t.after(async () => {
     await store.close();

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { DescribeEventsCommand } from '@aws-sdk/client-elasticache';
 import type { FrontDoorOptions } from '../../src/http/contract.ts';
 import { ServiceError } from '../../src/model/service-errors.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { openFrontDoor } from './open-front-door.ts';
 import { ask, askSigned, errorOf, openSocket, readToEnd, signedHeaders } from './raw-http.ts';
 
@@ -485,7 +486,7 @@ describe('opening', () => {
     const door = createFrontDoor({
       actions: {},
       lookUpCredential: async () => null,
-      clock: { now: () => 0, monotonic: () => 0 },
+      clock: { ...systemClock, now: () => 0, monotonic: () => 0 },
       newRequestId: () => '',
       log: { debug() {}, info() {}, warn() {}, error() {} },
       health: () => ({}),

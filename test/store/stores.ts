@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Clock } from '../../src/platform/clock.ts';
+import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/open-sqlite-store.ts';
@@ -12,6 +12,7 @@ import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite
 export function stoppedClock(start = 1_790_000_000_000): Clock & { advance(ms: number): void } {
   let passed = 0;
   return {
+    ...systemClock,
     now: () => start + passed,
     monotonic: () => passed,
     advance: (ms) => {

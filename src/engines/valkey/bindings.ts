@@ -28,14 +28,15 @@ export async function takeBindings(
   addresses: readonly string[],
   deadlineMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const { clock } = connection;
+  const deadline = clock.monotonic() + deadlineMs;
   for (;;) {
     try {
       return await setBindings(connection, addresses);
     } catch (error) {
-      if (!(error instanceof EngineReplyError) || performance.now() >= deadline) throw error;
+      if (!(error instanceof EngineReplyError) || clock.monotonic() >= deadline) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await clock.delay(1);
   }
 }
 

@@ -59,13 +59,14 @@ export async function ownSlots(claim: SlotClaim, others: Neighbours): Promise<bo
  * Throws with the name of one that does not by the deadline.
  */
 export async function spreadClaim(claim: SlotClaim, others: Neighbours, deadlineMs: number): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const { clock } = claim.connection;
+  const deadline = clock.monotonic() + deadlineMs;
   for (;;) {
     const unaware = await introduce(claim, others, await readAll(others));
     if (unaware === null) return;
-    if (performance.now() >= deadline)
+    if (clock.monotonic() >= deadline)
       throw new Error(`${unaware} does not list ${keyOf(claim.node)} as the owner of its slots yet`);
-    await new Promise((resolve) => setTimeout(resolve, roundMs));
+    await clock.delay(roundMs);
   }
 }
 

@@ -7,6 +7,7 @@
  * against 3.0 ms (no difference); loading the library costs 64 ms once. That is cheap enough for one connection per node.
  */
 import { Redis } from 'iovalkey';
+import { type Clock, systemClock } from '../../platform/clock.ts';
 import { EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
 import { readGreeting } from './port.ts';
 
@@ -27,12 +28,16 @@ export interface ConnectOptions {
   readonly callDeadlineMs: number;
   /** Shown by CLIENT LIST: no spaces. */
   readonly name: string;
+  /** By which its deadlines run; the system's, unless a test gives its own. */
+  readonly clock?: Clock;
 }
 
 export interface EngineConnection {
   readonly address: string;
   readonly port: number;
   readonly isOpen: boolean;
+  /** By which whoever waits for this engine counts. */
+  readonly clock: Clock;
   /** Throws `EngineUnreachable`, `EngineTimeout`, `EngineReplyError`. After a timeout the connection stays usable. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
   callWithin(deadlineMs: number, command: string, ...args: Argument[]): Promise<unknown>;
@@ -133,6 +138,7 @@ function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConne
   return {
     address: options.address,
     port: options.port,
+    clock: options.clock ?? systemClock,
     get isOpen() {
       return !hasEnded && !isClosedByUs && redis.status === 'ready';
     },

@@ -35,7 +35,8 @@ export async function confirmSynced(
   replicas: readonly NodeAddress[],
   deadlineMs: number,
 ): Promise<NodeAddress[]> {
-  const deadline = performance.now() + deadlineMs;
+  const { clock } = primary;
+  const deadline = clock.monotonic() + deadlineMs;
   const mark = Math.max(1, (await readInfo(primary)).offset);
   let nudger: Nudger | undefined;
   try {
@@ -44,10 +45,10 @@ export async function confirmSynced(
       if (reply instanceof EngineReplyError) throw reply;
       const seen = parseInfo(String(reply)).replicas;
       const confirmed = replicas.filter((replica) => hasAcknowledged(find(seen, replica), mark));
-      if (confirmed.length === replicas.length || performance.now() >= deadline) return confirmed;
+      if (confirmed.length === replicas.length || clock.monotonic() >= deadline) return confirmed;
       if (!nudger && replicas.some((replica) => find(seen, replica)?.state === 'online'))
         nudger = await createNudger(primary);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await clock.delay(pauseMs);
     }
   } finally {
     nudger?.close();

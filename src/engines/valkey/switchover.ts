@@ -50,14 +50,15 @@ export async function waitForEqualOffsets(
   replica: EngineConnection,
   deadlineMs: number,
 ): Promise<boolean> {
-  const deadline = performance.now() + deadlineMs;
+  const { clock } = primary;
+  const deadline = clock.monotonic() + deadlineMs;
   for (;;) {
     // The primary first: what it writes in between can only make the answer "not yet".
     const written = await readInfo(primary);
     const applied = await readInfo(replica);
     const isSameHistory = written.replicationId === applied.replicationId;
     if (isSameHistory && applied.upstream?.isUp && applied.offset >= written.offset) return true;
-    if (performance.now() >= deadline) return false;
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (clock.monotonic() >= deadline) return false;
+    await clock.delay(1);
   }
 }

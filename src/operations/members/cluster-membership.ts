@@ -5,6 +5,7 @@ import { type ClusterView, parseClusterNodes, readClusterView } from '../../engi
 import { clusterTimingWhileForming, steadyClusterTiming } from '../../engines/valkey/timing.ts';
 import type { CacheView } from '../../fleet/cache-view.ts';
 import type { CacheNode } from '../../model/node.ts';
+import { timeLimit } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { pause, untilAborted } from '../../platform/until-aborted.ts';
 import { connectionTo } from '../connection-to.ts';
@@ -25,7 +26,7 @@ export async function spreadInCluster(
   joining: readonly CacheNode[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { connections } = tools.fleet;
+  const { connections, clock } = tools.fleet;
   const open = await Promise.all(joining.map((node) => connectionTo(tools.fleet, node, signal)));
   await setTiming(open, clusterTimingWhileForming);
   faultPoint('spread:hurried');
@@ -33,14 +34,14 @@ export async function spreadInCluster(
     for (;;) {
       const unaware = await firstUnaware(tools, view, joining, signal);
       if (unaware === null) return;
-      await pause(signal, roundMs, `${unaware} does not list the new replicas yet`);
+      await pause(clock, signal, roundMs, `${unaware} does not list the new replicas yet`);
     }
   } finally {
     // Sent whether there is time left or not: one that hangs does it when it goes on, and is not waited for.
     const usual = Promise.all(joining.map((node) => connections.of(node))).then((own) =>
       setTiming(own, steadyClusterTiming),
     );
-    await untilAborted(AbortSignal.timeout(restoreMs), usual, 'the usual timing of the new replicas');
+    await untilAborted(timeLimit(clock, restoreMs).signal, usual, 'the usual timing of the new replicas');
   }
 }
 

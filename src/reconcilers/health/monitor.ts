@@ -6,7 +6,7 @@
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import type { CacheNode, NodeHandle } from '../../model/node.ts';
 import type { Engine } from '../../model/resource.ts';
-import type { Clock } from '../../platform/clock.ts';
+import type { Clock, Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { NodeRuntime, ProcessState } from '../../runtime/contract.ts';
 import type { Verdict } from '../shard/view.ts';
@@ -71,7 +71,7 @@ interface Watched {
   pingedAt: number;
   isLooking: boolean;
   dueAt: number;
-  timer: NodeJS.Timeout;
+  timer: Timer;
   stopListening: () => void;
 }
 
@@ -92,7 +92,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   const watched = new Map<string, Watched>();
   const listeners: ((node: CacheNode, verdict: Verdict) => void)[] = [];
   const large = new Set<Watched>();
-  let largeTimer: NodeJS.Timeout | null = null;
+  let largeTimer: Timer | null = null;
 
   /** Looks at /proc, and tells the listeners when the verdict is another than before. */
   function look(entry: Watched): Verdict {
@@ -127,15 +127,17 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     if (rssBytes < largeBytes) large.delete(entry);
     else large.add(entry);
     if (large.size > 0 && !largeTimer) {
-      largeTimer = setInterval(() => {
-        for (const one of large) if (inspect(one)?.kind === 'zombie') look(one);
-      }, largeIntervalMs);
-      largeTimer.unref();
+      largeTimer = clock.after(largeIntervalMs, lookAtLarge);
     }
     if (large.size === 0 && largeTimer) {
-      clearInterval(largeTimer);
+      largeTimer.stop();
       largeTimer = null;
     }
+  }
+
+  function lookAtLarge(): void {
+    largeTimer = clock.after(largeIntervalMs, lookAtLarge);
+    for (const one of large) if (inspect(one)?.kind === 'zombie') look(one);
   }
 
   function ping(entry: Watched): void {
@@ -189,8 +191,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   function schedule(entry: Watched, ms: number): void {
     const now = clock.monotonic();
     entry.dueAt = Math.ceil((now + ms / 2) / ms) * ms;
-    entry.timer = setTimeout(() => tick(entry), entry.dueAt - now);
-    entry.timer.unref();
+    entry.timer = clock.after(entry.dueAt - now, () => tick(entry));
   }
 
   /** Looks every millisecond until the process is seen dead or the close look is over. */
@@ -200,13 +201,13 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     const end = clock.monotonic() + closeLookMs;
     while (watched.get(entry.node.incarnation) === entry && clock.monotonic() < end) {
       if (look(entry) === 'dead') break;
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await clock.delay(1);
     }
     entry.isLooking = false;
   }
 
   function stop(entry: Watched): void {
-    clearTimeout(entry.timer);
+    entry.timer.stop();
     entry.stopListening();
     large.delete(entry);
     watched.delete(entry.node.incarnation);
@@ -232,7 +233,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
         pingedAt: 0,
         isLooking: false,
         dueAt: 0,
-        timer: setTimeout(() => {}, 0),
+        timer: noTimer,
         stopListening: () => {},
       };
       watched.set(node.incarnation, entry);
@@ -272,10 +273,12 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     watchedCount: (engine) => [...watched.values()].filter((entry) => entry.node.engine === engine).length,
     close() {
       for (const entry of [...watched.values()]) stop(entry);
-      if (largeTimer) clearInterval(largeTimer);
+      largeTimer?.stop();
     },
   };
 }
+
+const noTimer: Timer = { stop() {} };
 
 function isSame(a: NodeHandle, b: NodeHandle | null): boolean {
   return b !== null && a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;

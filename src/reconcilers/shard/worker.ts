@@ -3,6 +3,7 @@
  * wakes it. Engine notifications and socket closes only wake it; it always decides from fresh facts.
  */
 
+import type { Timer } from '../../platform/clock.ts';
 import { bindEndpoints, giveEndpointAway } from './acts/endpoints.ts';
 import { keepWritable } from './acts/keep-writable.ts';
 import { performAct } from './acts/perform-act.ts';
@@ -51,9 +52,9 @@ export function createShardWorker(
   key: ShardKey,
   onReport: (worker: ShardWorker) => void,
 ): ShardWorker {
-  const { log } = context.fleet;
+  const { log, clock } = context.fleet;
   let report: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
-  let timer: NodeJS.Timeout | null = null;
+  let timer: Timer | null = null;
   let isStopped = false;
   let isAwake = false;
   let wakeAgain = false;
@@ -64,8 +65,7 @@ export function createShardWorker(
 
   function sleep(ms: number): void {
     if (isStopped) return;
-    timer = setTimeout(wake, ms);
-    timer.unref();
+    timer = clock.after(ms, wake);
   }
 
   function setReport(decision: Pick<ShardDecision, 'isSettled' | 'sentence'>): void {
@@ -181,7 +181,7 @@ export function createShardWorker(
 
   function wake(): void {
     if (isStopped) return;
-    if (timer) clearTimeout(timer);
+    timer?.stop();
     timer = null;
     if (isAwake) {
       wakeAgain = true;
@@ -201,7 +201,7 @@ export function createShardWorker(
     report: () => report,
     async stop() {
       isStopped = true;
-      if (timer) clearTimeout(timer);
+      timer?.stop();
       await running;
       await Promise.all([...beside.values()].map(({ work }) => work));
     },

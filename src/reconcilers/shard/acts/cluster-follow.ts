@@ -1,5 +1,4 @@
 /** Following a primary in cluster mode, where a node has to know the others first. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { forgetFormerIds } from '../../../engines/valkey/claim-slots.ts';
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 import { followPrimary } from '../../../engines/valkey/cluster-failover.ts';
@@ -25,18 +24,19 @@ export async function clusterFollow(
     context.fleet.connections.of(primary),
   ]);
   const id = String(await leader.call('CLUSTER', 'MYID'));
-  const end = performance.now() + introductionMs;
+  const { clock } = context.fleet;
+  const end = clock.monotonic() + introductionMs;
   for (let isIntroduced = false; ; isIntroduced = true) {
     try {
       await followPrimary(connection, id);
       return await forgetFormer(context, node, connection, isIntroduced);
     } catch (error) {
       if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
-      if (performance.now() >= end) throw error;
+      if (clock.monotonic() >= end) throw error;
     }
     if (!isIntroduced) await introduce(context, node, connection);
     faultPoint('cluster-follow:introduced');
-    await delay(10);
+    await clock.delay(10);
   }
 }
 

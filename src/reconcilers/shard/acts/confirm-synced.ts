@@ -1,5 +1,4 @@
 /** Finds out whether a replica holds everything that its primary acknowledged, and records it. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { readInfo } from '../../../engines/valkey/info.ts';
 import { confirmSynced } from '../../../engines/valkey/replication.ts';
 import { updateNode } from '../../../fleet/start-node.ts';
@@ -38,6 +37,6 @@ export async function isOnDisk({ fleet }: ShardContext, node: CacheNode): Promis
       fields.get('aof_rewrite_in_progress') !== '0' || fields.get('aof_rewrite_scheduled') !== '0';
     if (!isWriting) return fields.get('aof_last_bgrewrite_status') === 'ok';
     if (fleet.clock.monotonic() > deadline) return false;
-    await delay(10);
+    await fleet.clock.delay(10);
   }
 }

@@ -3,7 +3,6 @@
  * every client's write, until the primary holds all its data; then the primary leads again. Whoever dies in between:
  * the copy still refuses writes, so there are never two that take them.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { confirmSynced, promote, replicateFrom } from '../../../engines/valkey/replication.ts';
 import { acceptWrites } from '../../../engines/valkey/switchover.ts';
 import { durabilityOf } from '../../../fleet/launch.ts';
@@ -29,17 +28,18 @@ export async function failBack(
     context.fleet.connections.of(to),
   ]);
   await replicateFrom(former, from);
-  const deadline = context.fleet.clock.monotonic() + 30_000;
+  const { clock } = context.fleet;
+  const deadline = clock.monotonic() + 30_000;
   while ((await confirmSynced(source, [to], confirmDeadlineMs)).length === 0) {
-    if (context.fleet.clock.monotonic() > deadline)
+    if (clock.monotonic() > deadline)
       throw new Error(`${to.cacheClusterId} has not taken the data from ${from.cacheClusterId} yet`);
-    await delay(50);
+    await clock.delay(50);
   }
   // What it acknowledges from now on has to outlive its process, and until its file is whole that would not.
   while (durabilityOf(cache) === 'sync' && !(await isOnDisk(context, to))) {
-    if (context.fleet.clock.monotonic() > deadline)
+    if (clock.monotonic() > deadline)
       throw new Error(`${to.cacheClusterId} has not written the data to its disk yet`);
-    await delay(50);
+    await clock.delay(50);
   }
   faultPoint('fail-back:synced');
   await promote(former);

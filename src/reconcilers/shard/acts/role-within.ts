@@ -1,5 +1,4 @@
 /** Waits until an engine says that it has a role. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 
 /** Clients wait for this: asked without a pause for the first moments. */
@@ -8,12 +7,13 @@ export async function hasRoleWithin(
   role: 'master' | 'slave',
   deadlineMs: number,
 ): Promise<boolean> {
-  const start = performance.now();
+  const { clock } = connection;
+  const start = clock.monotonic();
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.3, 20)) {
     const [now] = (await connection.call('ROLE')) as [string];
     if (now === role) return true;
-    const elapsedMs = performance.now() - start;
+    const elapsedMs = clock.monotonic() - start;
     if (elapsedMs >= deadlineMs) return false;
-    if (elapsedMs > 30) await delay(pauseMs);
+    if (elapsedMs > 30) await clock.delay(pauseMs);
   }
 }
