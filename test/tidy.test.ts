@@ -276,6 +276,22 @@ describe('the repository', () => {
   });
 });
 
+describe('the handle of a process', () => {
+  it('is looked into by the runtime alone', () => {
+    const wrong = sources.filter(
+      (file) =>
+        !/^src\/(runtime\/|model\/node\.ts)/.test(file) &&
+        read(file)
+          .split('\n')
+          // Memcached is known by its number alone, and people are shown it.
+          .some(
+            (line) => /\bhandle\??\.(pid|bootId|startTime)\b/.test(line) && !/answersAt|^\s*pid: /.test(line),
+          ),
+    );
+    assertNone(wrong, 'use isSameProcess, isEngineOf or processName');
+  });
+});
+
 describe('what is built', () => {
   it('has a test that mentions it, for every action', () => {
     const actions = families.flatMap(listedActions);

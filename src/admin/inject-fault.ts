@@ -90,14 +90,7 @@ async function deliver(fleet: Fleet, fault: FaultKind, node: CacheNode): Promise
     const seen = await fleet.runtime.fence(node.handle, { deadlineMs: killDeadlineMs });
     return seen === 'fenced' ? 'done' : 'unknown';
   }
-  try {
-    // The process was told from its number's next owner a few microseconds ago: numbers are not reused that fast.
-    process.kill(node.handle.pid, fault === 'hang' ? 'SIGSTOP' : 'SIGCONT');
-    return 'done';
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'dead';
-    throw error;
-  }
+  return fleet.runtime.suspend(node.handle, fault === 'hang') ? 'done' : 'dead';
 }
 
 async function isolate(

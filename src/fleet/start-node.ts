@@ -1,7 +1,7 @@
 /** Starts one node's process and records it. May be repeated: a process that is already there is adopted. */
 import { answersAt } from '../engines/memcached/readiness.ts';
 import { readInfo } from '../engines/valkey/info.ts';
-import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { type CacheNode, isEngineOf, type NodeHandle } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { StaleWrite } from '../store/contract.ts';
@@ -97,6 +97,5 @@ async function answers(fleet: Fleet, node: CacheNode, handle: NodeHandle | null)
   if (!handle) return false;
   const { address, port } = node;
   if (node.engine === 'memcached') return answersAt({ address, port, deadlineMs: 500 }, handle.pid);
-  const connection = await fleet.connections.of(node);
-  return (await readInfo(connection)).pid === handle.pid;
+  return isEngineOf(handle, await readInfo(await fleet.connections.of(node)));
 }

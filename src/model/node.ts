@@ -3,14 +3,33 @@ import type { Engine, Scope } from './resource.ts';
 
 /**
  * How to find a process again after Limber was gone. A pid alone lies: it is reused. Boot id, pid and start
- * time together name one process of one boot of one machine.
+ * time together name one process of one boot of one machine. Only the runtime that made a handle looks into it: others
+ * keep it, compare it (`isSameProcess`) and show it (`processName`).
  */
 export interface NodeHandle {
   readonly bootId: string;
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks since boot. */
   readonly startTime: number;
+  /** What the engine calls this life of itself (INFO's `run_id`), noted when it first answered. Memcached has none. */
+  readonly runId?: string;
 }
+
+export const isSameProcess = (a: NodeHandle | null, b: NodeHandle | null): boolean =>
+  a !== null && b !== null && a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
+
+/**
+ * The engine that says this of itself is the one that the handle names, and not somebody else's at the same address. By
+ * its run id, once that is noted: the process ids that an engine and its runtime see need not be the same (a container).
+ */
+export const isEngineOf = (
+  handle: NodeHandle | null,
+  engine: { readonly runId: string; readonly pid: number },
+): boolean =>
+  handle !== null && (handle.runId === undefined ? handle.pid === engine.pid : handle.runId === engine.runId);
+
+/** For people. */
+export const processName = ({ pid }: NodeHandle): string => `process ${pid}`;
 
 export type NodeRole = 'primary' | 'replica';
 

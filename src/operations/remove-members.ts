@@ -11,7 +11,7 @@ import { cacheNodesRemoved, clusterDeleted, replicaCountDecreased } from '../cat
 import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
-import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
+import { type CacheNode, type Endpoint, type NodeGroup, processName } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { NotInTime, pause, untilAborted } from '../platform/until-aborted.ts';
@@ -241,7 +241,7 @@ async function unbind({ fleet }: Tools, node: CacheNode, signal: AbortSignal): P
     if (error instanceof NotInTime) throw error;
     if (!node.handle) return;
     const fence = fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
-    await untilAborted(signal, fence, `the end of process ${node.handle.pid}`);
+    await untilAborted(signal, fence, `the end of ${processName(node.handle)}`);
   }
 }
 

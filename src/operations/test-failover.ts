@@ -12,7 +12,7 @@
 import { testFailoverNotDone } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
-import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { type CacheNode, isSameProcess, type NodeHandle, processName } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import { giveUpChange } from './give-up.ts';
 import { fenceWithin } from './members/end-nodes.ts';
@@ -68,7 +68,7 @@ export function testFailoverKind(
     giveUp: (input, reason) => giveUpChange(tools, 'The test failover', input, reason),
     async perform({ kill }, _input, signal) {
       const outcome = await fenceWithin(tools, kill, signal);
-      if (outcome === 'unknown') throw new Error(`process ${kill.pid} was killed and its exit was not seen`);
+      if (outcome === 'unknown') throw new Error(`${processName(kill)} was killed and its exit was not seen`);
     },
   };
 }
@@ -102,8 +102,8 @@ export function decideTestFailover(
   const isDecided = shard.currentPrimary === shard.targetPrimary;
   switch (state.step) {
     case 'killing':
-      if (isVictimAlive) return act({ kill: handle }, `process ${handle.pid} is killed`, 40_000);
-      return go({ step: 'failing-over', node, handle }, `process ${handle.pid} is dead`);
+      if (isVictimAlive) return act({ kill: handle }, `${processName(handle)} is killed`, 40_000);
+      return go({ step: 'failing-over', node, handle }, `${processName(handle)} is dead`);
     case 'failing-over':
       if (isDecided && shard.currentPrimary !== node)
         return go(
@@ -122,6 +122,6 @@ export function decideTestFailover(
 
 /** Another process of the node holds its data, as its role is confirmed. */
 function hasReturned({ handle, synced, role }: CacheNode, killed: NodeHandle): boolean {
-  const isNew = handle !== null && (handle.pid !== killed.pid || handle.startTime !== killed.startTime);
+  const isNew = handle !== null && !isSameProcess(handle, killed);
   return isNew && synced && role !== null;
 }

@@ -5,7 +5,7 @@
 
 import type { Fleet } from '../fleet/fleet.ts';
 import { updateNode } from '../fleet/start-node.ts';
-import type { CacheNode, NodeHandle } from '../model/node.ts';
+import { type CacheNode, type NodeHandle, processName } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { keyText, type ShardKey } from './shard/context.ts';
 
@@ -46,7 +46,7 @@ export async function adoptNodes(fleet: Fleet): Promise<Adoption> {
   for (const [incarnation, handles] of processes)
     if (!known.has(incarnation))
       findings.push(
-        `process ${handles.map((handle) => handle.pid).join(', ')} runs for node ${incarnation}, which no record names; it was left alone`,
+        `${handles.map(processName).join(', ')} runs for node ${incarnation}, which no record names; it was left alone`,
       );
   for (const incarnation of await fleet.runtime.findDirectories())
     if (!known.has(incarnation))
@@ -66,7 +66,7 @@ async function adopt(
   const isRecorded = node.handle !== null && isAlive(fleet, node.handle);
   if (found.length > 1)
     findings.push(
-      `node ${node.cacheClusterId} (${node.incarnation}) has ${found.length} processes: ${found.map((handle) => handle.pid).join(', ')}; end all but the right one`,
+      `node ${node.cacheClusterId} (${node.incarnation}) has ${found.length} processes: ${found.map(processName).join(', ')}; end all but the right one`,
     );
   if (!isRecorded && found.length === 1 && node.intent !== 'deleted') {
     const [handle] = found as [NodeHandle];

@@ -117,6 +117,8 @@ export interface NodeRuntime {
    * `unknown` when that could not be seen in time: then nobody may be promoted.
    */
   fence(handle: NodeHandle, options: { deadlineMs: number }): Promise<'fenced' | 'unknown'>;
+  /** Holds the process by SIGSTOP, or lets it go on. False when there is no such process. */
+  suspend(handle: NodeHandle, isHeld: boolean): boolean;
   /**
    * Deletes the node's directory. Only for tombstones. Throws `NodeStillAlive` while its process lives; what a
    * dead one has forked (a background save) is killed. May be repeated.

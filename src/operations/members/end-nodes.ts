@@ -1,7 +1,7 @@
 /** Ends processes for good: nodes that are to rest (`stopped`), and nodes that are to vanish (`deleted`). */
 import type { CacheView } from '../../fleet/cache-view.ts';
 import { updateNode } from '../../fleet/start-node.ts';
-import type { CacheNode, Endpoint, NodeHandle } from '../../model/node.ts';
+import { type CacheNode, type Endpoint, type NodeHandle, processName } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { requireTime, untilAborted } from '../../platform/until-aborted.ts';
 import type { Change } from '../../store/contract.ts';
@@ -28,7 +28,7 @@ export async function stopNodes(
       if (!handle) return;
       // What is to end ends, also when nobody waits for it any more.
       const end = fleet.runtime.stop(handle, { graceMs: stopGraceMs });
-      await untilAborted(signal, end, `stopping process ${handle.pid}`);
+      await untilAborted(signal, end, `stopping ${processName(handle)}`);
     }),
   );
 }
@@ -70,7 +70,7 @@ export function fenceWithin(
   signal: AbortSignal,
 ): Promise<'fenced' | 'unknown'> {
   const fence = fleet.runtime.fence(handle, { deadlineMs: fenceDeadlineMs });
-  return untilAborted(signal, fence, `the end of process ${handle.pid}`);
+  return untilAborted(signal, fence, `the end of ${processName(handle)}`);
 }
 
 /** No worker of the cache takes a step any more, from then on. Throws `NotInTime`. */
@@ -88,7 +88,8 @@ async function endProcesses(tools: Tools, node: CacheNode, signal: AbortSignal):
     recorded.length > 0 ? recorded : ((await runtime.findProcesses()).get(node.incarnation) ?? []);
   for (const handle of handles) {
     const outcome = await fenceWithin(tools, handle, signal);
-    if (outcome === 'unknown') throw new Error(`process ${handle.pid} of ${node.cacheClusterId} did not end`);
+    if (outcome === 'unknown')
+      throw new Error(`${processName(handle)} of ${node.cacheClusterId} did not end`);
   }
 }
 

@@ -4,7 +4,7 @@
  * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
  */
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
-import type { CacheNode, NodeHandle } from '../../model/node.ts';
+import { type CacheNode, isSameProcess, type NodeHandle } from '../../model/node.ts';
 import type { Engine } from '../../model/resource.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
@@ -216,7 +216,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   return {
     watch(node) {
       const existing = watched.get(node.incarnation);
-      if (existing && isSame(existing.handle, node.handle)) {
+      if (existing && isSameProcess(existing.handle, node.handle)) {
         existing.node = node;
         return;
       }
@@ -254,18 +254,18 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     verdict(node) {
       if (!node.handle) return 'absent';
       const entry = watched.get(node.incarnation);
-      if (entry && isSame(entry.handle, node.handle)) return look(entry);
+      if (entry && isSameProcess(entry.handle, node.handle)) return look(entry);
       const state = runtime.inspect(node.handle);
       return diagnose(newTrack(clock.monotonic()), state, clock.monotonic(), limits);
     },
     silence(node) {
       const entry = watched.get(node.incarnation);
-      if (!entry || !isSame(entry.handle, node.handle)) return null;
+      if (!entry || !isSameProcess(entry.handle, node.handle)) return null;
       return reasonOfSilence(entry.track, runtime.inspect(entry.handle), clock.monotonic(), entry.refusal);
     },
     lagBehind(primary, offset) {
       const entry = watched.get(primary.incarnation);
-      return entry && isSame(entry.handle, primary.handle) ? entry.history.lagAt(offset) : null;
+      return entry && isSameProcess(entry.handle, primary.handle) ? entry.history.lagAt(offset) : null;
     },
     onChange(listener) {
       listeners.push(listener);
@@ -279,7 +279,3 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
 }
 
 const noTimer: Timer = { stop() {} };
-
-function isSame(a: NodeHandle, b: NodeHandle | null): boolean {
-  return b !== null && a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
-}

@@ -2,11 +2,11 @@
 import type { EventText } from '../../catalog/events.ts';
 import { announce } from '../../fleet/announce.ts';
 import { updateNode } from '../../fleet/start-node.ts';
-import type { CacheNode, NodeGroup } from '../../model/node.ts';
+import { type CacheNode, isSameProcess, type NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { type Change, StaleWrite, type Store } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
-import type { ShardView } from './view.ts';
+import type { EngineFacts, ShardView } from './view.ts';
 
 /** Writes a changed shard row together with `more`. False when there is no such shard any more. */
 export async function updateNodeGroup(
@@ -53,11 +53,18 @@ export function recordLeader(context: ShardContext, view: ShardView): Promise<vo
 /** Roles as the engines confirm them, where the rows say something else; a confirmed primary holds its own data. */
 export async function recordRoles(context: ShardContext, { members }: ShardView): Promise<void> {
   for (const { node, engine } of members) {
-    if (!engine || engine.role === node.role) continue;
+    if (!engine || (engine.role === node.role && node.handle?.runId !== undefined)) continue;
     await updateNode(context.fleet, node.incarnation, (row) => ({
-      ...row,
+      ...withRunId(row, node, engine),
       role: engine.role,
       synced: row.synced || engine.role === 'primary',
     }));
   }
+}
+
+/** Notes what the engine calls itself, if the row still names the process that was asked. */
+export function withRunId(row: CacheNode, asked: CacheNode, engine: EngineFacts | null): CacheNode {
+  const { handle } = row;
+  if (!handle || !engine?.runId || !isSameProcess(handle, asked.handle)) return row;
+  return { ...row, handle: { ...handle, runId: engine.runId } };
 }

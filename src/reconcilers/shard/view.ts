@@ -11,8 +11,10 @@ import type { Durability } from '../../model/resource.ts';
  */
 export type Verdict = 'absent' | 'dead' | 'hung' | 'unresponsive' | 'answering';
 
-/** From INFO replication of a process that answers. */
+/** From INFO of a process that answers. */
 export interface EngineFacts {
+  /** What it calls this life of itself. */
+  readonly runId?: string;
   readonly role: 'primary' | 'replica';
   readonly replicationId: string;
   /** The history before the last promotion; 40 zeros when there was none. */

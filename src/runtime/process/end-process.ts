@@ -47,6 +47,14 @@ export async function stopProcess(handle: NodeHandle, graceMs: number, ending: E
   );
 }
 
+/** SIGSTOP or SIGCONT. False when there is no such process. */
+export function suspendProcess(handle: NodeHandle, isHeld: boolean): boolean {
+  const stat = statOf(handle);
+  if (!stat || isDead(stat)) return false;
+  send(handle.pid, isHeld ? 'SIGSTOP' : 'SIGCONT');
+  return true;
+}
+
 /** Waits until its sockets and files are closed as well: only then can another process take its address. */
 export function isReleasedWithin(handle: NodeHandle, deadlineMs: number, clock: Clock): Promise<boolean> {
   return waitUntil(() => hasEndedAs(isReleased, handle), deadlineMs, clock);

@@ -19,7 +19,7 @@ import {
   SpawnFailed,
   type StartOptions,
 } from '../contract.ts';
-import { fenceProcess, isReleasedWithin, killOrphan, stopProcess } from './end-process.ts';
+import { fenceProcess, isReleasedWithin, killOrphan, stopProcess, suspendProcess } from './end-process.ts';
 import { createExitWatch, type ExitWatch } from './exit-watch.ts';
 import { type LogSizes, logSizes, readLastWords } from './last-words.ts';
 import { type MarkedProcess, type ProcessMarks, processMarks } from './marked-processes.ts';
@@ -75,6 +75,7 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     onExit: context.watch.onExit,
     stop: (handle, { graceMs }) => stopProcess(handle, graceMs, context),
     fence: (handle, { deadlineMs }) => fenceProcess(handle, deadlineMs, context),
+    suspend: suspendProcess,
     destroy: (incarnation) => destroy(incarnation, context),
     lastWords: (incarnation, lines) => readLastWords(directories.of(incarnation), lines),
     findProcesses: () => findProcesses(context),

@@ -5,6 +5,7 @@ import { updateNode } from '../../../fleet/start-node.ts';
 import type { CacheNode } from '../../../model/node.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
+import { withRunId } from '../record.ts';
 import { recovered } from '../recovery.ts';
 
 /** Long enough for a full synchronisation's last moments; the pass after looks again. */
@@ -21,7 +22,12 @@ export async function confirmReplica(
   if (confirmed.length === 0) return;
   if (facts.view.durability !== 'disabled' && !(await isOnDisk(context, node))) return;
   await recovered(context, node);
-  await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true, role: 'replica' }));
+  const engine = facts.view.members.find((member) => member.node.incarnation === node.incarnation)?.engine;
+  await updateNode(context.fleet, node.incarnation, (row) => ({
+    ...withRunId(row, node, engine ?? null),
+    synced: true,
+    role: 'replica',
+  }));
 }
 
 /**

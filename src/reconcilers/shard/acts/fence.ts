@@ -1,5 +1,6 @@
 /** Kills the process of a node that hangs, and sees it dead: only then somebody else may lead. */
 import { nodeDied } from '../../../catalog/events.ts';
+import { processName } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
@@ -16,7 +17,7 @@ export async function fence(context: ShardContext, fresh: ShardFacts, incarnatio
   faultPoint('fence:done');
   if (outcome === 'unknown')
     throw new Error(
-      `${node.cacheClusterId} (process ${node.handle.pid}) was killed and its exit was not seen`,
+      `${node.cacheClusterId} (${processName(node.handle)}) was killed and its exit was not seen`,
     );
   const text = nodeDied(node.cacheClusterId, node.cacheNodeId, 'it made no progress and was killed');
   await context.fleet.store.commit([memberEvent(context, node, text)]);

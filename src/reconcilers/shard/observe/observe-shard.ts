@@ -4,7 +4,7 @@ import { type EngineInfo, parseInfo } from '../../../engines/valkey/info.ts';
 import { isClusterMode } from '../../../fleet/cache-view.ts';
 import { dataStateOf } from '../../../fleet/data-files.ts';
 import { durabilityOf } from '../../../fleet/launch.ts';
-import type { CacheNode, Endpoint, NodeGroup } from '../../../model/node.ts';
+import { type CacheNode, type Endpoint, isEngineOf, type NodeGroup } from '../../../model/node.ts';
 import type { Cache } from '../../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from '../context.ts';
 import type { EngineFacts, Member, ShardView, Verdict } from '../view.ts';
@@ -105,7 +105,7 @@ async function askEngine(
     const sections = ['server', 'replication', 'persistence', 'keyspace'];
     const info = parseInfo(String(await connection.callWithin(deadlineMs, 'INFO', ...sections)));
     // Somebody else's process at this address is no news of ours.
-    if (info.pid !== node.handle?.pid) return null;
+    if (!isEngineOf(node.handle, info)) return null;
     const facts = factsOf(info);
     return { ...facts, wasRefilled: wasRefilled(histories, node, facts) };
   } catch {
@@ -114,6 +114,7 @@ async function askEngine(
 }
 
 export const factsOf = (info: EngineInfo): EngineFacts => ({
+  runId: info.runId,
   role: info.role,
   replicationId: info.replicationId,
   replicationId2: info.secondReplicationId ?? '0'.repeat(40),

@@ -5,11 +5,11 @@
  * names the history before (`master_replid2`), one that was filled anew names none. A full synchronisation within the
  * same history cannot be told by them.
  */
-import type { CacheNode } from '../../../model/node.ts';
+import { type CacheNode, isSameProcess, type NodeHandle } from '../../../model/node.ts';
 import type { EngineFacts } from '../view.ts';
 
 /** By node incarnation: the process that was seen last with all of the data, and the history that it had. */
-export type SeenHistories = Map<string, { readonly pid: number; readonly replicationId: string }>;
+export type SeenHistories = Map<string, { readonly handle: NodeHandle; readonly replicationId: string }>;
 
 /** True for a process that was confirmed and was filled anew since. Remembers what was seen, until then. */
 export function wasRefilled(
@@ -18,10 +18,10 @@ export function wasRefilled(
   engine: Pick<EngineFacts, 'role' | 'replicationId' | 'replicationId2'>,
 ): boolean {
   const before = seen.get(incarnation);
-  const isSameProcess = before !== undefined && before.pid === handle?.pid;
+  const isSame = before !== undefined && isSameProcess(before.handle, handle);
   const goesOn =
     before?.replicationId === engine.replicationId || before?.replicationId === engine.replicationId2;
-  if (synced && isSameProcess && engine.role === 'replica' && !goesOn) return true;
-  if (handle) seen.set(incarnation, { pid: handle.pid, replicationId: engine.replicationId });
+  if (synced && isSame && engine.role === 'replica' && !goesOn) return true;
+  if (handle) seen.set(incarnation, { handle, replicationId: engine.replicationId });
   return false;
 }
