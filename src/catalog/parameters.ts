@@ -61,7 +61,7 @@ export function parseFamily(value: string, parameterName = 'CacheParameterGroupF
   const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;
   throw new ServiceError(
     'InvalidParameterValue',
-    `The parameter ${parameterName} is not a valid family: "${shown}". Give one of ${parameterFamilies.join(', ')}.`,
+    `${parameterName} ${shown} is not a valid parameter group family. Give one of ${parameterFamilies.join(', ')}.`,
   );
 }
 

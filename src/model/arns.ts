@@ -2,7 +2,7 @@
  * Amazon resource names of ElastiCache: `arn:aws:elasticache:<region>:<account>:<type>:<id>`.
  * Source: spec/behaviour.md §3.
  */
-import { ServiceError } from './service-errors.ts';
+import { invalidValue, ServiceError } from './service-errors.ts';
 
 export const arnTypes = [
   'cluster',
@@ -32,28 +32,35 @@ export function buildArn(type: ArnType, id: string, scope: ArnScope): string {
 }
 
 /**
- * The type and (lower-case) id of an ARN of this account and region. Throws `InvalidARN` for what is malformed,
- * of another service or type, or foreign: a resource of another region cannot be reached through this one.
+ * The type and (lower-case) id of an ARN of this account and region. Throws `InvalidARN` for what is malformed or of
+ * another service or type, and `InvalidParameterValue` for what is foreign: a resource of another region cannot be
+ * reached through this one. The words are AWS's, where it is known to have some: programs match them.
  */
 export function parseArn(
   arn: string,
   scope: ArnScope,
   parameterName = 'ResourceName',
 ): { type: ArnType; id: string } {
-  const [prefix, partition, service, region, account, type, ...rest] = arn.split(':');
-  const id = rest.join(':').toLowerCase();
+  const parts = arn.split(':');
+  const [prefix, partition, service, region, account, type, id = ''] = parts;
   const shown = arn.length > 200 ? `${arn.slice(0, 200)}…` : arn;
-  const refuse = (reason: string): ServiceError =>
-    new ServiceError('InvalidARN', `The ${parameterName} "${shown}" is not a valid ARN: ${reason}`);
+  const refuse = (text: string): ServiceError => new ServiceError('InvalidARN', text);
 
-  if (prefix !== 'arn' || service !== 'elasticache' || id === '')
-    throw refuse('expected arn:aws:elasticache:<region>:<account>:<type>:<id>.');
-  if (!isArnType(type)) throw refuse(`the type "${type}" is not one of ${arnTypes.join(', ')}.`);
+  if (prefix !== 'arn' || parts.length !== 7) throw refuse('Input ARN string does not have 7 components.');
+  const expectedPartition = partitionOf(scope.region);
+  if (partition !== expectedPartition)
+    throw refuse(`partition field is wrong. Expected value is ${expectedPartition}`);
+  if (service !== 'elasticache') throw refuse('service field is wrong. Expected value is elasticache');
+  if (!isArnType(type) || id === '')
+    throw refuse(
+      `The ${parameterName} "${shown}" does not end with a type and an id; the types are ${arnTypes.join(', ')}.`,
+    );
   const expectedRegion = type === 'globalreplicationgroup' ? '' : scope.region;
-  if (partition !== partitionOf(scope.region) || region !== expectedRegion)
-    throw refuse(`it is not of the region ${scope.region}, which this request is signed for.`);
-  if (account !== scope.account) throw refuse(`it is not of the account ${scope.account}.`);
-  return { type, id };
+  if (region !== expectedRegion)
+    throw invalidValue('Unauthorized call. Please check the region or customer id');
+  if (account !== scope.account)
+    throw invalidValue("The resource ARN does not belong to the caller's account.");
+  return { type, id: id.toLowerCase() };
 }
 
 /** `aws`, or the partitions of China and GovCloud, told by the region's name. */

@@ -145,9 +145,8 @@ function requireText(value: string, parameterName: string): void {
 /** Long values are cut: an error text must not echo a megabyte back. */
 function invalid(parameterName: string, value: string, allowed: string, what = 'value'): ServiceError {
   const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;
-  const article = what === 'identifier' ? 'an' : 'a';
   return new ServiceError(
     'InvalidParameterValue',
-    `The parameter ${parameterName} is not ${article} valid ${what}. ${allowed} Found: "${shown}".`,
+    `The parameter ${parameterName} is not a valid ${what}. ${allowed} Found: "${shown}".`,
   );
 }

@@ -8,6 +8,7 @@ import {
   modifyCacheParameterGroup,
   resetCacheParameterGroup,
 } from '../../src/actions/parameter-groups/parameter-groups.ts';
+import { describeCacheParameters } from '../../src/actions/parameter-groups/parameters.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import {
   account,
@@ -99,11 +100,12 @@ describe('cache parameter groups', () => {
   it('answer CacheParameterGroupNotFound for a name that does not exist', async (t) => {
     const fixture = await openFixture(t);
     const text = 'CacheParameterGroup not found: nope';
-    await refused(
-      fixture.call(describeCacheParameterGroups, named('nope')),
-      'CacheParameterGroupNotFound',
-      text,
-    );
+    for (const describeIt of [describeCacheParameterGroups, describeCacheParameters])
+      await refused(
+        fixture.call<{ CacheParameterGroupName: string }, unknown>(describeIt, named('nope')),
+        'CacheParameterGroupNotFound',
+        'CacheParameterGroup nope not found.',
+      );
     await refused(modify(fixture, 'nope', { timeout: '1' }), 'CacheParameterGroupNotFound', text);
     await refused(
       fixture.call(deleteCacheParameterGroup, named('nope')),
@@ -118,7 +120,11 @@ describe('cache parameter groups', () => {
     await refused(modify(fixture, 'default.valkey8', { timeout: '1' }), code, 'default.valkey8');
     const all = { ...named('default.valkey8'), ResetAllParameters: true };
     await refused(fixture.call(resetCacheParameterGroup, all), code);
-    await refused(fixture.call(deleteCacheParameterGroup, named('default.valkey8')), code);
+    await refused(
+      fixture.call(deleteCacheParameterGroup, named('default.valkey8')),
+      'InvalidParameterValue',
+      'The parameter CacheParameterGroupName is not a valid identifier. Identifiers must begin with a letter;',
+    );
   });
 
   it('cannot be deleted while a cache uses them', async (t) => {
@@ -126,7 +132,9 @@ describe('cache parameter groups', () => {
     await create(fixture, 'tuned');
     await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
     const remove = () => fixture.call(deleteCacheParameterGroup, named('tuned'));
-    await refused(remove(), 'InvalidCacheParameterGroupState', 'tuned', 'orders');
+    const text =
+      'One or more cache clusters are still members of this parameter group tuned, so the group cannot be deleted.';
+    await refused(remove(), 'InvalidCacheParameterGroupState', text, 'orders');
   });
 
   it('are gone once deleted', async (t) => {

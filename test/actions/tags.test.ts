@@ -127,15 +127,19 @@ describe('tags', () => {
   it('refuse an ARN that is malformed, of another account or region, or cannot have tags', async (t) => {
     const fixture = await openFixture(t);
     await storeMemcached(fixture, 'sessions');
+    const list = (ResourceName: string) => fixture.call(listTagsForResource, { ResourceName });
     for (const bad of [
       'sessions',
       'arn:aws:s3:::bucket',
       arn('spaceship', 'x'),
-      'arn:aws:elasticache:us-east-1:111122223333:cluster:sessions',
-      'arn:aws:elasticache:eu-west-1:999999999999:cluster:sessions',
       'arn:aws:elasticache::111122223333:globalreplicationgroup:ldgnf-x',
     ])
-      await refused(fixture.call(listTagsForResource, { ResourceName: bad }), 'InvalidARN');
+      await refused(list(bad), 'InvalidARN');
+    for (const [place, text] of [
+      ['us-east-1:111122223333', 'Unauthorized call. Please check the region or customer id'],
+      ['eu-west-1:999999999999', "The resource ARN does not belong to the caller's account."],
+    ] as const)
+      await refused(list(`arn:aws:elasticache:${place}:cluster:sessions`), 'InvalidParameterValue', text);
   });
 
   for (const [type, code] of [

@@ -42,7 +42,9 @@ describe('parameter families', () => {
       (error: unknown) =>
         error instanceof ServiceError &&
         error.code === 'InvalidParameterValue' &&
-        /CacheParameterGroupFamily.*"redis8".*redis7.*valkey9/.test(error.message),
+        /^CacheParameterGroupFamily redis8 is not a valid parameter group family\..*redis7.*valkey9/.test(
+          error.message,
+        ),
     ));
 
   for (const family of parameterFamilies) {

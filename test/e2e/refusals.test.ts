@@ -48,8 +48,8 @@ describe('CreateReplicationGroup refuses, and makes nothing half:', () => {
     [
       'a cluster without failover',
       { NumNodeGroups: 2, AutomaticFailoverEnabled: false },
-      combination,
-      /Automatic/,
+      value,
+      /^Redis with cluster mode enabled cannot be created with auto failover turned off\.$/,
     ],
     [
       'Multi-AZ without failover',

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { arnTypes, buildArn, parseArn } from '../../src/model/arns.ts';
-import { ServiceError } from '../../src/model/service-errors.ts';
+import { ServiceError, type ServiceErrorCode } from '../../src/model/service-errors.ts';
 
 const scope = { region: 'eu-west-1', account: '123456789012' };
-const refused = (arn: string, reason: RegExp) =>
+const refused = (arn: string, code: ServiceErrorCode, text: string) =>
   assert.throws(
     () => parseArn(arn, scope),
     (error: unknown) =>
-      error instanceof ServiceError && error.code === 'InvalidARN' && reason.test(error.message),
+      error instanceof ServiceError && error.code === code && error.message.startsWith(text),
   );
 
 describe('ARNs', () => {
@@ -40,15 +40,34 @@ describe('ARNs', () => {
       'default.redis7',
     ));
 
-  const bad: [string, string, RegExp][] = [
-    ['no ARN at all', 'orders', /expected arn:aws/],
-    ['the empty text', '', /expected arn:aws/],
-    ['another service', 'arn:aws:rds:eu-west-1:123456789012:cluster:a', /expected arn:aws/],
-    ['an unknown type', 'arn:aws:elasticache:eu-west-1:123456789012:shard:a', /the type "shard"/],
-    ['no id', 'arn:aws:elasticache:eu-west-1:123456789012:cluster:', /expected arn:aws/],
-    ['another region', 'arn:aws:elasticache:us-east-1:123456789012:cluster:a', /region eu-west-1/],
-    ['another account', 'arn:aws:elasticache:eu-west-1:999999999999:cluster:a', /account 123456789012/],
-    ['another partition', 'arn:aws-cn:elasticache:eu-west-1:123456789012:cluster:a', /region eu-west-1/],
+  const own = 'arn:aws:elasticache:eu-west-1:123456789012';
+  const parts = 'Input ARN string does not have 7 components.';
+  const bad: readonly (readonly [what: string, arn: string, text: string])[] = [
+    ['no ARN at all', 'orders', parts],
+    ['the empty text', '', parts],
+    ['six parts', `${own}:cluster`, parts],
+    ['eight parts', `${own}:cluster:a:b`, parts],
+    [
+      'another service',
+      'arn:aws:rds:eu-west-1:123456789012:cluster:a',
+      'service field is wrong. Expected value is elasticache',
+    ],
+    [
+      'another partition',
+      'arn:aws-cn:elasticache:eu-west-1:123456789012:cluster:a',
+      'partition field is wrong. Expected value is aws',
+    ],
+    ['an unknown type', `${own}:shard:a`, 'The ResourceName'],
+    ['no id', `${own}:cluster:`, 'The ResourceName'],
   ];
-  for (const [what, arn, reason] of bad) it(`refuse ${what} with InvalidARN`, () => refused(arn, reason));
+  for (const [what, arn, text] of bad)
+    it(`refuse ${what} with InvalidARN`, () => refused(arn, 'InvalidARN', text));
+
+  it("refuse what is another region's or account's with InvalidParameterValue", () => {
+    const [elsewhere, foreign] = ['us-east-1:123456789012', 'eu-west-1:999999999999'];
+    const unauthorized = 'Unauthorized call. Please check the region or customer id';
+    refused(`arn:aws:elasticache:${elsewhere}:cluster:a`, 'InvalidParameterValue', unauthorized);
+    const stranger = "The resource ARN does not belong to the caller's account.";
+    refused(`arn:aws:elasticache:${foreign}:cluster:a`, 'InvalidParameterValue', stranger);
+  });
 });

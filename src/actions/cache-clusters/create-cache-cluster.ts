@@ -4,7 +4,7 @@ import { parseEngine } from '../../catalog/engine-versions.ts';
 import { parseCacheClusterId } from '../../model/identifiers.ts';
 import { checkQuota, checkRange, memcachedNodesMax, quotas } from '../../model/limits.ts';
 import { type CacheCluster, type CacheClusterDesired, nothingObserved } from '../../model/resource.ts';
-import { invalidCombination, invalidValue, ServiceError } from '../../model/service-errors.ts';
+import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import { parseTags } from '../../model/tags.ts';
 import { parseZone, placeMemcachedNodes, shownZone, zonesOf } from '../../model/zones.ts';
 import type { Change } from '../../store/contract.ts';
@@ -13,6 +13,7 @@ import { type Action, type ActionContext, type ActionDeps, commitPlanned } from 
 import { cacheSettings, groupsStand } from '../shared/cache-settings.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
 import { chooseEngine } from '../shared/engine-choice.ts';
+import { cacheClusterExists } from '../shared/look-ups.ts';
 import { blank, refuseNotYet } from '../shared/refusals.ts';
 import { resourceKey } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
@@ -163,7 +164,6 @@ function newCluster(
 }
 
 async function checkFree(deps: ActionDeps, context: ActionContext, id: string, nodes: number): Promise<void> {
-  if (await deps.store.resource(resourceKey(context, 'cache-cluster', id)))
-    throw new ServiceError('CacheClusterAlreadyExists', `Cache cluster ${id} already exists.`);
+  if (await deps.store.resource(resourceKey(context, 'cache-cluster', id))) throw cacheClusterExists();
   checkQuota(quotas.nodesPerRegion, await deps.store.countNodes(context), nodes);
 }

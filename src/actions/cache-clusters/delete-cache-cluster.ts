@@ -7,6 +7,7 @@ import type { Change } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { zoneLeftAlone } from '../replication-groups/failover-rules.ts';
+import { snapshotSourceAmong } from '../replication-groups/snapshot-source.ts';
 import { isDeletable } from '../shared/cache-state.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
@@ -63,8 +64,10 @@ async function removalOfMember(deps: ActionDeps, cluster: CacheCluster, groupId:
     throw refuse(
       `Without ${cluster.id} all nodes of ${group.id} would be in ${zone}; it has Multi-AZ enabled, disable it first.`,
     );
+  const snapshottingClusterId = snapshotSourceAmong(group.desired, staying, shard?.currentPrimary ?? null);
+  const desired = { ...group.desired, snapshottingClusterId };
   return [
-    { put: 'resource', row: nextVersion(group, deps.clock.now(), { status: 'modifying' }) },
+    { put: 'resource', row: nextVersion(group, deps.clock.now(), { status: 'modifying', desired }) },
     enqueue(deps, 'remove-members', group, { members: [cluster.id], shrink: [] }),
   ];
 }

@@ -3,7 +3,7 @@ import type { CreateCacheClusterMessage, CreateCacheClusterResult } from '@aws-s
 import { parseCacheClusterId, parseReference } from '../../model/identifiers.ts';
 import { checkQuota, quotas } from '../../model/limits.ts';
 import type { CacheCluster, ReplicationGroup } from '../../model/resource.ts';
-import { invalidCombination, ServiceError } from '../../model/service-errors.ts';
+import { invalidCombination } from '../../model/service-errors.ts';
 import { parseTags } from '../../model/tags.ts';
 import { parseZone, zonesForJoining } from '../../model/zones.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
@@ -11,7 +11,7 @@ import { joiningChanges } from '../replication-groups/increase-replica-count.ts'
 import { newMember } from '../replication-groups/new-member.ts';
 import { readShards } from '../replication-groups/replica-configuration.ts';
 import { requireAvailableGroup } from '../shared/cache-state.ts';
-import { requireReplicationGroup } from '../shared/look-ups.ts';
+import { cacheClusterExists, requireReplicationGroup } from '../shared/look-ups.ts';
 import { nextVersion, resourceKey } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
 
@@ -41,8 +41,7 @@ export const joinGroup =
           `${groupId} has cluster mode enabled; its replicas are added by IncreaseReplicaCount.`,
         );
       requireAvailableGroup(group, 'modify');
-      if (await deps.store.resource(resourceKey(context, 'cache-cluster', id)))
-        throw new ServiceError('CacheClusterAlreadyExists', `Cache cluster ${id} already exists.`);
+      if (await deps.store.resource(resourceKey(context, 'cache-cluster', id))) throw cacheClusterExists();
       return plan(deps, context, group, id, input);
     });
     deps.queue.wake();

@@ -37,8 +37,6 @@ function parseFilter(input: DescribeEventsMessage, { account, region, now }: Act
     throw invalidValue(
       `The parameter SourceType has the value "${String(sourceType).slice(0, 80)}"; give one of ${eventSourceTypes.join(', ')}.`,
     );
-  if (sourceId !== undefined && sourceType === undefined)
-    throw invalidCombination('The parameter SourceIdentifier needs the parameter SourceType beside it.');
   return {
     account,
     region,

@@ -27,7 +27,12 @@ import { invalidCombination, invalidValue, ServiceError } from '../../model/serv
 import { parseTags } from '../../model/tags.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { cachesUsing, firstReferrer } from '../shared/attached-caches.ts';
-import { defaultParameterGroupRows, isVirtual, requireParameterGroup } from '../shared/default-groups.ts';
+import {
+  defaultParameterGroupRows,
+  describedParameterGroup,
+  isVirtual,
+  requireParameterGroup,
+} from '../shared/default-groups.ts';
 import { describePage } from '../shared/describe-page.ts';
 import { groupEvent, parameterEvent } from '../shared/group-event.ts';
 import { newGroupRow, nextVersion, resourceKey } from '../shared/rows.ts';
@@ -45,10 +50,7 @@ export const createCacheParameterGroup =
     const row = newGroupRow(deps, context, { kind, id, desired, tags: parseTags(input.Tags ?? []) });
     await commitPlanned(deps.store, async () => {
       if (await deps.store.resource(resourceKey(context, kind, id)))
-        throw new ServiceError(
-          'CacheParameterGroupAlreadyExists',
-          `Cache Parameter Group ${id} already exists.`,
-        );
+        throw new ServiceError('CacheParameterGroupAlreadyExists', `Parameter group ${id} already exists`);
       checkQuota(quotas.parameterGroups, await deps.store.countResources(resourceKey(context, kind, id)), 1);
       const event = groupEvent(row, 'created', deps.clock.now());
       return { changes: [{ put: 'resource', row }, event], result: null };
@@ -61,7 +63,7 @@ export const describeCacheParameterGroups =
   async (input, context) => {
     if (input.CacheParameterGroupName !== undefined) {
       const name = parseReference(input.CacheParameterGroupName, 'CacheParameterGroupName');
-      const group = await requireParameterGroup(deps.store, context, name);
+      const group = await describedParameterGroup(deps.store, context, name);
       return { CacheParameterGroups: [shapeParameterGroup(group)] };
     }
     const { account, region } = context;
@@ -102,15 +104,16 @@ export const resetCacheParameterGroup =
 export const deleteCacheParameterGroup =
   (deps: ActionDeps): Action<DeleteCacheParameterGroupMessage, Record<string, never>> =>
   async (input, context) => {
-    const name = parseReference(input.CacheParameterGroupName ?? '', 'CacheParameterGroupName');
+    // The dot of default groups is in no name that can be given: AWS refuses them as malformed.
+    const name = parseCacheParameterGroupName(input.CacheParameterGroupName ?? '');
     await commitPlanned(deps.store, async () => {
       const group = await requireParameterGroup(deps.store, context, name);
-      refuseDefault(group, 'deleted');
       const user = await firstReferrer(deps.store, group);
       if (user)
         throw new ServiceError(
           'InvalidCacheParameterGroupState',
-          `Cache Parameter Group ${group.id} is in use by ${user} and cannot be deleted.`,
+          `One or more cache clusters are still members of this parameter group ${group.id}, so the group cannot be ` +
+            `deleted. It is in use by ${user}.`,
         );
       const key = resourceKey(context, kind, group.id);
       return {
@@ -135,7 +138,7 @@ async function changeOverrides(
   const name = parseReference(groupName ?? '', 'CacheParameterGroupName');
   const { group, changed, seen } = await commitPlanned(deps.store, async () => {
     const before = await requireParameterGroup(deps.store, context, name);
-    refuseDefault(before, 'modified');
+    refuseDefault(before);
     const caches = await cachesUsing(deps.store, before);
     const overrides = overridesAfter(before, caches.length > 0);
     const now = deps.clock.now();
@@ -176,11 +179,11 @@ function nameOf(one: ParameterNameValue): string {
   return parseReference(one.ParameterName ?? '', 'ParameterName');
 }
 
-function refuseDefault(group: ParameterGroup, participle: string): void {
+function refuseDefault(group: ParameterGroup): void {
   if (isVirtual(group))
     throw new ServiceError(
       'InvalidCacheParameterGroupState',
-      `The default Cache Parameter Group ${group.id} is the service's own and cannot be ${participle}.`,
+      `The default Cache Parameter Group ${group.id} is the service's own and cannot be modified.`,
     );
 }
 

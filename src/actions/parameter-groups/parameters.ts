@@ -19,7 +19,7 @@ import { parseReference } from '../../model/identifiers.ts';
 import { pageOf, parsePage } from '../../model/paging.ts';
 import { invalidValue } from '../../model/service-errors.ts';
 import type { Action, ActionDeps } from '../action.ts';
-import { isVirtual, requireParameterGroup } from '../shared/default-groups.ts';
+import { describedParameterGroup, isVirtual } from '../shared/default-groups.ts';
 
 /**
  * The sources that a request may filter by. `user` is what somebody set in the group, `system` everything else; no
@@ -33,7 +33,7 @@ export const describeCacheParameters =
   async (input, context) => {
     const source = parseSource(input.Source);
     const name = parseReference(input.CacheParameterGroupName ?? '', 'CacheParameterGroupName');
-    const group = await requireParameterGroup(deps.store, context, name);
+    const group = await describedParameterGroup(deps.store, context, name);
     const { family, overrides } = group.desired;
     return describe(input, family, { overrides, isUsers: !isVirtual(group), source });
   };

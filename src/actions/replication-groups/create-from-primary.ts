@@ -29,9 +29,11 @@ import { requireCacheCluster } from '../shared/look-ups.ts';
 import { modifiedSettings } from '../shared/modify-settings.ts';
 import { notYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
-import { checkFailover } from './failover-rules.ts';
+import { plannedFailover } from './failover-rules.ts';
 import { answerWithJoining } from './increase-replica-count.ts';
 import { checkGroupIsFree, freeMemberNames, newMember } from './new-member.ts';
+import type { NodeGroupPlan } from './node-group-plan.ts';
+import { snapshotSource } from './snapshot-source.ts';
 
 export const createFromPrimary =
   (deps: ActionDeps): Action<CreateReplicationGroupMessage, CreateReplicationGroupResult> =>
@@ -54,23 +56,20 @@ async function plan(
   const [node] = await deps.store.nodesOf([cluster.incarnation]);
   if (!node) throw new Error(`cache cluster ${cluster.id} has no node`);
   refuseOtherSettings(cluster, input);
-  const group = await newGroup(deps, context, id, cluster, input);
-  const joined = joinedCluster(deps, cluster, group);
-  const replicas = await newReplicas(deps, group, node, input);
-  checkFailover(
-    group.desired.cacheNodeType,
-    {
-      clusterMode: 'disabled',
-      nodeGroups: [
-        {
-          nodeGroupId: '0001',
-          slots: '',
-          members: [node, ...replicas.map((row) => memberOf(row))],
-        },
-      ],
+  const base = await newGroup(deps, context, id, cluster, input);
+  const joined = joinedCluster(deps, cluster, base);
+  const replicas = await newReplicas(deps, base, node, input);
+  const shard = { nodeGroupId: '0001', slots: '', members: [node, ...replicas.map(memberOf)] };
+  const shape: NodeGroupPlan = { clusterMode: 'disabled', nodeGroups: [shard] };
+  const { cacheNodeType, snapshotRetentionLimit } = base.desired;
+  const group: ReplicationGroup = {
+    ...base,
+    desired: {
+      ...base.desired,
+      ...plannedFailover(cacheNodeType, shape, input),
+      snapshottingClusterId: snapshotSource(snapshotRetentionLimit, shape),
     },
-    input,
-  );
+  };
   await checkGroupIsFree(deps, context, id, replicas);
   const members = [joined, ...replicas];
   const changes: Change[] = [
@@ -150,8 +149,8 @@ async function newGroup(
     ...(await modifiedSettings(deps, context, own, input)),
     description: parseDescription(input.ReplicationGroupDescription ?? '', 'ReplicationGroupDescription'),
     clusterMode: 'disabled',
-    automaticFailover: input.AutomaticFailoverEnabled ?? false,
-    multiAz: input.MultiAZEnabled ?? false,
+    automaticFailover: false,
+    multiAz: false,
     atRestEncryption: input.AtRestEncryptionEnabled ?? false,
     kmsKeyId: input.KmsKeyId ?? null,
     snapshottingClusterId: null,

@@ -22,9 +22,10 @@ import { chooseEngine } from '../shared/engine-choice.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { createFromPrimary } from './create-from-primary.ts';
 import { answerGroup } from './describe-replication-groups.ts';
-import { checkFailover } from './failover-rules.ts';
+import { plannedFailover } from './failover-rules.ts';
 import { checkGroupIsFree, newMember } from './new-member.ts';
 import { type NodeGroupPlan, planNodeGroups, wantedClusterMode } from './node-group-plan.ts';
+import { snapshotSource } from './snapshot-source.ts';
 
 /** What ElastiCache has and Limber does not serve yet. */
 const notBuilt = [
@@ -102,17 +103,15 @@ async function desiredOf(
   });
   const settings = await cacheSettings(deps, context, input, choice);
   const plan = planNodeGroups(id, context.region, clusterMode, input);
-  checkFailover(settings.cacheNodeType, plan, input);
   const desired: ReplicationGroupDesired = {
     ...settings,
     description: parseDescription(input.ReplicationGroupDescription ?? '', 'ReplicationGroupDescription'),
     clusterMode,
-    automaticFailover: input.AutomaticFailoverEnabled ?? false,
-    multiAz: input.MultiAZEnabled ?? false,
+    ...plannedFailover(settings.cacheNodeType, plan, input),
     // Valkey's default on ElastiCache is true; there the disks are encrypted, here they are the operator's.
     atRestEncryption: input.AtRestEncryptionEnabled ?? engine === 'valkey',
     kmsKeyId: input.KmsKeyId ?? null,
-    snapshottingClusterId: null,
+    snapshottingClusterId: snapshotSource(settings.snapshotRetentionLimit, plan),
     durability: input.Durability ?? 'default',
     pending: {},
   };

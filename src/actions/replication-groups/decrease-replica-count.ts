@@ -25,6 +25,7 @@ import {
   wantedReplicas,
   withoutZonesOf,
 } from './replica-configuration.ts';
+import { snapshotSourceAmong } from './snapshot-source.ts';
 
 /** A node group that loses replicas. */
 interface Shrinking extends ShardMembers {
@@ -155,6 +156,13 @@ function checkZones({ desired }: ReplicationGroup, { shard, nodes, leaving }: Sh
   );
 }
 
+/** Only a group without cluster mode has a source: its one node group is `shrinking[0]`. */
+function snapshotSourceAfter({ desired }: ReplicationGroup, [only]: readonly Shrinking[]): string | null {
+  if (!only || desired.clusterMode === 'enabled') return null;
+  const staying = only.nodes.filter((node) => !only.leaving.includes(node));
+  return snapshotSourceAmong(desired, staying, only.shard.currentPrimary);
+}
+
 async function leavingChanges(
   deps: ActionDeps,
   group: ReplicationGroup,
@@ -163,10 +171,8 @@ async function leavingChanges(
   const now = deps.clock.now();
   const names = shrinking.flatMap(({ leaving }) => leaving.map((node) => node.cacheClusterId));
   const clusters = (await membersOf(deps.store, group)).filter((cluster) => names.includes(cluster.id));
-  const source = nextVersion(group, now, { status: 'modifying' });
-  // A snapshot's source that goes is none any more.
-  const isSource = names.includes(group.desired.snapshottingClusterId ?? '');
-  const row = isSource ? { ...source, desired: { ...source.desired, snapshottingClusterId: null } } : source;
+  const desired = { ...group.desired, snapshottingClusterId: snapshotSourceAfter(group, shrinking) };
+  const row = nextVersion(group, now, { status: 'modifying', desired });
   const shrink = shrinking.map(({ shard, from, to }) => ({ nodeGroupId: shard.nodeGroupId, from, to }));
   return {
     changes: [

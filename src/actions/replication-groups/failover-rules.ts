@@ -2,7 +2,8 @@
 import type { CreateReplicationGroupMessage } from '@aws-sdk/client-elasticache';
 import { nodeType, supportsAutomaticFailover } from '../../catalog/node-types.ts';
 import type { CacheNode } from '../../model/node.ts';
-import { invalidCombination } from '../../model/service-errors.ts';
+import type { ReplicationGroupDesired } from '../../model/resource.ts';
+import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import type { NodeGroupPlan } from './node-group-plan.ts';
 
 /**
@@ -21,23 +22,34 @@ export function zoneLeftAlone(
   return isLoss && zone !== undefined ? zone : null;
 }
 
-/** The rules between replicas, automatic failover and Multi-AZ (§5, §8). */
-export function checkFailover(
+/**
+ * Automatic failover and Multi-AZ of a new group, by the rules between them and replicas (§5, §8, §29). Cluster mode
+ * turns automatic failover on by itself; only who says no to it is refused.
+ */
+export function plannedFailover(
   typeName: string,
   plan: NodeGroupPlan,
   input: Pick<CreateReplicationGroupMessage, 'AutomaticFailoverEnabled' | 'MultiAZEnabled'>,
-): void {
-  const replicas = plan.nodeGroups.map((group) => group.members.length - 1);
-  if (plan.clusterMode === 'enabled' && !input.AutomaticFailoverEnabled)
-    throw invalidCombination('Cluster mode enabled needs AutomaticFailoverEnabled to be true.');
-  if (input.AutomaticFailoverEnabled && plan.clusterMode === 'disabled' && replicas.includes(0))
+): Pick<ReplicationGroupDesired, 'automaticFailover' | 'multiAz'> {
+  const isCluster = plan.clusterMode === 'enabled';
+  const automaticFailover = input.AutomaticFailoverEnabled ?? isCluster;
+  const multiAz = input.MultiAZEnabled ?? false;
+  if (isCluster && !automaticFailover)
+    throw invalidValue(
+      'Redis with cluster mode enabled cannot be created with auto failover turned off.', // AWS's words, of Valkey too
+    );
+  if (automaticFailover && !isCluster && plan.nodeGroups.some(({ members }) => members.length < 2))
     throw invalidCombination(
       'Must have at least 1 replica when cluster mode is disabled with auto failover enabled.',
     );
-  if (input.AutomaticFailoverEnabled && !supportsAutomaticFailover(nodeType(typeName)))
+  if (automaticFailover && !supportsAutomaticFailover(nodeType(typeName)))
     throw invalidCombination(`Automatic failover is not offered with the node type ${typeName}.`);
-  if (!input.MultiAZEnabled) return;
-  if (!input.AutomaticFailoverEnabled)
+  if (multiAz) checkMultiAz(plan, automaticFailover);
+  return { automaticFailover, multiAz };
+}
+
+function checkMultiAz(plan: NodeGroupPlan, automaticFailover: boolean): void {
+  if (!automaticFailover)
     throw invalidCombination('MultiAZEnabled needs AutomaticFailoverEnabled to be true.');
   for (const group of plan.nodeGroups) {
     if (new Set(group.members.map((member) => member.availabilityZone)).size < 2)

@@ -82,7 +82,7 @@ async function plan(
   };
   const asked = input.CacheParameterGroupName;
   const parameters = asked === undefined ? null : await changeParameterGroup(deps, context, group, asked);
-  const promotion = await plannedPromotion(deps, group, { ...group.desired, ...changed }, input);
+  const promotion = await plannedPromotion(deps, group, input);
   const isNamed = Object.keys(changed).length > 0 || asked !== undefined || promotion !== null;
   if (!isNamed) throw invalidCombination('No modifications were requested');
   const pending = promotion?.pending ?? group.desired.pending;
@@ -131,7 +131,9 @@ async function snapshotting(
 ): Promise<Partial<ReplicationGroupDesired>> {
   if (SnapshottingClusterId === undefined) return {};
   if (group.desired.clusterMode === 'enabled')
-    throw invalidCombination('SnapshottingClusterId cannot be set with cluster mode enabled.');
+    throw invalidCombination(
+      'Cannot set snapshotting cluster for cluster mode enabled replication group', // AWS's words
+    );
   const id = parseReference(SnapshottingClusterId, 'SnapshottingClusterId');
   const nodes = await deps.store.nodesOf([group.incarnation]);
   if (!nodes.some((node) => node.cacheClusterId === id && node.intent !== 'deleted'))
@@ -150,7 +152,9 @@ async function failover(
   const automaticFailover = AutomaticFailoverEnabled ?? group.desired.automaticFailover;
   const multiAz = MultiAZEnabled ?? group.desired.multiAz;
   if (!automaticFailover && group.desired.clusterMode === 'enabled')
-    throw invalidCombination('Automatic failover cannot be disabled with cluster mode enabled.');
+    throw invalidCombination(
+      'Turning off automatic failover for replication group with cluster mode enabled is not supported.', // AWS's words
+    );
   if (!automaticFailover && multiAz)
     throw invalidCombination(
       'Automatic failover cannot be disabled while Multi-AZ is enabled; disable both.',

@@ -71,7 +71,10 @@ export async function checkGroupIsFree(
   newMembers: readonly CacheCluster[],
 ): Promise<void> {
   if (await store.resource(resourceKey(context, 'replication-group', id)))
-    throw new ServiceError('ReplicationGroupAlreadyExists', `Replication group ${id} already exists.`);
+    throw new ServiceError(
+      'ReplicationGroupAlreadyExists',
+      'Replication group with specified name already exists.', // AWS's words, which programs match
+    );
   for (const cluster of newMembers) {
     if (await store.resource(cluster)) throw invalidValue(`The cache cluster ${cluster.id} already exists.`);
   }

@@ -1,11 +1,7 @@
 /** ModifyReplicationGroup with PrimaryClusterId: another member is to lead (cluster mode disabled). Rules: §8. */
 import type { ModifyReplicationGroupMessage } from '@aws-sdk/client-elasticache';
 import { parseReference } from '../../model/identifiers.ts';
-import type {
-  PendingReplicationGroupValues,
-  ReplicationGroup,
-  ReplicationGroupDesired,
-} from '../../model/resource.ts';
+import type { PendingReplicationGroupValues, ReplicationGroup } from '../../model/resource.ts';
 import { invalidCombination, invalidValue, ServiceError } from '../../model/service-errors.ts';
 import type { ActionDeps } from '../action.ts';
 import { requireCacheCluster } from '../shared/look-ups.ts';
@@ -19,17 +15,19 @@ export interface Promotion {
   readonly isNow: boolean;
 }
 
-/** Null when it was not asked for. `after`: what the group is to be after the same request. */
+/**
+ * Null when it was not asked for. Automatic failover and Multi-AZ must be off at present: what the same request turns on
+ * comes after the promotion (§29).
+ */
 export async function plannedPromotion(
   deps: Pick<ActionDeps, 'store'>,
   group: ReplicationGroup,
-  after: Pick<ReplicationGroupDesired, 'automaticFailover' | 'multiAz'>,
   input: ModifyReplicationGroupMessage,
 ): Promise<Promotion | null> {
   if (input.PrimaryClusterId === undefined) return null;
   if (group.desired.clusterMode === 'enabled')
     throw invalidCombination('PrimaryClusterId cannot be set with cluster mode enabled.');
-  if (after.automaticFailover || after.multiAz)
+  if (group.desired.automaticFailover || group.desired.multiAz)
     throw invalidCombination(
       `PrimaryClusterId cannot be set while automatic failover or Multi-AZ is enabled on ${group.id}; ` +
         'disable both first.',

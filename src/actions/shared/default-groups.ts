@@ -40,6 +40,20 @@ export async function requireParameterGroup(
   );
 }
 
+/** The same for who only looks: the service words it otherwise there, and programs match both. */
+export async function describedParameterGroup(
+  store: Store,
+  scope: Scope,
+  name: string,
+): Promise<ParameterGroup> {
+  const group = await findParameterGroup(store, scope, name);
+  if (group) return group;
+  throw new ServiceError(
+    'CacheParameterGroupNotFound',
+    `CacheParameterGroup ${name.slice(0, 255)} not found.`,
+  );
+}
+
 /** The stored subnet group of that lower-case name, or `default`; null when there is neither. */
 export async function findSubnetGroup(store: Store, scope: Scope, name: string): Promise<SubnetGroup | null> {
   if (name === 'default') return defaultSubnetGroup(scope);

@@ -9,6 +9,10 @@ export const replicationGroupNotFound = (id: string) =>
 export const cacheClusterNotFound = (id: string) =>
   new ServiceError('CacheClusterNotFound', `CacheCluster not found: ${id}`);
 
+/** AWS's words, which programs match. */
+export const cacheClusterExists = () =>
+  new ServiceError('CacheClusterAlreadyExists', 'Cache cluster already exists');
+
 export async function requireReplicationGroup(
   store: Store,
   scope: Scope,
