@@ -99,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     store,
     clock,
     log,
+    patience: settings.patience,
     kinds: createOperationKinds(tools),
   });
   const adoption = await adoptNodes(fleet);

@@ -8,7 +8,7 @@ import { secretNames } from '../../fleet/connections.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
-import { nextNode, withStatus } from '../rows.ts';
+import { nextNode, onItsOwn } from '../rows.ts';
 import type { Tools } from '../tools.ts';
 import { forgetWithin } from './end-nodes.ts';
 
@@ -52,10 +52,9 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
   const node = view.nodes.find((one) => one.incarnation === view.nodeGroups[0]?.currentPrimary);
   const cluster = view.clusters.find((one) => one.id === node?.cacheClusterId);
   if (!node || !cluster) return null;
-  const kept = withStatus(cluster, 'available', clock.now(), { ...view.cache.observed, sentence: null });
-  const row = { ...kept, desired: { ...kept.desired, replicationGroupId: null, nodeGroupId: null } };
+  const own = onItsOwn(cluster, clock.now());
   await store.commit([
-    { put: 'resource', row },
+    { put: 'resource', row: { ...own, observed: { ...view.cache.observed, sentence: null } } },
     ...(await moved(tools, view, node, cluster.incarnation, {
       replicationGroupId: null,
       status: 'available',
