@@ -8,8 +8,8 @@ import { parseReference } from '../model/identifiers.ts';
 import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/members/end-nodes.ts';
-import type { OperationProgress } from '../operations/progress.ts';
 import type { Tools } from '../operations/tools.ts';
+import type { OperationProgress } from '../operations/worker.ts';
 import { createFaultRoute } from './fault.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
@@ -111,7 +111,7 @@ async function status(options: AdminOptions) {
 async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<string, string>) {
   const { store, clock } = tools.fleet;
   const begun = new Map(operations().map((progress) => [progress.id, progress]));
-  return (await store.openOperations()).map(({ id, kind, lock, input, ...row }) => {
+  return (await store.openOperations()).map(({ id, kind, lock, input, sentence, lastError, attempts }) => {
     const progress = begun.get(id);
     return {
       id,
@@ -119,13 +119,11 @@ async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<
       cache: names.get(lock) ?? operatedCacheOf(input)?.cacheId ?? lock,
       step: progress?.step ?? null,
       activity: progress?.activity ?? 'queued',
-      sentence: progress?.sentence ?? row.sentence,
+      sentence: progress?.sentence ?? sentence,
       forMs: progress ? Math.round(clock.monotonic() - progress.since) : null,
-      stepMs: progress?.stepMs ?? row.workedMs,
-      limitMs: progress?.limitMs ?? null,
       isOverdue: progress?.isOverdue ?? false,
-      attempts: progress?.attempts ?? row.attempts,
-      lastError: progress ? progress.lastError : row.lastError,
+      attempts: progress?.attempts ?? attempts,
+      lastError: progress ? progress.lastError : lastError,
     };
   });
 }
@@ -178,7 +176,7 @@ async function connect(options: AdminOptions, body: unknown, context: ActionCont
     throw new ServiceError('InvalidCacheClusterState', `${id} is ${cache.status}: it has no endpoint yet.`);
   const { engine } = await options.engineStore.resolve({
     engine: cache.desired.engine,
-    version: view.nodes[0]?.engineVersion ?? cache.desired.engineVersion,
+    version: view.nodes[0]?.started?.engineVersion ?? cache.desired.engineVersion,
   });
   const cli = engine.program('cli');
   return {

@@ -26,8 +26,7 @@ export const secretNames = { limber: 'engine-limber', replication: 'engine-repli
 const connectDeadlineMs = 1_000;
 const callDeadlineMs = 2_000;
 
-/** `connect`: how a connection is opened. */
-export function createConnections(store: Store, connectTo = connectEngine): Connections {
+export function createConnections(store: Store): Connections {
   const open = new Map<string, Promise<EngineConnection>>();
   const secrets = new Map<string, string>();
   const listeners: ((incarnation: string) => void)[] = [];
@@ -42,7 +41,7 @@ export function createConnections(store: Store, connectTo = connectEngine): Conn
   }
 
   async function connect(node: NodeAddress): Promise<EngineConnection> {
-    const connection = await connectTo({
+    const connection = await connectEngine({
       address: node.address,
       port: node.port,
       username: limberUser,

@@ -1,4 +1,7 @@
-/** What to run for a node: command, arguments and files, from the cache's rows and the engine at hand. */
+/**
+ * What to run for a node: command, arguments and files. Engine version, node type and configuration are those of the
+ * node's own target; the cache only says what all of its nodes have in common for good.
+ */
 import { memcachedSettings } from '../catalog/memcached-settings.ts';
 import { nodeType } from '../catalog/node-types.ts';
 import type { InstalledEngine } from '../engine-store/contract.ts';
@@ -14,7 +17,7 @@ import type { Store } from '../store/contract.ts';
 import { isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
 import type { Fleet } from './fleet.ts';
-import { cacheParameters, cacheSettings } from './parameters.ts';
+import { nodeParameters, nodeSettings } from './parameters.ts';
 
 /** The gossip port of a cluster node: 10000 above its port, or below where that is beyond the last one. */
 export const busPortOf = (port: number): number => (port + 10_000 <= 65_535 ? port + 10_000 : port - 10_000);
@@ -26,10 +29,12 @@ export const plannedNode = ({ address, port }: Pick<CacheNode, 'address' | 'port
   busPort: busPortOf(port),
 });
 
-/** The engine that a node is to run: the exact version that its row names. */
-export async function engineOf(fleet: Fleet, node: CacheNode): Promise<InstalledEngine> {
-  const { engine } = await fleet.engineStore.resolve({ engine: node.engine, version: node.engineVersion });
-  return engine;
+/** The engine that a node is to run: the version that its row names, or a newer patch of it where that is gone. */
+export async function engineOf(
+  { engineStore }: Pick<Fleet, 'engineStore'>,
+  { engine, target }: Pick<CacheNode, 'engine' | 'target'>,
+): Promise<InstalledEngine> {
+  return (await engineStore.resolve({ engine, version: target.engineVersion })).engine;
 }
 
 /** `follow`: the node comes up as a replica of that one; null: it may lead. */
@@ -38,25 +43,29 @@ export async function nodeSpec(
   cache: Cache,
   node: CacheNode,
   follow: CacheNode | null,
+  engine: InstalledEngine,
 ): Promise<NodeSpec> {
-  const engine = await engineOf(fleet, node);
   const server = engine.program('server');
   if (!server) throw new Error(`${engine.engine} ${engine.version} has no server program`);
   const common = { incarnation: node.incarnation, command: server.command, env: server.env ?? {} };
   if (node.engine === 'memcached')
-    return { ...common, args: [...server.args, ...(await memcachedSpec(fleet, cache, node))], files: {} };
+    return { ...common, args: [...server.args, ...memcachedSpec(cache, node, engine)], files: {} };
   const config = renderConfig(await configSpec(fleet, cache, node, follow, engine));
   const path = `${fleet.runtime.directoryOf(node.incarnation)}/engine.conf`;
   return { ...common, args: [...server.args, path], files: { 'engine.conf': config } };
 }
 
-async function memcachedSpec(fleet: Fleet, cache: Cache, node: CacheNode): Promise<string[]> {
-  const { effective } = await cacheParameters(fleet.store, cache);
+function memcachedSpec(
+  cache: Cache,
+  { address, port, target }: CacheNode,
+  { version: engineVersion }: InstalledEngine,
+): string[] {
+  const values = nodeParameters(cache, target);
   return memcachedArguments({
-    address: node.address,
-    port: node.port,
-    ...memcachedSettings(effective, nodeType(cache.desired.cacheNodeType)),
-    parameters: parameterArguments(effective, { engineVersion: node.engineVersion }),
+    address,
+    port,
+    ...memcachedSettings(values, nodeType(target.cacheNodeType)),
+    parameters: parameterArguments(values, { engineVersion }),
   });
 }
 
@@ -68,9 +77,8 @@ async function configSpec(
   engine: InstalledEngine,
 ): Promise<ConfigSpec> {
   const fingerprint = await fleet.fingerprintOf(engine);
-  const { settings } = await cacheSettings(fleet.store, cache, engine.version);
-  // Nothing was ever in a group that is still being made: the quick way to a first sync is safe.
-  const isFirst = cache.status === 'creating';
+  const { settings } = nodeSettings(cache, { ...node.target, engineVersion: engine.version });
+  const shard = await fleet.store.nodeGroup(cache.incarnation, node.nodeGroupId ?? '');
   return {
     fingerprint,
     address: node.address,
@@ -79,9 +87,10 @@ async function configSpec(
     secrets: await engineSecrets(fleet.store, cache.incarnation),
     durability: durabilityOf(cache),
     mode: isClusterMode(cache)
-      ? { kind: 'cluster', busPort: busPortOf(node.port), isForming: !cache.observed.isFormed }
+      ? { kind: 'cluster', busPort: busPortOf(node.port), isForming: shard?.isFormed !== true }
       : { kind: 'standalone', ...(follow ? { replicaOf: follow } : {}) },
-    isFirstSync: isFirst,
+    // Nothing was ever in a node group that is still being made: the quick way to a first sync is safe.
+    isFirstSync: shard?.status === 'creating',
     availabilityZone: node.availabilityZone,
     // An engine does not start with a directive that it does not know: what a build lacks is left out.
     parameters: settings

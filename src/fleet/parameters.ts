@@ -1,57 +1,50 @@
-/** What a cache's parameter group and node type mean for its engine. */
-
+/** What the configuration and the node type of a node mean for its engine. Pure. */
+import { valuesOf } from '../catalog/configuration-changes.ts';
 import { type EngineSettings, engineSettings } from '../catalog/engine-settings.ts';
 import { nodeType } from '../catalog/node-types.ts';
-import {
-  effectiveParameters,
-  findDefaultParameterGroup,
-  type ParameterValues,
-} from '../catalog/parameters.ts';
+import type { ParameterValues } from '../catalog/parameters.ts';
 import { hardLimitOfOpenFiles } from '../engines/memcached/launch.ts';
 import type { WriteCondition } from '../engines/valkey/switchover.ts';
+import { type Configuration, configurationOf, newestConfiguration } from '../model/configuration.ts';
+import type { CacheNode, NodeSettings, NodeTarget } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
-import type { Store } from '../store/contract.ts';
 
-export interface CacheParameters {
-  readonly family: string;
-  /** The value of every parameter, with what the node type gives. */
-  readonly effective: ParameterValues;
+/** The row of the cache was read before that of the node: read both again. */
+export class UnknownConfiguration extends Error {
+  override readonly name = 'UnknownConfiguration';
 }
 
-export async function cacheParameters(store: Store, cache: Cache): Promise<CacheParameters> {
-  const { account, region } = cache;
-  const id = cache.desired.parameterGroupName;
-  const type = nodeType(cache.desired.cacheNodeType);
-  const own = findDefaultParameterGroup(id);
-  if (own) return { family: own.family, effective: effectiveParameters(own.family, own.overrides, type) };
-  const group = await store.resource({ account, region, kind: 'parameter-group', id });
-  // An attached group cannot be deleted.
-  if (!group) throw new Error(`the parameter group ${id} of ${cache.id} does not exist`);
-  const { family, overrides } = group.desired;
-  return { family, effective: effectiveParameters(family, overrides, type) };
+function requireConfiguration(cache: Cache, version: number): Configuration {
+  const found = configurationOf(cache.desired, version);
+  if (found) return found;
+  throw new UnknownConfiguration(`${cache.id} has no configuration ${version}`);
 }
 
-/** The directives of a Valkey or Redis node of this version. */
-export async function cacheSettings(
-  store: Store,
+/** The value of every parameter, with what the node type gives. Throws `UnknownConfiguration`. */
+export const nodeParameters = (cache: Cache, node: NodeSettings): ParameterValues =>
+  valuesOf(requireConfiguration(cache, node.configVersion), node.cacheNodeType);
+
+/** The directives of a Valkey or Redis node. Throws `UnknownConfiguration`. */
+export function nodeSettings(
   cache: Cache,
-  engineVersion: string,
-): Promise<EngineSettings> {
-  const { family, effective } = await cacheParameters(store, cache);
+  { engineVersion, cacheNodeType, configVersion }: NodeTarget,
+): EngineSettings {
+  const configuration = requireConfiguration(cache, configVersion);
   return engineSettings({
-    family,
+    family: configuration.family,
     engineVersion,
-    effective,
-    nodeType: nodeType(cache.desired.cacheNodeType),
+    effective: valuesOf(configuration, cacheNodeType),
+    nodeType: nodeType(cacheNodeType),
     openFilesMax: hardLimitOfOpenFiles(),
   });
 }
 
-/** What the parameter group says about writes without enough replicas. */
-export async function writeCondition(store: Store, cache: Cache): Promise<WriteCondition> {
-  const { effective } = await cacheParameters(store, cache);
+/** On which terms this node takes writes when it leads. A failover waits for it, so it never throws. */
+export function writeCondition({ desired }: Cache, { target }: Pick<CacheNode, 'target'>): WriteCondition {
+  const configuration = configurationOf(desired, target.configVersion) ?? newestConfiguration(desired);
+  const values = valuesOf(configuration, target.cacheNodeType);
   return {
-    minReplicas: Number(effective['min-replicas-to-write'] ?? effective['min-slaves-to-write'] ?? 0),
-    maxLagSeconds: Number(effective['min-replicas-max-lag'] ?? effective['min-slaves-max-lag'] ?? 10),
+    minReplicas: Number(values['min-replicas-to-write'] ?? values['min-slaves-to-write'] ?? 0),
+    maxLagSeconds: Number(values['min-replicas-max-lag'] ?? values['min-slaves-max-lag'] ?? 10),
   };
 }

@@ -4,6 +4,7 @@
  * plans anew.
  */
 
+import { newestConfiguration } from '../model/configuration.ts';
 import {
   type CacheLabel,
   clusterNodeHost,
@@ -51,7 +52,13 @@ export function placeNode(cache: Cache, slot: NodeSlot, options: PlaceOptions): 
     replicationGroupId: cluster.desired.replicationGroupId,
     nodeGroupId: hasReplication(cache) ? (cluster.desired.nodeGroupId ?? '0001') : null,
     engine: cache.desired.engine,
-    engineVersion: options.engineVersion,
+    target: {
+      engineVersion: options.engineVersion,
+      cacheNodeType: cache.desired.cacheNodeType,
+      configVersion: newestConfiguration(cache.desired).version,
+    },
+    started: null,
+    applied: null,
     availabilityZone: slot.availabilityZone,
     host: options.host,
     address: options.nextAddress(slot.availabilityZone),

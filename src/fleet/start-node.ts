@@ -1,13 +1,13 @@
 /** Starts one node's process and records it. May be repeated: a process that is already there is adopted. */
 import { answersAt } from '../engines/memcached/readiness.ts';
 import { readInfo } from '../engines/valkey/info.ts';
-import { type CacheNode, isEngineOf, type NodeHandle } from '../model/node.ts';
+import { type CacheNode, isEngineOf, type NodeHandle, type NodeTarget } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
-import { StaleWrite } from '../store/contract.ts';
+import { type Change, StaleWrite } from '../store/contract.ts';
 import { removeSyncFiles } from './data-files.ts';
 import type { Fleet } from './fleet.ts';
-import { durabilityOf, nodeSpec } from './launch.ts';
+import { durabilityOf, engineOf, nodeSpec } from './launch.ts';
 
 /**
  * Somebody decided meanwhile that the node is to end: its process must not come back, least of all when the row that
@@ -24,7 +24,10 @@ export async function startNode(
   node: CacheNode,
   follow: CacheNode | null,
 ): Promise<void> {
-  const spec = await nodeSpec(fleet, cache, node, follow);
+  const engine = await engineOf(fleet, node);
+  const spec = await nodeSpec(fleet, cache, node, follow, engine);
+  // The row may have got another target meanwhile: what is recorded is what the process was given.
+  const started: NodeTarget = { ...node.target, engineVersion: engine.version };
   fleet.connections.drop(node.incarnation);
   await fleet.runtime.prepare(node.incarnation);
   // One that has run before: what a new node finds was put there for it.
@@ -38,7 +41,7 @@ export async function startNode(
     deadlineMs: fleet.settings.startDeadlineMs,
     onSpawned: async (spawned) => {
       handle = spawned;
-      await recordProcess(fleet, node.incarnation, spawned, keepsData);
+      await recordProcess(fleet, node.incarnation, { handle: spawned, started }, keepsData);
       faultPoint('start-node:recorded');
     },
     isReady: () => answers(fleet, node, handle),
@@ -60,22 +63,26 @@ const isWanted = ({ intent }: CacheNode): boolean => intent === 'running' || int
 async function recordProcess(
   fleet: Fleet,
   incarnation: string,
-  handle: NodeHandle,
+  { handle, started }: { readonly handle: NodeHandle; readonly started: NodeTarget },
   keepsData: boolean,
 ): Promise<void> {
+  const { engineVersion, ...applied } = started;
+  const process = { handle, started, applied, role: null, intent: 'running' } as const;
   const recorded = await updateNode(fleet, incarnation, (node) =>
-    isWanted(node)
-      ? { ...node, handle, synced: node.synced && keepsData, role: null, intent: 'running' }
-      : node,
+    isWanted(node) ? { ...node, ...process, synced: node.synced && keepsData } : node,
   );
   if (!recorded || !isWanted(recorded)) throw new NodeNotWanted(`node ${incarnation} is not to run any more`);
 }
 
-/** Writes a changed node row, from a fresh one each time somebody was faster. Null when the node is gone. */
+/**
+ * Writes a changed node row together with `more`, from a fresh one each time somebody was faster. Nothing is written when
+ * `change` gives back the row that it got. Null when the node is gone.
+ */
 export async function updateNode(
   fleet: Pick<Fleet, 'store'>,
   incarnation: string,
   change: (node: CacheNode) => CacheNode,
+  more: readonly Change[] = [],
 ): Promise<CacheNode | null> {
   for (;;) {
     const node = await fleet.store.node(incarnation);
@@ -84,7 +91,7 @@ export async function updateNode(
     if (changed === node) return node;
     const row = { ...changed, version: node.version + 1 };
     try {
-      await fleet.store.commit([{ put: 'node', row }]);
+      await fleet.store.commit([{ put: 'node', row }, ...more]);
       return row;
     } catch (error) {
       if (!(error instanceof StaleWrite)) throw error;

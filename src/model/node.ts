@@ -41,6 +41,19 @@ export type NodeRole = 'primary' | 'replica';
  */
 export type NodeIntent = 'running' | 'restarting' | 'stopped' | 'deleted';
 
+/** What of its target a running node can be brought to without a restart, as far as the engine allows. */
+export interface NodeSettings {
+  readonly cacheNodeType: string;
+  /** One of the cache's configurations (configuration.ts); 0: not known which. */
+  readonly configVersion: number;
+}
+
+/** What a node is to run. */
+export interface NodeTarget extends NodeSettings {
+  /** In full, e.g. `8.1.1`. */
+  readonly engineVersion: string;
+}
+
 /** One engine process, or the place where one will run. */
 export interface CacheNode extends Scope {
   /** 16 hex digits; names the node's directory, process and addresses. Primary key. */
@@ -55,8 +68,15 @@ export interface CacheNode extends Scope {
   readonly replicationGroupId: string | null;
   readonly nodeGroupId: string | null;
   readonly engine: Engine;
-  /** Full version of the engine that runs it, e.g. `8.1.1`. */
-  readonly engineVersion: string;
+  /**
+   * What it is to run. The next start takes it from here and from nowhere else: in the middle of a change that goes from
+   * node to node, one that dies comes back as it was meant. The cache's `desired` is what new targets are made from.
+   */
+  readonly target: NodeTarget;
+  /** What its present or last process was started with; null before the first start. */
+  readonly started: NodeTarget | null;
+  /** `started`, with what the same process was brought to since. Null when that is not known. */
+  readonly applied: NodeSettings | null;
   readonly availabilityZone: string;
   /** The machine that runs it. */
   readonly host: string;
@@ -77,6 +97,16 @@ export interface CacheNode extends Scope {
   readonly createdAt: number;
 }
 
+/** It runs with everything of its target that it can be brought to without a restart. */
+export const isConfigured = ({ target, applied }: Pick<CacheNode, 'target' | 'applied'>): boolean =>
+  applied?.configVersion === target.configVersion && applied.cacheNodeType === target.cacheNodeType;
+
+/**
+ * What a node group is in, as the API says it. It is `modifying` while its own members change, and `available` when the
+ * others of its group are what changes.
+ */
+export type NodeGroupStatus = 'creating' | 'available' | 'modifying' | 'deleting';
+
 /**
  * One shard of a replication group (cluster mode disabled: the only one, `0001`).
  * `targetPrimary` is written before a promotion, `currentPrimary` after the engine confirmed it: while they
@@ -86,6 +116,9 @@ export interface NodeGroup {
   readonly cacheIncarnation: string;
   readonly nodeGroupId: string;
   readonly version: number;
+  readonly status: NodeGroupStatus;
+  /** Cluster mode: its slots are assigned, and its members and those of the other node groups know each other. True without cluster mode. */
+  readonly isFormed: boolean;
   /** Slot ranges, `0-5461,6000-6010`; empty with cluster mode disabled. */
   readonly slots: string;
   /** Node incarnations. */

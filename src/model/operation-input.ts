@@ -24,8 +24,7 @@ const replicaCountChange = fields({ nodeGroupId: text, from: wholeNumber, to: wh
 const inputs = {
   /** `members`: cache cluster ids. */
   'add-members': fields({ members: listOf(text), growth: listOf(replicaCountChange) }),
-  /** `names`: of the group's parameters, those that changed. */
-  'apply-parameters': fields({ parameterGroupName: text, names: listOf(text) }),
+  'apply-parameters': fields({}),
   /** `zones`: of each node of a Memcached cluster; empty for all others, whose members say theirs. */
   'create-cache': fields({ zones: orElse(listOf(text), []) }),
   /** `primary`: the cluster whose node is to lead. */

@@ -4,6 +4,7 @@
  * reconcilers write). `version` counts the writes: a writer states the version it read, and loses the race
  * when somebody was faster.
  */
+import type { Configuration } from './configuration.ts';
 import type { Tag } from './tags.ts';
 
 export const resourceKinds = [
@@ -31,6 +32,8 @@ export interface CacheSettings {
   readonly engineVersion: string;
   readonly cacheNodeType: string;
   readonly parameterGroupName: string;
+  /** Oldest first. Empty for a member of a group: its node runs with one of the group's. */
+  readonly configurations: readonly Configuration[];
   readonly subnetGroupName: string;
   readonly securityGroupNames: readonly string[];
   readonly securityGroupIds: readonly string[];
@@ -126,28 +129,18 @@ export interface ReservedNodeDesired {
   readonly recurringCharges: readonly { readonly amount: number; readonly frequency: string }[];
 }
 
-/** `in-sync`: every node runs the group's values; `pending-reboot`: some wait for a restart of the node. */
-export type ParameterApplyStatus = 'in-sync' | 'applying' | 'pending-reboot';
-
 export interface CacheObserved {
   /** What `--version` of the running engine says, e.g. `8.1.1`; null until the first node has answered. */
   readonly runningVersion: string | null;
-  readonly parameterApplyStatus: ParameterApplyStatus;
-  readonly cacheNodeIdsToReboot: readonly string[];
   /** The last sentence of an operation on this resource, for people. */
   readonly sentence: string | null;
-  /** Cluster mode: slots are assigned and every node knows all others. True without cluster mode. */
-  readonly isFormed: boolean;
   /** Memcached: the version of the node list that the configuration endpoint serves. */
   readonly configurationVersion: number;
 }
 
 export const nothingObserved: CacheObserved = {
   runningVersion: null,
-  parameterApplyStatus: 'in-sync',
-  cacheNodeIdsToReboot: [],
   sentence: null,
-  isFormed: false,
   configurationVersion: 0,
 };
 

@@ -32,9 +32,8 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { withStatus } from './rows.ts';
+import { availableShards, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
-import { dataLimitMs } from './wait-limits.ts';
 
 export type AddMembersInput = OperationInput<'add-members'>;
 
@@ -96,12 +95,7 @@ export function decideAddMembers(
     case 'syncing':
       if (health.failure && health.failure.attempts >= startAttemptsMax)
         return undo(health.failure.error, 'a new node does not start');
-      if (!nodes.every((node) => node.synced))
-        return wait(health.sentence, {
-          retryAfterMs: 250,
-          limitMs: dataLimitMs(view.cache),
-          otherwise: (reason) => go({ step: 'undoing', reason }, 'a new node does not get its data'),
-        });
+      if (!nodes.every((node) => node.synced)) return wait(health.sentence, 250);
       if (isClusterMode(view.cache)) return go({ step: 'spreading' }, 'the new replicas hold all data');
       return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
     case 'spreading':
@@ -114,6 +108,7 @@ export function decideAddMembers(
         return act('undo', 'the new nodes are taken back', 60_000);
       return fail(`the replicas of ${input.cacheId} were not added: ${state.reason}`, [
         { put: 'resource', row: withStatus(view.cache, 'available', now) },
+        ...availableShards(view.nodeGroups),
         ...undone(view, input, now),
         announce(view.cache, view.cache.id, replicaCountChangeFailed(state.reason), now),
       ]);
@@ -141,6 +136,7 @@ function joined(view: CacheView, input: AddMembersInput, now: number): Change[] 
   const nodes = newNodes(view, input);
   return [
     { put: 'resource', row: withStatus(cache, 'available', now) },
+    ...availableShards(view.nodeGroups),
     ...membersAvailable(newClusters(view, input), nodes, now),
     ...input.growth.map(({ nodeGroupId, to }) =>
       announce(cache, cache.id, replicaCountIncreased(nodeGroupId, to), now),

@@ -1,69 +1,66 @@
 /**
- * Immediate parameters of a changed parameter group on the running nodes of one cache. Nodes that do not run get them
- * at their next start; Memcached reads everything at its start only.
+ * A cache has a new configuration (a changed parameter group, or another one): it becomes the target of every node. The
+ * workers of the shards bring their nodes there, by themselves and whatever happens meanwhile; this operation only waits a
+ * moment for that, so that nothing else is begun with the cache in between.
+ *
+ * - targeting: every node's row gets the new target.
+ * - converging: nodes that run take what they can without a restart.
  */
-import { settingsToChange } from '../catalog/engine-settings.ts';
-import { parameterNotApplied, parameterUpdated } from '../catalog/events.ts';
-import { applyParameters } from '../engines/valkey/parameters.ts';
+import { changesBetween } from '../catalog/configuration-changes.ts';
+import { parameterNotApplied } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
-import { cacheParameters, cacheSettings } from '../fleet/parameters.ts';
-import type { CacheNode } from '../model/node.ts';
+import { nodeSettings } from '../fleet/parameters.ts';
+import { type Configuration, newestConfiguration, usedConfigurations } from '../model/configuration.ts';
+import { type CacheNode, isConfigured, type NodeTarget } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import type { Change } from '../store/contract.ts';
-import { connectionTo } from './connection-to.ts';
 import { giveUpChange } from './give-up.ts';
 import {
   act,
   type Decision,
-  fail,
   finish,
   go,
   type OperationKind,
   queuedAs,
   type Tries,
+  wait,
 } from './operation-kind.ts';
-import { withStatus } from './rows.ts';
+import { nextNode } from './rows.ts';
 import type { Tools } from './tools.ts';
 
-export type ApplyParametersInput = OperationInput<'apply-parameters'>;
+type ApplyParametersInput = OperationInput<'apply-parameters'>;
 
-export interface ApplyParametersState {
-  readonly step: 'applying' | 'recording';
-}
+export type ApplyParametersState =
+  | { readonly step: 'targeting' }
+  /** `until`: milliseconds since 1970. */
+  | { readonly step: 'converging'; readonly until: number };
 
 export interface ApplyParametersSeen {
   readonly view: CacheView | null;
-  readonly values: Readonly<Record<string, string>>;
-  readonly notApplied: readonly { readonly parameter: string; readonly reason: string }[];
   readonly now: number;
 }
 
-const attemptsMax = 5;
+/**
+ * A node that answers takes its configuration within milliseconds. One that is down, hangs or runs a long script takes it
+ * when it can, and other changes of the cache are not kept waiting for that. A judgement.
+ */
+const convergeMs = 5_000;
 
 export function applyParametersKind(
   tools: Tools,
-): OperationKind<ApplyParametersInput, ApplyParametersState, ApplyParametersSeen, 'apply'> {
-  const { fleet } = tools;
+): OperationKind<ApplyParametersInput, ApplyParametersState, ApplyParametersSeen, 'wake'> {
+  const { fleet, shards } = tools;
   return {
     ...queuedAs('apply-parameters'),
-    first: () => ({ step: 'applying' }),
+    first: () => ({ step: 'targeting' }),
     async observe(input) {
-      const view = await loadCacheView(fleet.store, input);
-      const now = fleet.clock.now();
-      if (!view) return { view, values: {}, notApplied: [], now };
-      const { effective } = await cacheParameters(fleet.store, view.cache);
-      const version = view.cache.observed.runningVersion ?? view.cache.desired.engineVersion;
-      const { notApplied } = hasReplication(view.cache)
-        ? await cacheSettings(fleet.store, view.cache, version)
-        : { notApplied: [] };
-      return { view, values: effective, notApplied, now };
+      return { view: await loadCacheView(fleet.store, input), now: fleet.clock.now() };
     },
     decide: decideApplyParameters,
     giveUp: (input, reason) => giveUpChange(tools, 'The change of parameters', input, reason),
-    async perform(_apply, input, signal) {
-      const view = await loadCacheView(fleet.store, input);
-      if (view) await apply(tools, view, input, signal);
+    async perform(_wake, input) {
+      shards.recheck(input.cacheIncarnation);
     },
   };
 }
@@ -71,87 +68,65 @@ export function applyParametersKind(
 export function decideApplyParameters(
   input: ApplyParametersInput,
   state: ApplyParametersState,
-  seen: ApplyParametersSeen,
+  { view, now }: ApplyParametersSeen,
   tries: Tries,
-): Decision<ApplyParametersState, 'apply'> {
-  const { view } = seen;
+): Decision<ApplyParametersState, 'wake'> {
   if (!view || view.cache.status === 'deleting') return finish('the cache is gone');
-  if (state.step === 'recording')
-    return finish(`${input.names.join(', ')} applied to ${input.cacheId}`, recorded(view, input, seen));
-  if (tries.attempts >= attemptsMax)
-    return fail(
-      `the parameters were refused: ${tries.lastError?.message}`,
-      refused(view, input, seen, tries),
+  // A cluster has become a member of a group meanwhile, which sets the targets of its nodes.
+  if (view.cache.desired.configurations.length === 0) return finish(`${input.cacheId} belongs to a group`);
+  const { version } = newestConfiguration(view.cache.desired);
+  if (state.step === 'targeting')
+    return go(
+      { step: 'converging', until: now + convergeMs },
+      `every node of ${input.cacheId} is to run with configuration ${version}`,
+      retargeted(view, version, now),
     );
-  if (tries.successes > 0) return go({ step: 'recording' }, 'every running node has the values');
-  return act('apply', `${input.names.join(', ')} are applied`, 30_000);
+  if (tries.successes === 0) return act('wake', 'the nodes get their configuration', 1_000);
+  const open = view.nodes.filter((node) => isToRun(node) && !isConfigured(node));
+  const names = open.map((node) => node.cacheClusterId).join(', ');
+  if (open.length > 0 && now < state.until) return wait(`${names} gets its configuration`, 250);
+  return finish(
+    open.length > 0
+      ? `${names} gets configuration ${version} later, by itself`
+      : `${input.cacheId} runs with configuration ${version}`,
+    withoutUnused(view, now),
+  );
 }
 
-async function apply(
-  tools: Tools,
-  view: CacheView,
-  input: ApplyParametersInput,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!hasReplication(view.cache)) return;
-  const running = view.nodes.filter((node) => node.intent === 'running' && node.handle);
-  await Promise.all(running.map((node) => applyToNode(tools, view, node, input.names, signal)));
-}
+const isToRun = ({ handle, intent }: CacheNode): boolean =>
+  handle !== null && (intent === 'running' || intent === 'restarting');
 
-async function applyToNode(
-  { fleet }: Tools,
-  view: CacheView,
-  node: CacheNode,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const { settings } = await cacheSettings(fleet.store, view.cache, node.engineVersion);
-  const wanted = settingsToChange(settings, names).map(({ directive, value }) => [directive, value] as const);
-  const state = node.handle && fleet.runtime.inspect(node.handle);
-  // A dead node reads the values when it starts again.
-  if (!state || state.kind === 'gone' || state.kind === 'zombie') return;
-  await applyParameters(await connectionTo(fleet, node, signal), wanted);
-}
-
-function recorded(view: CacheView, input: ApplyParametersInput, seen: ApplyParametersSeen): Change[] {
-  const { cache } = view;
-  const waits = cache.observed.cacheNodeIdsToReboot.length > 0;
-  const skipped = seen.notApplied.filter(({ parameter }) => input.names.includes(parameter));
+/** The newest of the cache's configurations, which may be newer than the one that this operation was queued for. */
+function retargeted(view: CacheView, configVersion: number, now: number): Change[] {
+  const behind = view.nodes.filter(
+    ({ intent, target }) => intent !== 'deleted' && target.configVersion < configVersion,
+  );
   return [
-    {
-      put: 'resource',
-      row: withStatus(cache, cache.status, seen.now, {
-        parameterApplyStatus: waits ? 'pending-reboot' : 'in-sync',
-      }),
-    },
-    ...view.clusters.flatMap((cluster) =>
-      input.names
-        .filter((name) => !skipped.some(({ parameter }) => parameter === name))
-        .map((name) =>
-          announce(cluster, cluster.id, parameterUpdated(name, seen.values[name] ?? ''), seen.now),
-        ),
+    ...behind.map(
+      (node): Change => ({ put: 'node', row: nextNode(node, { target: { ...node.target, configVersion } }) }),
     ),
-    ...skipped.map(({ parameter, reason }) =>
-      announce(cache, cache.id, parameterNotApplied(cache.kind, parameter, reason), seen.now),
-    ),
+    ...notApplied(view, behind, configVersion, now),
   ];
 }
 
-function refused(
-  view: CacheView,
-  input: ApplyParametersInput,
-  seen: ApplyParametersSeen,
-  tries: Tries,
-): Change[] {
-  const { cache } = view;
-  const reason = tries.lastError?.message ?? 'unknown';
-  return [
-    {
-      put: 'resource',
-      row: withStatus(cache, cache.status, seen.now, { parameterApplyStatus: 'pending-reboot' }),
-    },
-    ...input.names.map((name) =>
-      announce(cache, cache.id, parameterNotApplied(cache.kind, name, reason), seen.now),
-    ),
-  ];
+/** What of the change no engine of this cache will ever take is told now, once. */
+function notApplied({ cache }: CacheView, nodes: readonly CacheNode[], configVersion: number, now: number) {
+  if (!hasReplication(cache)) return [];
+  const reasons = new Map<string, string>();
+  for (const { target } of nodes) {
+    const next: NodeTarget = { ...target, configVersion };
+    const changed = Object.values(changesBetween(cache.desired, target, next) ?? {}).flat();
+    for (const { parameter, reason } of nodeSettings(cache, next).notApplied)
+      if (changed.includes(parameter)) reasons.set(parameter, reason);
+  }
+  return [...reasons].map(([parameter, reason]) =>
+    announce(cache, cache.id, parameterNotApplied(cache.kind, parameter, reason), now),
+  );
+}
+
+function withoutUnused({ cache, nodes }: CacheView, now: number): Change[] {
+  const configurations: readonly Configuration[] = usedConfigurations(cache.desired, nodes);
+  if (configurations.length === cache.desired.configurations.length) return [];
+  const row = { ...cache, version: cache.version + 1, updatedAt: now };
+  return [{ put: 'resource', row: { ...row, desired: { ...cache.desired, configurations } } }];
 }

@@ -39,12 +39,10 @@ import {
   type OperationKind,
   queuedAs,
   type Tries,
-  type WaitLimit,
   wait,
 } from './operation-kind.ts';
-import { nextNode, withStatus } from './rows.ts';
+import { availableShards, nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
-import { startLimitMs } from './wait-limits.ts';
 
 export type CreateCacheInput = OperationInput<'create-cache'>;
 
@@ -65,6 +63,8 @@ export type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
 /** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
 const startAttemptsMax = 3;
 const attemptsMax = 3;
+/** From the request: an engine that must be fetched first takes some seconds, 500 shards some minutes. A judgement. */
+const deadlineMs = 15 * 60_000;
 /** An engine of 100 MB with its package lists, over a slow line. */
 const placeDeadlineMs = 10 * 60_000;
 
@@ -105,11 +105,11 @@ export function decideCreateCache(
     return go({ step: 'abandoning', reason: reasonOf(tries.lastError) }, 'it cannot be made');
   if (health.failure && health.failure.attempts >= startAttemptsMax)
     return go({ step: 'abandoning', reason: reasonOf(health.failure.error) }, 'a node does not start');
-  const settled: WaitLimit<CreateCacheState> = {
-    retryAfterMs: 250,
-    limitMs: startLimitMs,
-    otherwise: (reason) => go({ step: 'abandoning', reason }, 'it takes too long'),
-  };
+  if (seen.now - view.cache.createdAt > deadlineMs)
+    return go(
+      { step: 'abandoning', reason: `not ready within ${deadlineMs / 60_000} minutes: ${health.sentence}` },
+      'it takes too long',
+    );
   switch (state.step) {
     case 'placing':
       if (view.nodes.length > 0) return go({ step: 'starting' }, 'the nodes have their addresses');
@@ -119,17 +119,18 @@ export function decideCreateCache(
         placeDeadlineMs,
       );
     case 'starting':
-      if (!health.isSettled) return wait(health.sentence, settled);
+      if (!health.isSettled) return wait(health.sentence, 250);
       return go({ step: nextAfterStart(view) }, 'all nodes answer');
     case 'forming':
-      if (view.cache.observed.isFormed) return go({ step: 'confirming' }, 'the cluster is formed');
+      if (view.nodeGroups.every((shard) => shard.isFormed))
+        return go({ step: 'confirming' }, 'the cluster is formed');
       return act('form', 'the cluster is formed', 60_000);
     case 'publishing':
       if (view.cache.observed.configurationVersion > 0)
         return go({ step: 'confirming' }, 'the configuration endpoint serves the node list');
       return act('publish', 'the configuration endpoint is told the node list', 30_000);
     case 'confirming':
-      if (!health.isSettled) return wait(health.sentence, settled);
+      if (!health.isSettled) return wait(health.sentence, 250);
       return finish(`${view.cache.id} is available`, becomesAvailable(view, seen.now));
     default:
       return state satisfies never;
@@ -167,13 +168,14 @@ function decideAbandoning(
 /** Everything that makes the cache available, in one commit: the last write of a creation. */
 function becomesAvailable(view: CacheView, now: number): Change[] {
   const { cache } = view;
-  const runningVersion = view.nodes[0]?.engineVersion ?? null;
+  const runningVersion = view.nodes[0]?.started?.engineVersion ?? null;
   const isGroup = cache.kind === 'replication-group';
   return [
     { put: 'resource', row: withStatus(cache, 'available', now, { runningVersion }) },
     ...(isGroup
       ? view.clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'available', now) }))
       : []),
+    ...availableShards(view.nodeGroups),
     ...view.nodes.map((node): Change => ({ put: 'node', row: available(node) })),
     ...view.clusters.map((cluster) => announce(cluster, cluster.id, clusterCreated(), now)),
     ...view.nodes.map((node) =>

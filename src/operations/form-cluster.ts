@@ -15,13 +15,12 @@ import { parseSlots } from '../model/slots.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { pause, requireTime } from '../platform/until-aborted.ts';
 import { connectionTo } from './connection-to.ts';
-import { withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 
 /** Gossip spreads within tens of milliseconds while the node timeout is short. */
 const roundMs = 10;
 
-/** May be repeated from any point; records `isFormed` last. Throws `NotInTime` when the signal aborts. */
+/** May be repeated from any point; records the node groups as formed last. Throws `NotInTime` when the signal aborts. */
 export async function formCluster(tools: Tools, view: CacheView, signal: AbortSignal): Promise<void> {
   const { fleet } = tools;
   const plan = planOf(view);
@@ -46,12 +45,10 @@ export async function formCluster(tools: Tools, view: CacheView, signal: AbortSi
   );
   faultPoint('form-cluster:formed');
   const { cache } = view;
-  await fleet.store.commit([
-    {
-      put: 'resource',
-      row: withStatus(cache, cache.status, fleet.clock.now(), { isFormed: true }),
-    },
-  ]);
+  const formed = await fleet.store.nodeGroupsOf([cache.incarnation]);
+  await fleet.store.commit(
+    formed.map((row) => ({ put: 'node-group', row: { ...row, version: row.version + 1, isFormed: true } })),
+  );
   tools.shards.recheck(cache.incarnation);
 }
 

@@ -22,7 +22,7 @@ import { timeLimit } from '../platform/clock.ts';
 import type { Change } from '../store/contract.ts';
 import { stopNodes } from './members/end-nodes.ts';
 import type { GivenUp } from './operation-kind.ts';
-import { nextNode, withStatus } from './rows.ts';
+import { availableShards, nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 
 /** SIGTERM, its grace, SIGKILL. */
@@ -72,6 +72,7 @@ export async function giveUpChange(
   return ended([
     { put: 'resource', row: released(cache, nodes, now) },
     ...(await membersIn(tools, cache)).flatMap((row) => releasedMember(row, nodes, now)),
+    ...availableShards(await store.nodeGroupsOf([cache.incarnation])),
     ...nodes
       .filter(({ intent, status }) => intent !== 'deleted' && status !== 'available')
       .map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'available' }) })),
@@ -101,13 +102,7 @@ async function membersIn({ fleet }: Tools, cache: Cache): Promise<CacheCluster[]
 
 /** Nothing is pending any more, and what is shown is what is there. */
 function released(cache: Cache, nodes: readonly CacheNode[], now: number): Cache {
-  const isApplying = cache.observed.parameterApplyStatus === 'applying';
-  const row = withStatus(
-    cache,
-    'available',
-    now,
-    isApplying ? { parameterApplyStatus: 'pending-reboot' } : {},
-  );
+  const row = withStatus(cache, 'available', now);
   if (row.kind === 'replication-group') {
     const { primaryClusterId, ...pending } = row.desired.pending;
     return { ...row, desired: { ...row.desired, pending } };

@@ -1,11 +1,9 @@
 /** Next versions of rows, as operations write them. */
-import type { CacheNode } from '../model/node.ts';
+import type { CacheNode, NodeGroup } from '../model/node.ts';
 import type { Cache, CacheCluster, CacheObserved, ReplicationGroup } from '../model/resource.ts';
+import type { Change } from '../store/contract.ts';
 
-/**
- * The next version of a cache's row with another status, and facts over those observed before. A cache that is to be
- * deleted stays `deleting`, whatever else ends meanwhile: whoever waits for the deletion goes by it.
- */
+/** The next version of a cache's row with another status, and facts over those observed before. */
 export function withStatus<C extends Cache | CacheCluster | ReplicationGroup>(
   row: C,
   status: string,
@@ -16,19 +14,9 @@ export function withStatus<C extends Cache | CacheCluster | ReplicationGroup>(
     ...row,
     version: row.version + 1,
     updatedAt: now,
-    status: row.status === 'deleting' ? row.status : status,
+    status,
     observed: { ...row.observed, ...observed },
   };
-}
-
-/** The next version of a cache's row whose deletion is given up, and that of any other as `available`. */
-export const kept = <C extends Cache | CacheCluster | ReplicationGroup>(row: C, now: number): C =>
-  withStatus({ ...row, status: 'available' }, 'available', now);
-
-/** The next version of a member's row as that of a cluster outside of any group. */
-export function onItsOwn(member: CacheCluster, now: number): CacheCluster {
-  const row = kept(member, now);
-  return { ...row, desired: { ...row.desired, replicationGroupId: null, nodeGroupId: null } };
 }
 
 /** The next version of a node's row. */
@@ -37,3 +25,9 @@ export const nextNode = (node: CacheNode, changed: Partial<CacheNode>): CacheNod
   ...changed,
   version: node.version + 1,
 });
+
+/** What was made or changed in these node groups is done. */
+export const availableShards = (shards: readonly NodeGroup[]): Change[] =>
+  shards
+    .filter(({ status }) => status !== 'available')
+    .map((row) => ({ put: 'node-group', row: { ...row, version: row.version + 1, status: 'available' } }));

@@ -70,7 +70,11 @@ async function adopt(
     );
   if (!isRecorded && found.length === 1 && node.intent !== 'deleted') {
     const [handle] = found as [NodeHandle];
-    await updateNode(fleet, node.incarnation, (row) => ({ ...row, handle, synced: false }));
+    // What it was given was written right before: its target. Whether that was changed in between is looked at again.
+    await updateNode(fleet, node.incarnation, (row) => ({
+      ...row,
+      ...{ handle, started: row.target, applied: null, synced: false },
+    }));
     faultPoint('adopt:recorded');
     return true;
   }

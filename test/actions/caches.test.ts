@@ -77,12 +77,15 @@ describe('the members of a group', () => {
   it('show a pending reboot only where it is their own', async (t) => {
     const fixture = await openFixture(t);
     const group = await storeGroup(fixture, 'orders');
-    const observed = {
-      ...group.observed,
-      parameterApplyStatus: 'pending-reboot',
-      cacheNodeIdsToReboot: ['orders-002'],
-    } as const;
-    await fixture.store.commit([{ put: 'resource', row: { ...group, version: 2, observed } }]);
+    const [, second] = await fixture.store.nodesOf([group.incarnation]);
+    const [first] = group.desired.configurations;
+    const configurations = [first!, { ...first!, version: 2, overrides: { databases: '4' } }];
+    const target = { ...second!.target, configVersion: 2 };
+    await fixture.store.commit([
+      { put: 'resource', row: { ...group, version: 2, desired: { ...group.desired, configurations } } },
+      // The other one was started since.
+      { put: 'node', row: { ...second!, version: 2, target, started: target, applied: target } },
+    ]);
     const { CacheClusters = [] } = await fixture.call(describeCacheClusters, { ShowCacheNodeInfo: true });
     assert.deepEqual(
       CacheClusters.map((cluster) => [
@@ -91,8 +94,8 @@ describe('the members of a group', () => {
         cluster.CacheNodes?.map((node) => node.ParameterGroupStatus),
       ]),
       [
-        ['in-sync', [], ['in-sync']],
         ['pending-reboot', ['0001'], ['pending-reboot']],
+        ['in-sync', [], ['in-sync']],
       ],
     );
   });

@@ -14,6 +14,7 @@ import { systemIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Change, Store } from '../../src/store/contract.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-sqlite-store.ts';
+import { configuration, onTarget } from '../store/rows.ts';
 
 export const account = '111122223333';
 export const region = 'eu-west-1';
@@ -96,6 +97,7 @@ const settings: CacheSettings = {
   engineVersion: '8.1',
   cacheNodeType: 'cache.t4g.small',
   parameterGroupName: 'default.valkey8',
+  configurations: [configuration],
   subnetGroupName: 'default',
   securityGroupNames: [],
   securityGroupIds: [],
@@ -179,6 +181,9 @@ export async function storeMemcached(
     engine: 'memcached',
     engineVersion: '1.6.38',
     parameterGroupName: 'default.memcached1.6',
+    configurations: [
+      { ...configuration, parameterGroupName: 'default.memcached1.6', family: 'memcached1.6' },
+    ],
   } as const;
   const row: CacheCluster = {
     ...scope,
@@ -218,6 +223,7 @@ function clusterDesired(
 ): CacheCluster['desired'] {
   return {
     ...common,
+    configurations: replicationGroupId === null ? common.configurations : [],
     replicationGroupId,
     nodeGroupId: replicationGroupId && '0001',
     preferredAvailabilityZone: `${region}a`,
@@ -243,7 +249,7 @@ function nodeOf(
     replicationGroupId,
     nodeGroupId: replicationGroupId && '0001',
     engine: cluster.desired.engine,
-    engineVersion: '8.1.1',
+    ...onTarget,
     availabilityZone: `${region}a`,
     host: 'here',
     address: '127.100.7.1',

@@ -28,6 +28,8 @@ async function storePair(fixture: Fixture, changed: Partial<ReplicationGroupDesi
     cacheIncarnation: group.incarnation,
     nodeGroupId: '0001',
     version: 1,
+    status: 'available' as const,
+    isFormed: true,
     slots: '',
     currentPrimary: first!.incarnation,
     targetPrimary: first!.incarnation,

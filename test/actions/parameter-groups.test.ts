@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { describeCacheClusters } from '../../src/actions/cache-clusters/describe-cache-clusters.ts';
 import { describeEvents } from '../../src/actions/events/describe-events.ts';
 import {
   createCacheParameterGroup,
@@ -9,7 +10,7 @@ import {
   resetCacheParameterGroup,
 } from '../../src/actions/parameter-groups/parameter-groups.ts';
 import { describeCacheParameters } from '../../src/actions/parameter-groups/parameters.ts';
-import type { Resource } from '../../src/model/resource.ts';
+import type { Cache } from '../../src/model/resource.ts';
 import {
   account,
   type Fixture,
@@ -34,9 +35,15 @@ const modify = (fixture: Fixture, name: string, values: Record<string, string>) 
   fixture.call(modifyCacheParameterGroup, { ...named(name), ParameterNameValues: pairs(values) });
 const overridesOf = async ({ store }: Fixture, id: string) =>
   (await store.resource({ kind: 'parameter-group', account, region, id }))?.desired.overrides;
-const observedOf = async ({ store }: Fixture, { kind, id }: Resource) => {
+/** What the first cluster shows: whether its nodes run with the group's values, and which wait for a reboot. */
+const shownOf = async (fixture: Fixture) => {
+  const { CacheClusters: [first] = [] } = await fixture.call(describeCacheClusters, {});
+  const { ParameterApplyStatus: status, CacheNodeIdsToReboot: toReboot } = first?.CacheParameterGroup ?? {};
+  return { status, toReboot };
+};
+const configurationsOf = async ({ store }: Fixture, { kind, id }: Pick<Cache, 'kind' | 'id'>) => {
   const row = await store.resource({ kind, account, region, id });
-  return row?.observed as unknown as { parameterApplyStatus: string; cacheNodeIdsToReboot: string[] };
+  return row?.desired.configurations.map(({ version, overrides }) => ({ version, overrides }));
 };
 
 describe('cache parameter groups', () => {
@@ -193,7 +200,7 @@ describe('changing parameters', () => {
     await refused(fixture.call(modifyCacheParameterGroup, blank), 'InvalidParameterValue', 'timeout');
   });
 
-  it('queues the immediate ones on every cache that uses the group, once per replication group', async (t) => {
+  it('makes them the next configuration of every cache that uses the group, once per replication group', async (t) => {
     const fixture = await openFixture(t);
     await create(fixture, 'tuned');
     const group = await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
@@ -206,10 +213,12 @@ describe('changing parameters', () => {
       cacheKind: 'replication-group',
       cacheId: 'orders',
       cacheIncarnation: group.incarnation,
-      parameterGroupName: 'tuned',
-      names: ['tcp-keepalive', 'timeout'],
     });
-    assert.equal((await observedOf(fixture, group)).parameterApplyStatus, 'applying');
+    assert.deepEqual(await configurationsOf(fixture, group), [
+      { version: 1, overrides: {} },
+      { version: 2, overrides: { timeout: '300', 'tcp-keepalive': '60' } },
+    ]);
+    assert.deepEqual(await shownOf(fixture), { status: 'applying', toReboot: [] });
     assert.equal(fixture.wakes(), 1);
   });
 
@@ -232,32 +241,36 @@ describe('changing parameters', () => {
   it('leaves those that need a reboot pending on the nodes of the cache', async (t) => {
     const fixture = await openFixture(t);
     await create(fixture, 'big', 'memcached1.6');
-    const cluster = await storeMemcached(fixture, 'sessions', { parameterGroupName: 'big' });
+    await storeMemcached(fixture, 'sessions', { parameterGroupName: 'big' });
     await modify(fixture, 'big', { max_item_size: '2097152' });
-    assert.deepEqual(await fixture.store.openOperations(), []);
-    const observed = await observedOf(fixture, cluster);
-    assert.equal(observed.parameterApplyStatus, 'pending-reboot');
-    assert.deepEqual(observed.cacheNodeIdsToReboot, ['0001', '0002']);
+    assert.deepEqual(await shownOf(fixture), { status: 'pending-reboot', toReboot: ['0001', '0002'] });
   });
 
   it('waits for a reboot with every change of a Memcached group, also one that AWS calls immediate', async (t) => {
     const fixture = await openFixture(t);
     await create(fixture, 'big', 'memcached1.6');
-    const cluster = await storeMemcached(fixture, 'sessions', { parameterGroupName: 'big' });
-    await modify(fixture, 'big', { max_item_size: '2097152' });
+    await storeMemcached(fixture, 'sessions', { parameterGroupName: 'big' });
     await modify(fixture, 'big', { watch: '0' });
-    assert.equal((await observedOf(fixture, cluster)).parameterApplyStatus, 'pending-reboot');
-    assert.equal((await fixture.store.openOperations()).length, 0);
+    assert.equal((await shownOf(fixture)).status, 'pending-reboot');
+  });
+
+  it('waits for nothing when it is changed back before the reboot', async (t) => {
+    const fixture = await openFixture(t);
+    await create(fixture, 'big', 'memcached1.6');
+    await storeMemcached(fixture, 'sessions', { parameterGroupName: 'big' });
+    await modify(fixture, 'big', { watch: '0' });
+    await modify(fixture, 'big', { watch: '1' });
+    assert.deepEqual(await shownOf(fixture), { status: 'in-sync', toReboot: [] });
   });
 
   it('applies nothing when the value is the one in force already', async (t) => {
     const fixture = await openFixture(t);
     await create(fixture, 'tuned');
-    const group = await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
+    await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
     await modify(fixture, 'tuned', { timeout: '0' });
     assert.deepEqual(await overridesOf(fixture, 'tuned'), { timeout: '0' });
     assert.deepEqual(await fixture.store.openOperations(), []);
-    assert.equal((await observedOf(fixture, group)).parameterApplyStatus, 'in-sync');
+    assert.equal((await shownOf(fixture)).status, 'in-sync');
   });
 
   it('leaves caches alone that are being deleted or were never created', async (t) => {
@@ -301,7 +314,7 @@ describe('resetting parameters', () => {
   it('takes back the named ones, or all, and applies the defaults', async (t) => {
     const fixture = await openFixture(t);
     await create(fixture, 'tuned');
-    await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
+    const group = await storeGroup(fixture, 'orders', { parameterGroupName: 'tuned' });
     await modify(fixture, 'tuned', { timeout: '300', 'tcp-keepalive': '60', 'maxmemory-samples': '5' });
     await reset(fixture, { ParameterNameValues: [{ ParameterName: 'timeout' }] });
     assert.deepEqual(await overridesOf(fixture, 'tuned'), {
@@ -310,10 +323,11 @@ describe('resetting parameters', () => {
     });
     await reset(fixture, { ResetAllParameters: true });
     assert.deepEqual(await overridesOf(fixture, 'tuned'), {});
-    const names = (await fixture.store.openOperations()).map(
-      (one) => (one.input as { names: string[] }).names,
-    );
-    assert.deepEqual(names.slice(1), [['timeout'], ['maxmemory-samples', 'tcp-keepalive']]);
+    assert.deepEqual((await configurationsOf(fixture, group))?.slice(2), [
+      { version: 3, overrides: { 'tcp-keepalive': '60', 'maxmemory-samples': '5' } },
+      { version: 4, overrides: {} },
+    ]);
+    assert.equal((await fixture.store.openOperations()).length, 3);
   });
 
   it('wants either all or a list', async (t) => {

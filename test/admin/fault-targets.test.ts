@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { chooseNodes } from '../../src/admin/fault-targets.ts';
 import type { CacheNode } from '../../src/model/node.ts';
 import type { ServiceError } from '../../src/model/service-errors.ts';
+import { onTarget } from '../store/rows.ts';
 
 function node(id: string, more: Partial<CacheNode> = {}): CacheNode {
   return {
@@ -16,7 +17,7 @@ function node(id: string, more: Partial<CacheNode> = {}): CacheNode {
     replicationGroupId: null,
     nodeGroupId: '0001',
     engine: 'valkey',
-    engineVersion: '8.1.1',
+    ...onTarget,
     availabilityZone: 'us-east-1a',
     host: 'local',
     address: '127.1.1.1',

@@ -124,7 +124,7 @@ describe('a parameter group of a replication group', () => {
       client.send(new DeleteCacheParameterGroupCommand({ CacheParameterGroupName: name }));
     await assert.rejects(remove('other'), {
       name: 'InvalidCacheParameterGroupStateFault',
-      message: /^Cache Parameter Group other is in use by /,
+      message: /cannot be deleted. It is in use by /,
     });
     await remove('mine');
   });

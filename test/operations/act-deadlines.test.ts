@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { addMembersKind } from '../../src/operations/add-members.ts';
-import { applyParametersKind } from '../../src/operations/apply-parameters.ts';
 import { connectionTo } from '../../src/operations/connection-to.ts';
 import { createCacheKind } from '../../src/operations/create-cache.ts';
 import { createFromPrimaryKind } from '../../src/operations/create-from-primary.ts';
@@ -127,7 +126,6 @@ const acts: readonly (readonly [
   [deleteCacheKind, 'mark', group],
   [deleteCacheKind, 'destroy', group],
   [deleteCacheKind, 'remove-rows', group],
-  [applyParametersKind, 'apply', group, { parameterGroupName: 'default.valkey8', names: ['timeout'] }],
   [resizeMemcachedKind, 'place', memcached, { add: [], remove: [] }],
   [resizeMemcachedKind, 'publish', memcached, { add: [], remove: [] }],
   [resizeMemcachedKind, 'destroy', memcached, { add: [], remove: [] }],

@@ -1,5 +1,6 @@
 /** Views of whole caches for the tables of operations: only what they decide by. */
 import type { CacheView } from '../../src/fleet/cache-view.ts';
+import type { Configuration } from '../../src/model/configuration.ts';
 import type { CacheNode, NodeGroup } from '../../src/model/node.ts';
 import type { Cache, CacheCluster } from '../../src/model/resource.ts';
 import type { Decision, Tries } from '../../src/operations/operation-kind.ts';
@@ -36,22 +37,26 @@ export function groupView(
     readonly clusterMode?: 'enabled' | 'disabled';
     readonly status?: string;
     readonly isFormed?: boolean;
-    readonly toReboot?: readonly string[];
+    readonly configurations?: readonly Configuration[];
   } = {},
 ): CacheView {
-  const { clusterMode = 'disabled', status = 'creating', isFormed = true, toReboot = [] } = options;
+  const { clusterMode = 'disabled', status = 'creating', isFormed = true } = options;
   const group = replicationGroup('orders');
   const cache = {
     ...group,
     status,
-    desired: { ...group.desired, clusterMode },
-    observed: { ...group.observed, isFormed, cacheNodeIdsToReboot: toReboot },
+    desired: {
+      ...group.desired,
+      clusterMode,
+      configurations: options.configurations ?? group.desired.configurations,
+    },
   };
   const members = ['orders-001', 'orders-002'].map((id) =>
     cacheCluster(id, { replicationGroupId: 'orders' }, { status }),
   );
   return whole(cache, members, nodes, [
     nodeGroup({
+      isFormed,
       currentPrimary: nodes[0]?.incarnation ?? null,
       targetPrimary: nodes[0]?.incarnation ?? null,
     }),

@@ -74,25 +74,10 @@ describe('the reboot of a member', () => {
     assert.equal(shortly(decide('waiting', groupView([node(asked), other]), unsettled)), 'wait');
   });
 
-  it('makes the member available, and the group no longer waits for its reboot', () => {
-    const view = groupView([node(asked), other], {
-      status: 'available',
-      toReboot: ['orders-001', 'orders-002'],
-    });
-    const decision = decide('waiting', view);
-    assert.deepEqual(statusesIn(decision), { orders: 'available', 'orders-001': 'available' });
+  it('makes the member available, and tells it', () => {
+    const decision = decide('waiting', groupView([node(asked), other], { status: 'available' }));
+    assert.deepEqual(statusesIn(decision), { 'orders-001': 'available' });
     assert.equal(eventsIn(decision).length, 1);
-    assert.ok(decision.kind === 'finish');
-    const group = decision.changes.find((change) => 'put' in change && change.put === 'resource');
-    assert.ok(group && 'row' in group && 'observed' in group.row);
-    assert.deepEqual(
-      { ...group.row.observed },
-      {
-        ...view.cache.observed,
-        cacheNodeIdsToReboot: ['orders-002'],
-        parameterApplyStatus: 'pending-reboot',
-      },
-    );
   });
 
   it('of some nodes of Memcached makes the cluster available', () => {

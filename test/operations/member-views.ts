@@ -1,9 +1,14 @@
 /** Rows of a small group, for the tables of operations on members. */
 import type { CacheView } from '../../src/fleet/cache-view.ts';
 import type { CacheNode, NodeGroup } from '../../src/model/node.ts';
-import { type CacheCluster, nothingObserved, type ReplicationGroup } from '../../src/model/resource.ts';
+import {
+  type CacheCluster,
+  nothingObserved,
+  type ReplicationGroup,
+  type ReplicationGroupDesired,
+} from '../../src/model/resource.ts';
 import type { CacheHealth } from '../../src/reconcilers/shards.ts';
-import { cacheCluster, replicationGroup } from '../store/rows.ts';
+import { onTarget } from '../store/rows.ts';
 
 const scope = { account: '000000000000', region: 'us-east-1' };
 
@@ -21,11 +26,7 @@ const group = (clusterMode: 'enabled' | 'disabled', status: string): Replication
   version: 1,
   status,
   tags: [],
-  desired: {
-    ...replicationGroup('orders').desired,
-    clusterMode,
-    pending: { primaryClusterId: 'orders-002' },
-  },
+  desired: { clusterMode, pending: { primaryClusterId: 'orders-002' } } as unknown as ReplicationGroupDesired,
   observed: nothingObserved,
   createdAt: 0,
   updatedAt: 0,
@@ -39,7 +40,7 @@ const cluster = (id: string): CacheCluster => ({
   version: 1,
   status: 'creating',
   tags: [],
-  desired: cacheCluster(id, { replicationGroupId: 'orders' }).desired,
+  desired: { replicationGroupId: 'orders' } as unknown as CacheCluster['desired'],
   observed: nothingObserved,
   createdAt: 0,
   updatedAt: 0,
@@ -56,7 +57,7 @@ export const node = (number: number, more: Partial<CacheNode> = {}): CacheNode =
   replicationGroupId: 'orders',
   nodeGroupId: '0001',
   engine: 'valkey',
-  engineVersion: '8.1.1',
+  ...onTarget,
   availabilityZone: 'us-east-1a',
   host: 'local',
   address: `127.0.0.${number}`,
@@ -94,6 +95,8 @@ export function view({
         cacheIncarnation: 'g',
         nodeGroupId: '0001',
         version: 1,
+        status: 'available',
+        isFormed: true,
         slots: '',
         currentPrimary: 'n1',
         targetPrimary: 'n1',

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CacheView } from '../../src/fleet/cache-view.ts';
+import type { CacheNode } from '../../src/model/node.ts';
 import { type ApplyParametersState, decideApplyParameters } from '../../src/operations/apply-parameters.ts';
 import type { Tries } from '../../src/operations/operation-kind.ts';
 import { decideResizeMemcached, type ResizeMemcachedState } from '../../src/operations/resize-memcached.ts';
 import type { CacheHealth } from '../../src/reconcilers/shards.ts';
-import { cacheNode } from '../store/rows.ts';
+import { cacheNode, configuration, onTarget, target } from '../store/rows.ts';
 import {
   eventsIn,
   failing,
@@ -20,55 +21,80 @@ import {
   untried,
 } from './cache-views.ts';
 
-describe('immediate parameters of a changed group', () => {
-  const input = {
-    cacheKind: 'replication-group',
-    cacheIncarnation: 'x',
-    cacheId: 'orders',
-    parameterGroupName: 'mine',
-    names: ['timeout', 'maxmemory-policy'],
-  } as const;
-  const available = groupView([cacheNode()], { status: 'available' });
-  const decide = (
-    step: ApplyParametersState['step'],
-    view: CacheView | null = available,
-    tries: Tries = untried,
-    notApplied: readonly { parameter: string; reason: string }[] = [],
-  ) => {
-    const values = { timeout: '60', 'maxmemory-policy': 'allkeys-lru' };
-    return decideApplyParameters(input, { step }, { view, values, notApplied, now }, tries);
-  };
+describe('the configuration that a cache has got', () => {
+  const input = { cacheKind: 'replication-group', cacheIncarnation: 'x', cacheId: 'orders' } as const;
+  const configurations = [
+    configuration,
+    { ...configuration, version: 2, overrides: { timeout: '60', activedefrag: 'yes' } },
+  ];
+  const applied = { ...onTarget.applied, configVersion: 2 };
+  const next = { ...target, configVersion: 2 };
+  const behind = cacheNode();
+  const targeted = cacheNode({ target: next });
+  const there = cacheNode({ target: next, started: next, applied });
+  const view = (...nodes: CacheNode[]) => groupView(nodes, { status: 'available', configurations });
+  const decide = (state: ApplyParametersState, seen: CacheView | null, tries: Tries = untried) =>
+    decideApplyParameters(input, state, { view: seen, now }, tries);
+  const targeting = { step: 'targeting' } as const;
+  const converging = { step: 'converging', until: now + 1 } as const;
+  const woken = { ...untried, successes: 1 };
 
-  it('are of no use to a cache that is gone or going', () => {
-    assert.equal(shortly(decide('applying', null)), 'finish');
-    assert.equal(shortly(decide('applying', groupView([], { status: 'deleting' }))), 'finish');
+  it('is of no use when the cache is gone or going, or has become a member of a group', () => {
+    assert.equal(shortly(decide(targeting, null)), 'finish');
+    assert.equal(shortly(decide(targeting, groupView([], { status: 'deleting' }))), 'finish');
+    assert.equal(shortly(decide(targeting, groupView([behind], { configurations: [] }))), 'finish');
   });
 
-  it('are applied to every running node, and recorded after', () => {
-    assert.equal(shortly(decide('applying')), 'act apply');
-    assert.equal(shortly(decide('applying', available, { ...untried, successes: 1 })), 'go recording');
+  it('becomes the target of every node but those that leave, in one commit', () => {
+    const decision = decide(targeting, view(behind, cacheNode({ intent: 'deleted' }), there));
+    assert.equal(shortly(decision), 'go converging');
+    assert.ok(decision.kind === 'go');
+    assert.deepEqual(
+      decision.changes.flatMap((change) => ('put' in change && change.put === 'node' ? [change.row] : [])),
+      [{ ...behind, version: 2, target: next }],
+    );
   });
 
-  it('are told with their values, once for each member', () => {
-    const decision = decide('recording');
+  it('tells once which of its changes no engine takes, and why', () => {
+    const [text, ...more] = eventsIn(decide(targeting, view(behind)));
+    assert.match(text ?? '', /activedefrag is kept but not applied: active defragmentation needs/);
+    assert.deepEqual(more, []);
+    assert.deepEqual(eventsIn(decide(targeting, view(targeted))), []);
+  });
+
+  it('is waited for where a node runs, and not where none does', () => {
+    assert.equal(shortly(decide(converging, view(targeted))), 'act wake');
+    assert.equal(shortly(decide(converging, view(there, targeted), woken)), 'wait');
+    assert.equal(shortly(decide(converging, view(there), woken)), 'finish');
+    const new_ = cacheNode({ target: next, handle: null, started: null, applied: null });
+    const stopped = cacheNode({ target: next, intent: 'stopped' });
+    assert.equal(shortly(decide(converging, view(there, new_, stopped), woken)), 'finish');
+  });
+
+  it('is not waited for any longer than so: the node gets it by itself', () => {
+    const decision = decide({ ...converging, until: now }, view(there, targeted), woken);
     assert.equal(shortly(decision), 'finish');
-    assert.equal(eventsIn(decision).length, 4);
-    assert.ok(eventsIn(decision).some((text) => text.includes('allkeys-lru')));
+    assert.match(decision.sentence, /orders-0001-001 gets configuration 2 later, by itself/);
   });
 
-  it('that the engine does not have are told as not applied, with the reason', () => {
-    const notApplied = [{ parameter: 'timeout', reason: 'this engine has no such directive' }];
-    const texts = eventsIn(decide('recording', available, untried, notApplied));
-    assert.equal(texts.length, 3);
-    assert.ok(texts.some((text) => text.includes('this engine has no such directive')));
-  });
-
-  it('that are refused five times wait for a reboot, and the refusal is told', () => {
-    assert.equal(shortly(decide('applying', available, triedTimes(4, 'no'))), 'act apply');
-    const decision = decide('applying', available, triedTimes(5, 'argument must be a memory value'));
-    assert.equal(shortly(decision), 'fail');
-    assert.match(decision.sentence, /argument must be a memory value/);
-    assert.deepEqual(statusesIn(decision), { orders: 'available' });
+  it('lets those go that no node runs with, but for the one before it', () => {
+    const third = { ...configuration, version: 3, overrides: {} };
+    const all = groupView(
+      [{ ...there, target: { ...next, configVersion: 3 }, applied: { ...applied, configVersion: 3 } }],
+      {
+        configurations: [...configurations, third],
+      },
+    );
+    const decision = decide(converging, all, woken);
+    assert.ok(decision.kind === 'finish');
+    const [change] = decision.changes;
+    assert.ok(
+      change && 'put' in change && change.put === 'resource' && 'configurations' in change.row.desired,
+    );
+    assert.deepEqual(
+      change.row.desired.configurations.map(({ version }) => version),
+      [2, 3],
+    );
   });
 });
 

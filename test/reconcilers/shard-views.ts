@@ -7,6 +7,7 @@ import {
   type ShardView,
   type Verdict,
 } from '../../src/reconcilers/shard/view.ts';
+import { onTarget } from '../store/rows.ts';
 
 /** Members go by their position: `-001` is 1. */
 export const incarnationOf = (position: number): string => `node-${position}`;
@@ -24,7 +25,7 @@ export function nodeAt(position: number, changes: Partial<CacheNode> = {}): Cach
     replicationGroupId: 'orders',
     nodeGroupId: '0001',
     engine: 'valkey',
-    engineVersion: '8.1.1',
+    ...onTarget,
     availabilityZone: 'eu-central-1a',
     host: 'here',
     address: `127.100.90.${position}`,
@@ -111,6 +112,8 @@ export function viewOf(
       cacheIncarnation: 'cache-1',
       nodeGroupId: '0001',
       version: 1,
+      status: 'available',
+      isFormed: true,
       slots: '',
       currentPrimary: current === null ? null : incarnationOf(current),
       targetPrimary: target === null ? null : incarnationOf(target),

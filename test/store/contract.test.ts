@@ -240,7 +240,7 @@ for (const kind of stores) {
       const node = rows.cacheNode();
       await store.commit([{ put: 'node', row: node }]);
       assert.deepEqual(await store.node(node.incarnation), node);
-      const gone = { ...node, version: 2, handle: null, role: null, synced: false };
+      const gone = { ...node, version: 2, handle: null, role: null, started: null, applied: null };
       await store.commit([{ put: 'node', row: gone }]);
       assert.deepEqual(await store.node(node.incarnation), gone);
       await assert.rejects(store.commit([{ put: 'node', row: gone }]), StaleWrite);
@@ -284,7 +284,7 @@ for (const kind of stores) {
 
     it('keeps node groups under the same versions', async (t) => {
       const { store } = await kind.open(t);
-      const second = rows.nodeGroup({ nodeGroupId: '0002' });
+      const second = rows.nodeGroup({ nodeGroupId: '0002', status: 'modifying', isFormed: false });
       const first = rows.nodeGroup();
       await store.commit([
         { put: 'node-group', row: second },

@@ -1,7 +1,8 @@
 /** Rows for the tests of the store: complete, valid, and different where the caller says so. */
 
+import type { Configuration } from '../../src/model/configuration.ts';
 import type { CacheEvent } from '../../src/model/event.ts';
-import type { CacheNode, Endpoint, NodeGroup } from '../../src/model/node.ts';
+import type { CacheNode, Endpoint, NodeGroup, NodeTarget } from '../../src/model/node.ts';
 import type { Operation } from '../../src/model/operation.ts';
 import {
   type CacheCluster,
@@ -18,10 +19,30 @@ let made = 0;
 /** 16 hex digits that no other row of this process has. */
 export const incarnation = (): string => (++made).toString(16).padStart(16, '0');
 
+/** Configuration 1 of every cache that is made here. */
+export const configuration: Configuration = {
+  version: 1,
+  parameterGroupName: 'default.valkey8',
+  family: 'valkey8',
+  overrides: {},
+};
+export const target: NodeTarget = {
+  engineVersion: '8.1.1',
+  cacheNodeType: 'cache.t4g.small',
+  configVersion: 1,
+};
+/** A node whose process runs with all of its target. */
+export const onTarget = {
+  target,
+  started: target,
+  applied: { cacheNodeType: target.cacheNodeType, configVersion: target.configVersion },
+} as const satisfies Partial<CacheNode>;
+
 const settings = {
   engineVersion: '8.1',
   cacheNodeType: 'cache.t4g.small',
   parameterGroupName: 'default.valkey8',
+  configurations: [configuration],
   subnetGroupName: '',
   securityGroupNames: [],
   securityGroupIds: [],
@@ -122,7 +143,7 @@ export function cacheNode(changes: Partial<CacheNode> = {}): CacheNode {
     replicationGroupId: 'orders',
     nodeGroupId: '0001',
     engine: 'valkey',
-    engineVersion: '8.1.1',
+    ...onTarget,
     availabilityZone: 'eu-central-1a',
     host: 'here',
     address: '127.100.7.1',
@@ -142,6 +163,8 @@ export function nodeGroup(changes: Partial<NodeGroup> = {}): NodeGroup {
     cacheIncarnation: 'cache-1',
     nodeGroupId: '0001',
     version: 1,
+    status: 'available',
+    isFormed: true,
     slots: '0-16383',
     currentPrimary: null,
     targetPrimary: null,
@@ -175,7 +198,6 @@ export function operation(id: string, changes: Partial<Operation> = {}): Operati
     status: 'queued',
     attempts: 0,
     lastError: null,
-    workedMs: 0,
     sentence: 'waits for its turn',
     createdAt: now,
     updatedAt: now,

@@ -62,6 +62,8 @@ function onlyNodeGroup(cluster: CacheCluster): Change {
       cacheIncarnation: cluster.incarnation,
       nodeGroupId: '0001',
       version: 1,
+      status: 'creating',
+      isFormed: true,
       slots: '',
       currentPrimary: null,
       targetPrimary: null,
@@ -157,7 +159,7 @@ function newCluster(
     status: 'creating',
     tags: parseTags(input.Tags ?? []),
     desired,
-    observed: { ...nothingObserved, isFormed: true },
+    observed: nothingObserved,
     createdAt: now,
     updatedAt: now,
   };

@@ -68,13 +68,7 @@ async function plan(
   const isNow = resize !== null && (input.ApplyImmediately ?? false);
   const row = nextVersion(cluster, deps.clock.now(), {
     status: isNow ? 'modifying' : cluster.status,
-    desired: {
-      ...cluster.desired,
-      ...settings,
-      pending,
-      ...(parameters ? { parameterGroupName: parameters.parameterGroupName } : {}),
-    },
-    observed: { ...cluster.observed, ...parameters?.observed },
+    desired: { ...cluster.desired, ...settings, ...parameters?.settings, pending },
   });
   const changes: Change[] = [...groupsStand(row), { put: 'resource', row }, ...(parameters?.changes ?? [])];
   if (isNow)

@@ -9,6 +9,7 @@ import { buildArn } from '../../model/arns.ts';
 import type { CacheNode, Endpoint } from '../../model/node.ts';
 import type { CacheCluster, CacheObserved, CacheSettings, ReplicationGroup } from '../../model/resource.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
+import { parameterStatusOf, worstStatus } from './parameter-status.ts';
 
 export interface ClusterRows {
   readonly cluster: CacheCluster;
@@ -37,7 +38,7 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
   const configurationEndpoint =
     isMemcached && isCreated ? shapeEndpoint(configuration, options.dnsZone) : undefined;
   const topic = settings.notificationTopic;
-  const waiting = nodesToReboot(rows);
+  const nodes = livingNodes(rows);
   return {
     CacheClusterId: cluster.id,
     ...(configurationEndpoint ? { ConfigurationEndpoint: configurationEndpoint } : {}),
@@ -58,8 +59,10 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     })),
     CacheParameterGroup: {
       CacheParameterGroupName: settings.parameterGroupName,
-      ParameterApplyStatus: parameterStatus(observed, waiting.length > 0),
-      CacheNodeIdsToReboot: waiting,
+      ParameterApplyStatus: worstStatus(nodes.map(({ parameters }) => parameters)),
+      CacheNodeIdsToReboot: nodes
+        .filter(({ parameters }) => parameters === 'pending-reboot')
+        .map(({ node }) => node.cacheNodeId),
     },
     CacheSubnetGroupName: settings.subnetGroupName,
     ...(options.withNodes && isCreated ? { CacheNodes: shapeNodes(rows, options.dnsZone) } : {}),
@@ -79,16 +82,12 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
   };
 }
 
-/** A group's row holds the ids of its members that wait; the only node of a member is `0001`. */
-function nodesToReboot({ cluster, group }: ClusterRows): string[] {
-  if (!group) return [...cluster.observed.cacheNodeIdsToReboot];
-  return group.observed.cacheNodeIdsToReboot.includes(cluster.id) ? ['0001'] : [];
-}
-
-/** Of one member or node: another one's pending reboot is not its own. */
-function parameterStatus({ parameterApplyStatus: ofCache }: CacheObserved, isWaiting: boolean) {
-  if (isWaiting) return 'pending-reboot';
-  return ofCache === 'pending-reboot' ? 'in-sync' : ofCache;
+/** Not those that are being removed; each with whether it runs with its parameter group's values. */
+function livingNodes({ cluster, group, nodes }: ClusterRows) {
+  const { desired } = group ?? cluster;
+  return nodes
+    .filter((node) => node.intent !== 'deleted')
+    .map((node) => ({ node, parameters: parameterStatusOf(desired, node) }));
 }
 
 function shapePending(cluster: CacheCluster): PendingModifiedValues {
@@ -105,20 +104,16 @@ function shapePending(cluster: CacheCluster): PendingModifiedValues {
 
 /** Nodes that are being made are shown without endpoint: nobody serves there yet. */
 function shapeNodes(rows: ClusterRows, dnsZone: string | null): ApiCacheNode[] {
-  const { observed } = rows.group ?? rows.cluster;
-  const waiting = nodesToReboot(rows);
-  return rows.nodes
-    .filter((node) => node.intent !== 'deleted')
-    .map((node) => {
-      const own = rows.endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
-      const endpoint = node.status === 'creating' ? undefined : shapeEndpoint(own, dnsZone);
-      return {
-        CacheNodeId: node.cacheNodeId,
-        CacheNodeStatus: node.status,
-        CacheNodeCreateTime: new Date(node.createdAt),
-        ...(endpoint ? { Endpoint: endpoint } : {}),
-        ParameterGroupStatus: parameterStatus(observed, waiting.includes(node.cacheNodeId)),
-        CustomerAvailabilityZone: node.availabilityZone,
-      };
-    });
+  return livingNodes(rows).map(({ node, parameters }) => {
+    const own = rows.endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
+    const endpoint = node.status === 'creating' ? undefined : shapeEndpoint(own, dnsZone);
+    return {
+      CacheNodeId: node.cacheNodeId,
+      CacheNodeStatus: node.status,
+      CacheNodeCreateTime: new Date(node.createdAt),
+      ...(endpoint ? { Endpoint: endpoint } : {}),
+      ParameterGroupStatus: parameters,
+      CustomerAvailabilityZone: node.availabilityZone,
+    };
+  });
 }

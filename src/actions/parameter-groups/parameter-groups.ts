@@ -36,7 +36,7 @@ import {
 import { describePage } from '../shared/describe-page.ts';
 import { groupEvent, parameterEvent } from '../shared/group-event.ts';
 import { newGroupRow, nextVersion, resourceKey } from '../shared/rows.ts';
-import { applyToCaches, type ChangedNames } from './parameter-application.ts';
+import { applyToCaches } from './parameter-application.ts';
 
 const kind = 'parameter-group';
 
@@ -146,28 +146,27 @@ async function changeOverrides(
     const changed = effectivelyChanged(before, after);
     const changes = [
       { put: 'resource', row: after } as const,
-      ...[...changed.immediate, ...changed['requires-reboot']].map((parameter) =>
-        parameterEvent(after, parameter, effectiveValue(after, parameter), now),
-      ),
-      ...(await applyToCaches(deps, after, changed, caches)),
+      ...changed.map((parameter) => parameterEvent(after, parameter, effectiveValue(after, parameter), now)),
+      ...(changed.length > 0 ? applyToCaches(deps, after, caches) : []),
     ];
     return { changes, result: { group: after, changed, seen: caches.map((cache) => cache.incarnation) } };
   });
   // A cache that joined between our look and our commit may have read the old values already.
   await commitPlanned(deps.store, async () => {
     const late = (await cachesUsing(deps.store, group)).filter((cache) => !seen.includes(cache.incarnation));
-    return { changes: await applyToCaches(deps, group, changed, late), result: null };
+    return { changes: changed.length > 0 ? applyToCaches(deps, group, late) : [], result: null };
   });
   deps.queue.wake();
   return { CacheParameterGroupName: group.id };
 }
 
-function effectivelyChanged(before: ParameterGroup, after: ParameterGroup): ChangedNames {
+function effectivelyChanged(before: ParameterGroup, after: ParameterGroup): readonly string[] {
   const values = (group: ParameterGroup) =>
     Object.fromEntries(
       parametersOf(group.desired.family).map(({ name }) => [name, effectiveValue(group, name)]),
     );
-  return changedParameters(before.desired.family, values(before), values(after));
+  const changed = changedParameters(before.desired.family, values(before), values(after));
+  return [...changed.immediate, ...changed['requires-reboot']];
 }
 
 /** The empty text where the engine's own default holds. */

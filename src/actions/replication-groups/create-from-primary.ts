@@ -168,14 +168,7 @@ async function newGroup(
     status: 'creating',
     tags: mergeTags(cluster.tags, parseTags(input.Tags ?? [])),
     desired,
-    observed: {
-      ...nothingObserved,
-      isFormed: true,
-      runningVersion: cluster.observed.runningVersion,
-      parameterApplyStatus: cluster.observed.parameterApplyStatus,
-      // A group names members where a cluster names nodes.
-      cacheNodeIdsToReboot: cluster.observed.cacheNodeIdsToReboot.length > 0 ? [cluster.id] : [],
-    },
+    observed: { ...nothingObserved, runningVersion: cluster.observed.runningVersion },
     createdAt: now,
     updatedAt: now,
   };

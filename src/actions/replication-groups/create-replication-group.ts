@@ -64,6 +64,8 @@ export const createReplicationGroup =
               cacheIncarnation: group.incarnation,
               nodeGroupId,
               version: 1,
+              status: 'creating',
+              isFormed: group.desired.clusterMode === 'disabled',
               slots,
               currentPrimary: null,
               targetPrimary: null,
@@ -136,7 +138,7 @@ function newGroup(
     status: 'creating',
     tags: parseTags(input.Tags ?? []),
     desired,
-    observed: { ...nothingObserved, isFormed: desired.clusterMode === 'disabled' },
+    observed: nothingObserved,
     createdAt: now,
     updatedAt: now,
   };

@@ -16,6 +16,7 @@ import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { zoneLeftAlone } from './failover-rules.ts';
 import {
+  modifyingShard,
   readShards,
   requireChange,
   requireImmediately,
@@ -180,6 +181,7 @@ async function leavingChanges(
       ...clusters.map(
         (cluster): Change => ({ put: 'resource', row: nextVersion(cluster, now, { status: 'deleting' }) }),
       ),
+      ...shrinking.map((one) => modifyingShard(one.shard)),
       ...shrink.map(({ nodeGroupId, from, to }) =>
         cacheEvent(group, replicaCountDecreasing(nodeGroupId, from, to), now),
       ),

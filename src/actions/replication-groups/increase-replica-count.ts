@@ -16,6 +16,7 @@ import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { freeMemberNames, newMember } from './new-member.ts';
 import {
+  modifyingShard,
   readShards,
   requireChange,
   requireImmediately,
@@ -96,6 +97,7 @@ export function joiningChanges(
   return [
     { put: 'resource', row: group },
     ...clusters.map((row): Change => ({ put: 'resource', row })),
+    ...growing.map(({ shard }) => modifyingShard(shard)),
     ...growth.map(({ nodeGroupId, from, to }) =>
       cacheEvent(group, replicaCountIncreasing(nodeGroupId, from, to), now),
     ),

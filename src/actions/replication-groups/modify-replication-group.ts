@@ -4,12 +4,7 @@ import type {
   ModifyReplicationGroupResult,
 } from '@aws-sdk/client-elasticache';
 import { parseDescription, parseReference } from '../../model/identifiers.ts';
-import type {
-  CacheObserved,
-  CacheSettings,
-  ReplicationGroup,
-  ReplicationGroupDesired,
-} from '../../model/resource.ts';
+import type { CacheSettings, ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
 import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import type { Change } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
@@ -88,14 +83,16 @@ async function plan(
   const pending = promotion?.pending ?? group.desired.pending;
   if (isUnchanged(group.desired, { ...changed, pending }) && !parameters && !promotion?.isNow)
     return { changes: [], result: group };
-  const shared = {
-    ...settings,
-    ...(parameters ? { parameterGroupName: parameters.parameterGroupName } : {}),
+  const { configurations, ...shared } = { ...settings, ...parameters?.settings };
+  const desired = {
+    ...group.desired,
+    ...changed,
+    ...shared,
+    ...(configurations ? { configurations } : {}),
+    pending,
   };
-  const desired = { ...group.desired, ...changed, ...shared, pending };
-  const observed: CacheObserved = { ...group.observed, ...parameters?.observed };
   const status = promotion?.isNow ? 'modifying' : group.status;
-  const row = nextVersion(group, deps.clock.now(), { status, desired, observed });
+  const row = nextVersion(group, deps.clock.now(), { status, desired });
   return {
     changes: [
       ...groupsStand(row),

@@ -27,6 +27,7 @@ export function newMember(
     tags: group.tags,
     desired: {
       ...settings,
+      configurations: [],
       replicationGroupId: group.id,
       nodeGroupId,
       preferredAvailabilityZone: availabilityZone,

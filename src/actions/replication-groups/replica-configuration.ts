@@ -9,7 +9,7 @@ import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { ReplicationGroup } from '../../model/resource.ts';
 import { invalidCombination, invalidValue, ServiceError } from '../../model/service-errors.ts';
 import { parseZone } from '../../model/zones.ts';
-import type { Store } from '../../store/contract.ts';
+import type { Change, Store } from '../../store/contract.ts';
 
 export interface ShardMembers {
   readonly shard: NodeGroup;
@@ -48,6 +48,12 @@ export async function readShards(store: Store, group: ReplicationGroup): Promise
     nodes: nodes.filter((node) => node.nodeGroupId === shard.nodeGroupId && node.intent !== 'deleted'),
   }));
 }
+
+/** Its members are about to change; the operation that changes them makes it available again. */
+export const modifyingShard = (shard: NodeGroup): Change => ({
+  put: 'node-group',
+  row: { ...shard, version: shard.version + 1, status: 'modifying' },
+});
 
 /** Every node group that the request names, with the number of replicas that it is to have. */
 export function wantedReplicas(

@@ -88,7 +88,7 @@ function shapeNodeGroups(rows: GroupRows, dnsZone: string | null): ApiNodeGroup[
     const isCluster = rows.group.desired.clusterMode === 'enabled';
     return {
       NodeGroupId: nodeGroup.nodeGroupId,
-      Status: rows.group.status === 'snapshotting' ? 'available' : rows.group.status,
+      Status: nodeGroupStatus(rows.group, nodeGroup),
       ...(isCluster ? { Slots: nodeGroup.slots } : shapeShardEndpoints(rows, dnsZone)),
       // Terraform takes the first member as the template of all: the primary leads the list.
       NodeGroupMembers: primaryFirst(members, nodeGroup.currentPrimary).map((node) =>
@@ -96,6 +96,12 @@ function shapeNodeGroups(rows: GroupRows, dnsZone: string | null): ApiNodeGroup[
       ),
     };
   });
+}
+
+/** A node group is in what its group is in (§6); of several, only those are being modified whose members change. */
+function nodeGroupStatus({ status, desired }: ReplicationGroup, nodeGroup: NodeGroup): string {
+  if (status === 'snapshotting') return 'available';
+  return status === 'modifying' && desired.clusterMode === 'enabled' ? nodeGroup.status : status;
 }
 
 function shapeShardEndpoints({ endpoints }: GroupRows, dnsZone: string | null) {

@@ -1,6 +1,7 @@
 /** What CreateReplicationGroup and CreateCacheCluster ask for alike: checked, with its defaults (behaviour.md §5). */
 import { nodeTypeFor } from '../../catalog/node-types.ts';
 import { findDefaultParameterGroup } from '../../catalog/parameters.ts';
+import type { Configuration } from '../../model/configuration.ts';
 import { parseReference } from '../../model/identifiers.ts';
 import { checkRange, snapshotRetentionMax } from '../../model/limits.ts';
 import {
@@ -47,6 +48,7 @@ export interface ResolvedEngineSettings {
   readonly engine: Engine;
   readonly engineVersion: string;
   readonly parameterGroupName: string;
+  readonly configurations: readonly Configuration[];
 }
 
 export async function cacheSettings<E extends ResolvedEngineSettings>(

@@ -8,6 +8,7 @@ import {
   defaultParameterGroups,
   findDefaultParameterGroup,
 } from '../../catalog/parameters.ts';
+import type { Configuration } from '../../model/configuration.ts';
 import type { ParameterGroup, Resource, Scope, SubnetGroup } from '../../model/resource.ts';
 import { ServiceError } from '../../model/service-errors.ts';
 import type { Change, Store } from '../../store/contract.ts';
@@ -69,6 +70,13 @@ export async function requireSubnetGroup(store: Store, scope: Scope, name: strin
     `Cache Subnet Group ${name.slice(0, 255)} does not exist.`,
   );
 }
+
+/** What nodes run with whose cache uses this group as it is now. */
+export const configurationFrom = ({ id, desired }: ParameterGroup): Omit<Configuration, 'version'> => ({
+  parameterGroupName: id,
+  family: desired.family,
+  overrides: desired.overrides,
+});
 
 /** True for a group of the service's own. */
 export function isVirtual(row: Resource): boolean {

@@ -1,16 +1,19 @@
 /** Which engine version and parameter group a new cache gets; each limits the other (behaviour.md §5, §10). */
 import { chooseEngineVersion } from '../../catalog/engine-versions.ts';
 import { defaultParameterGroupName, isClusterEnabled } from '../../catalog/parameters.ts';
+import type { Configuration } from '../../model/configuration.ts';
 import { parseReference } from '../../model/identifiers.ts';
 import type { Engine, ParameterGroup } from '../../model/resource.ts';
 import { invalidCombination } from '../../model/service-errors.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
-import { requireParameterGroup } from './default-groups.ts';
+import { configurationFrom, requireParameterGroup } from './default-groups.ts';
 
 export interface EngineChoice<E extends Engine = Engine> {
   readonly engine: E;
   readonly engineVersion: string;
   readonly parameterGroupName: string;
+  /** The first one: the parameter group as it is now. */
+  readonly configurations: readonly Configuration[];
   readonly clusterMode: 'enabled' | 'disabled';
   /** Says so when the engine is not literally the version asked for (DESIGN rule 7); becomes an event. */
   readonly note: string | null;
@@ -33,8 +36,8 @@ export async function chooseEngine<E extends Engine>(
   const common = { engine: asked.engine, engineVersion: version.version, note: version.note };
   if (asked.parameterGroupName === undefined) {
     const clusterMode = asked.clusterMode ?? 'disabled';
-    const parameterGroupName = defaultParameterGroupName(version.family, clusterMode === 'enabled');
-    return { ...common, clusterMode, parameterGroupName };
+    const name = defaultParameterGroupName(version.family, clusterMode === 'enabled');
+    return { ...common, clusterMode, ...using(await requireParameterGroup(deps.store, context, name)) };
   }
   const group = await requireFamily(deps, context, asked.parameterGroupName, version.family);
   const clusterMode = isClusterEnabled(group.desired.overrides) ? 'enabled' : 'disabled';
@@ -42,8 +45,13 @@ export async function chooseEngine<E extends Engine>(
     throw invalidCombination(
       `The parameter group ${group.id} has cluster mode ${clusterMode}, and the request needs it ${asked.clusterMode}.`,
     );
-  return { ...common, clusterMode, parameterGroupName: group.id };
+  return { ...common, clusterMode, ...using(group) };
 }
+
+const using = (group: ParameterGroup) => ({
+  parameterGroupName: group.id,
+  configurations: [{ ...configurationFrom(group), version: 1 }],
+});
 
 /** The group of that name; refused unless it is of this family. */
 export async function requireFamily(

@@ -1,21 +1,24 @@
-/** Gives a cache another parameter group (behaviour.md §10): immediate differences apply at once. */
+/** Gives a cache another parameter group (behaviour.md §10), and with it its next configuration. */
 import { familyOf } from '../../catalog/engine-versions.ts';
 import { nodeType } from '../../catalog/node-types.ts';
-import { changedParameters, effectiveParameters } from '../../catalog/parameters.ts';
-import type { Cache, CacheObserved, ParameterGroup } from '../../model/resource.ts';
+import { effectiveParameters } from '../../catalog/parameters.ts';
+import { type Configuration, withNextConfiguration } from '../../model/configuration.ts';
+import type { Cache, ParameterGroup } from '../../model/resource.ts';
 import { invalidCombination } from '../../model/service-errors.ts';
 import type { Change } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
-import { groupStands, requireParameterGroup } from './default-groups.ts';
+import { configurationFrom, groupStands, requireParameterGroup } from './default-groups.ts';
 import { requireFamily } from './engine-choice.ts';
 
 /** What the new group must have in common with the old one: the engine cannot change them in place. */
 const mustAgree = ['databases', 'cluster-enabled', 'activerehashing', 'cluster-databases'];
 
 export interface ParameterGroupChange {
-  readonly parameterGroupName: string;
-  readonly observed: Partial<CacheObserved>;
+  readonly settings: {
+    readonly parameterGroupName: string;
+    readonly configurations: readonly Configuration[];
+  };
   readonly changes: readonly Change[];
 }
 
@@ -39,32 +42,11 @@ export async function changeParameterGroup(
     throw invalidCombination(
       `The parameter group ${next.id} has ${differing} ${after[differing]}, and ${cache.id} runs with ${before[differing]}.`,
     );
-  const changed = changedParameters(family, before, after);
-  // Memcached reads all of its parameters at its start only.
-  const immediate = desired.engine === 'memcached' ? [] : changed.immediate;
-  const needsReboot = changed['requires-reboot'].length > 0 || immediate.length < changed.immediate.length;
   return {
-    parameterGroupName: next.id,
-    observed: await observedOf(deps, cache, immediate, needsReboot),
-    changes: [
-      ...groupStands(next),
-      ...(immediate.length > 0
-        ? [enqueue(deps, 'apply-parameters', cache, { parameterGroupName: next.id, names: immediate })]
-        : []),
-    ],
+    settings: {
+      parameterGroupName: next.id,
+      configurations: withNextConfiguration(desired, configurationFrom(next)),
+    },
+    changes: [...groupStands(next), enqueue(deps, 'apply-parameters', cache, {})],
   };
-}
-
-async function observedOf(
-  deps: ActionDeps,
-  cache: Cache,
-  immediate: readonly string[],
-  needsReboot: boolean,
-): Promise<Partial<CacheObserved>> {
-  if (!needsReboot) return immediate.length > 0 ? { parameterApplyStatus: 'applying' } : {};
-  const nodes = await deps.store.nodesOf([cache.incarnation]);
-  const ids = nodes
-    .filter((node) => node.intent !== 'deleted')
-    .map((node) => (cache.kind === 'replication-group' ? node.cacheClusterId : node.cacheNodeId));
-  return { parameterApplyStatus: 'pending-reboot', cacheNodeIdsToReboot: ids.sort() };
 }

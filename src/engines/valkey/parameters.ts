@@ -1,38 +1,56 @@
-/** Directives of a running engine. What a parameter group means for them: catalog/engine-settings.ts. */
+/** Directives of a running engine. What a configuration means for them: catalog/engine-settings.ts. */
 import type { EngineConnection } from './client.ts';
 import { belongsToLimber, type Directive } from './directives.ts';
+import { EngineReplyError } from './engine-errors.ts';
 
-/** Shown in the engine's own words: classes in its order, and all of them. */
-const rewrittenByEngine = new Set(['notify-keyspace-events', 'client-output-buffer-limit']);
+export interface RefusedDirective {
+  readonly directive: string;
+  /** The engine's own sentence. */
+  readonly reason: string;
+}
 
 /**
- * Sets all at once, or none when the engine refuses one of them (`EngineReplyError` names it). Directives that belong
- * to Limber are left out. Gives those that the engine shows with another value than asked for, with that value: it
- * limits some by itself (`maxclients` to its open files).
+ * Sets those directives that the engine shows with another value: all of them at once. When it refuses that, each alone,
+ * so that one that it does not take keeps nothing else back. Directives that belong to Limber, and those that this build
+ * does not have, are left out. May be repeated.
  */
 export async function applyParameters(
   connection: EngineConnection,
   directives: readonly Directive[],
-): Promise<Directive[]> {
-  const wanted = directives.filter(([name]) => !belongsToLimber(name));
-  if (wanted.length === 0) return [];
-  await connection.call('CONFIG', 'SET', ...wanted.flat());
+): Promise<readonly RefusedDirective[]> {
+  const own = directives.filter(([name]) => !belongsToLimber(name));
+  if (own.length === 0) return [];
   const shown = await readParameters(
     connection,
-    wanted.map(([name]) => name),
+    own.map(([name]) => name),
   );
-  return wanted
-    .map(([name, value]): [Directive, Directive] => [
-      [name, value],
-      [name, shown.get(name) ?? ''],
-    ])
-    .filter(
-      ([[name, asked], [, is]]) => !rewrittenByEngine.has(name) && asked.toLowerCase() !== is.toLowerCase(),
-    )
-    .map(([, is]) => is);
+  const differing = own.filter(
+    ([name, value]) => (shown.get(name) ?? value).toLowerCase() !== value.toLowerCase(),
+  );
+  if (differing.length === 0 || !(await refusalOf(connection, differing))) return [];
+  const refused: RefusedDirective[] = [];
+  for (const one of differing) {
+    const reason = await refusalOf(connection, [one]);
+    if (reason !== null) refused.push({ directive: one[0], reason });
+  }
+  return refused;
 }
 
-/** Limber's own settings (timing.ts): all or none. */
+/** Sets all or none. Null when the engine took them, else why it did not. */
+async function refusalOf(
+  connection: EngineConnection,
+  directives: readonly Directive[],
+): Promise<string | null> {
+  try {
+    await setDirectives(connection, directives);
+    return null;
+  } catch (error) {
+    if (error instanceof EngineReplyError && error.code === 'ERR') return error.message;
+    throw error;
+  }
+}
+
+/** All or none: throws `EngineReplyError`, which names the first that is refused. */
 export async function setDirectives(
   connection: EngineConnection,
   directives: readonly Directive[],
@@ -40,7 +58,7 @@ export async function setDirectives(
   await connection.call('CONFIG', 'SET', ...directives.flat());
 }
 
-/** Directive → value as the engine shows it. */
+/** Directive → value as the engine shows it; without those that it does not have. */
 export async function readParameters(
   connection: EngineConnection,
   names: readonly string[],

@@ -5,10 +5,12 @@
 import type { CacheReference, CacheView } from '../../fleet/cache-view.ts';
 import { loadCacheView } from '../../fleet/cache-view.ts';
 import { secretNames } from '../../fleet/connections.ts';
+import { newestConfiguration } from '../../model/configuration.ts';
 import type { CacheNode } from '../../model/node.ts';
+import type { Cache } from '../../model/resource.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
-import { nextNode, onItsOwn } from '../rows.ts';
+import { nextNode, withStatus } from '../rows.ts';
 import type { Tools } from '../tools.ts';
 import { forgetWithin } from './end-nodes.ts';
 
@@ -30,7 +32,7 @@ export async function adoptPrimary(
   // A Limber before us has moved it.
   if (!view || !node) return;
   await store.commit([
-    ...(await moved(tools, view, node, group.cache.incarnation, { replicationGroupId: group.cache.id })),
+    ...(await moved(tools, view, node, group.cache, { replicationGroupId: group.cache.id })),
     ...view.nodeGroups.map(
       ({ cacheIncarnation, nodeGroupId }): Change => ({
         remove: 'node-group',
@@ -52,10 +54,13 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
   const node = view.nodes.find((one) => one.incarnation === view.nodeGroups[0]?.currentPrimary);
   const cluster = view.clusters.find((one) => one.id === node?.cacheClusterId);
   if (!node || !cluster) return null;
-  const own = onItsOwn(cluster, clock.now());
+  const kept = withStatus(cluster, 'available', clock.now(), { ...view.cache.observed, sentence: null });
+  const { configurations } = view.cache.desired;
+  const own = { configurations, replicationGroupId: null, nodeGroupId: null };
+  const row = { ...kept, desired: { ...kept.desired, ...own } };
   await store.commit([
-    { put: 'resource', row: { ...own, observed: { ...view.cache.observed, sentence: null } } },
-    ...(await moved(tools, view, node, cluster.incarnation, {
+    { put: 'resource', row },
+    ...(await moved(tools, view, node, row, {
       replicationGroupId: null,
       status: 'available',
       synced: true,
@@ -66,15 +71,19 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
   return { cacheKind: 'cache-cluster', cacheIncarnation: cluster.incarnation };
 }
 
-/** The node as the only one, and the primary, of a cache without cluster mode. */
+/**
+ * The node as the only one, and the primary, of a cache without cluster mode. That one has the configurations that the
+ * node knows: it brings the node to its newest.
+ */
 async function moved(
   { fleet: { store, clock } }: Tools,
   from: CacheView,
   node: CacheNode,
-  owner: string,
+  to: Pick<Cache, 'incarnation' | 'desired' | 'status'>,
   changed: Partial<CacheNode>,
 ): Promise<Change[]> {
-  const nodeGroupId = '0001';
+  const [owner, nodeGroupId] = [to.incarnation, '0001'];
+  const target = { ...node.target, configVersion: newestConfiguration(to.desired).version };
   const own = from.endpoints.filter((endpoint) => endpoint.nodeIncarnation === node.incarnation);
   const secrets = await Promise.all(
     Object.values(secretNames).map(async (name): Promise<Change[]> => {
@@ -83,11 +92,13 @@ async function moved(
     }),
   );
   return [
-    { put: 'node', row: nextNode(node, { ...changed, cacheIncarnation: owner, nodeGroupId }) },
+    { put: 'node', row: nextNode(node, { ...changed, target, cacheIncarnation: owner, nodeGroupId }) },
     {
       put: 'node-group',
       row: {
         ...{ cacheIncarnation: owner, nodeGroupId, version: 1, slots: '' },
+        status: to.status === 'creating' ? 'creating' : 'available',
+        isFormed: true,
         currentPrimary: node.incarnation,
         targetPrimary: node.incarnation,
       },

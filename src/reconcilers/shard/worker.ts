@@ -34,17 +34,16 @@ const waitMs = { first: 5, max: 500 } as const;
 /** With nothing to do: notices a replica that is filled anew, and whatever else nobody woke it for. */
 const idleMs = 5_000;
 
-type SlowAct = Extract<ShardAct, { readonly kind: 'start' | 'confirm-synced' | 'end' | 'follow' }>;
+const slowKinds = ['start', 'confirm-synced', 'end', 'follow', 'apply-config'] as const;
+type SlowAct = Extract<ShardAct, { readonly kind: (typeof slowKinds)[number] }>;
 
 /** Nobody waits for these: a primary may die meanwhile, and that must be seen at once. */
-function takesTime(act: ShardAct): act is SlowAct {
-  return act.kind === 'start' || act.kind === 'confirm-synced' || act.kind === 'end' || act.kind === 'follow';
-}
+const takesTime = (act: ShardAct): act is SlowAct => slowKinds.some((kind) => kind === act.kind);
 
 /** Whom an act makes lead, or takes the lead from. */
 function leadersOf(act: ShardAct): readonly string[] {
   if (act.kind === 'switchover' || act.kind === 'fail-back') return [act.from, act.to];
-  return act.kind === 'promote' || act.kind === 'promote-read-only' ? [act.node] : [];
+  return act.kind === 'promote' || act.kind === 'promote-read-only' || act.kind === 'end' ? [act.node] : [];
 }
 
 export function createShardWorker(

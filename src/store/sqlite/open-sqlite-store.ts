@@ -56,8 +56,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-/** Of a store that is open. */
-export interface StoreParts {
+interface Parts {
   readonly path: string;
   readonly database: Database;
   readonly lock: DirectoryLock;
@@ -65,8 +64,7 @@ export interface StoreParts {
   readonly generation: Generation;
 }
 
-/** Over a database that the caller has opened and migrated; it is closed with the store. */
-export function createStore(parts: StoreParts): Store {
+function createStore(parts: Parts): Store {
   const { path, database, ballast, generation } = parts;
   let isOpen = true;
 

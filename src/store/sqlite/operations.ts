@@ -18,7 +18,6 @@ const table: Table<Operation> = {
     status: 'plain',
     attempts: 'plain',
     lastError: 'plain',
-    workedMs: 'plain',
     sentence: 'plain',
     createdAt: 'plain',
     updatedAt: 'plain',

@@ -105,6 +105,8 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
         return yield* failBack(memberOf(act.from), memberOf(act.to));
       case 'claim-slots':
         throw new Error('the simulated shards have no slots');
+      case 'apply-config':
+        throw new Error('the simulated nodes always run with their configuration');
       default:
         return act satisfies never;
     }

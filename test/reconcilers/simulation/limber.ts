@@ -60,6 +60,8 @@ export function createLimber(members: number, automaticFailover: boolean, option
         cacheIncarnation: 'cache-1',
         nodeGroupId: '0001',
         version: 1,
+        status: 'available' as const,
+        isFormed: true,
         slots: '',
         currentPrimary: rowsNow.current,
         targetPrimary: rowsNow.target,

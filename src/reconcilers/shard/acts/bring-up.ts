@@ -29,6 +29,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent, invalidateSync, memberEvent } from '../record.ts';
 import { isRecovering, recovered } from '../recovery.ts';
 import { isDown } from '../view.ts';
+import { parameterUpdates } from './apply-config.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;
@@ -71,6 +72,7 @@ export async function bringUp(
   starts.set(node.incarnation, fleet.clock.monotonic());
   const started = await fleet.store.node(node.incarnation);
   if (started) monitor.watch(started);
+  await fleet.store.commit(parameterUpdates(context, facts.cache, node));
   if (follow !== null) return;
   // It leads, and the others take its data anew: nothing that was confirmed of them holds any longer.
   for (const { node: other } of facts.view.members)

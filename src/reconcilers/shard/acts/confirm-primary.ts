@@ -21,7 +21,7 @@ export async function confirmPrimary(
   const isMove = shard.currentPrimary !== null && shard.currentPrimary !== node.incarnation;
   // It may have led before without taking writes, for another one's sake. First: after the record nobody looks again.
   const connection = await context.fleet.connections.of(node);
-  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+  await acceptWrites(connection, writeCondition(facts.cache, node));
   await updateNodeGroup(
     context.fleet.store,
     shard,

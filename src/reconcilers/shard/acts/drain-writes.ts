@@ -25,7 +25,7 @@ export async function drainWrites(
   { from, heirs }: { readonly from: CacheNode; readonly heirs: readonly CacheNode[] },
   check: () => void,
 ): Promise<void> {
-  const condition = await writeCondition(fleet.store, cache);
+  const condition = writeCondition(cache, from);
   const primary = await fleet.connections.of(from);
   const replicas = await Promise.all(heirs.map((heir) => fleet.connections.of(heir)));
   try {

@@ -46,7 +46,7 @@ export async function failBack(
   faultPoint('fail-back:restored');
   await demote(context, from, to);
   faultPoint('fail-back:source-follows');
-  await acceptWrites(source, await writeCondition(context.fleet.store, cache));
+  await acceptWrites(source, writeCondition(cache, from));
   await updateNode(context.fleet, to.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));
   await updateNode(context.fleet, from.incarnation, (row) => ({ ...row, role: 'replica' }));
 }

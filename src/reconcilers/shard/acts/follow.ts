@@ -26,5 +26,5 @@ export async function follow(
   await replicateFrom(connection, primary);
   faultPoint('follow:told');
   // A former primary refused writes during its switchover; a replica refuses them anyway.
-  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+  await acceptWrites(connection, writeCondition(facts.cache, node));
 }

@@ -14,9 +14,8 @@ export async function keepWritable(context: ShardContext, { cache, view }: Shard
   const { shard, members, clusterMode } = view;
   const primary = members.find(({ node }) => node.incarnation === shard.currentPrimary);
   if (clusterMode === 'enabled' || primary?.engine?.role !== 'primary') return;
-  const { store, connections } = context.fleet;
-  const condition = await writeCondition(store, cache);
-  const connection = await connections.of(primary.node);
+  const condition = writeCondition(cache, primary.node);
+  const connection = await context.fleet.connections.of(primary.node);
   const shown = (await readParameters(connection, [setting])).get(setting);
   if (Number(shown) !== condition.minReplicas) await acceptWrites(connection, condition);
 }

@@ -4,6 +4,7 @@ import type { ShardAct } from '../decide/decision.ts';
 import { countsOnItsFiles } from '../decide/recheck.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { invalidateSync } from '../record.ts';
+import { applyConfig } from './apply-config.ts';
 import { bringUp } from './bring-up.ts';
 import { claimSlots } from './claim-slots.ts';
 import { clusterSwitchover } from './cluster-switchover.ts';
@@ -51,6 +52,8 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return confirmReplica(context, facts, node(act.node), node(act.primary));
     case 'promote-read-only':
       return promoteReadOnly(context, facts, node(act.node));
+    case 'apply-config':
+      return applyConfig(context, facts.cache, node(act.node));
     case 'claim-slots':
       return claimSlots(context, facts, node(act.node));
     case 'fail-back':

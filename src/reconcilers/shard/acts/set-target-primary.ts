@@ -29,5 +29,5 @@ async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: str
   const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
   if (member?.engine?.role !== 'primary') return;
   const connection = await context.fleet.connections.of(member.node);
-  await acceptWrites(connection, await writeCondition(context.fleet.store, facts.cache));
+  await acceptWrites(connection, writeCondition(facts.cache, member.node));
 }

@@ -24,7 +24,7 @@ export async function switchOver(
 ): Promise<void> {
   const { connections } = context.fleet;
   const [old, next] = await Promise.all([connections.of(from), connections.of(to)]);
-  const condition = await writeCondition(context.fleet.store, facts.cache);
+  const condition = writeCondition(facts.cache, from);
   // A Limber before us may have died after the promotion: since then the old primary has refused every write.
   if ((await readInfo(next)).role === 'replica') await takeTheLead(old, next, condition, to.cacheClusterId);
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.

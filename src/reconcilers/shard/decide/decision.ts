@@ -27,6 +27,8 @@ export type ShardAct =
   | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
   /** The replica is being filled anew: what was confirmed of it holds no longer. */
   | { readonly kind: 'invalidate-sync'; readonly node: string }
+  /** Bring a running node to its target configuration, as far as that goes without a restart. */
+  | { readonly kind: 'apply-config'; readonly node: string }
   /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
   | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
   /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */

@@ -1,5 +1,6 @@
 /** The primary stands: what every other member needs in order to follow it. Pure. */
 
+import { isConfigured } from '../../../model/node.ts';
 import type { Member, ShardView } from '../view.ts';
 import { endpointOf, isDown } from '../view.ts';
 import {
@@ -18,14 +19,19 @@ export function decideFollowers(view: ShardView, primary: Member, caution: strin
   const acts: ShardAct[] = [];
   const waits: string[] = caution ? [caution] : [];
   for (const member of view.members) {
-    if (member === primary) continue;
-    const next = decideFollower(member, primary);
+    const next = member === primary ? applyConfig(primary) : decideFollower(member, primary);
     if (typeof next === 'string') waits.push(next);
     else if (next) acts.push(next);
   }
   if (acts.length > 0) return doing(acts.map((act) => describe(view, act)).join('; '), ...acts);
   if (waits.length > 0) return waiting(waits.join('; '));
   return { sentence: `${name(primary)} leads and every member follows it`, acts: [], isSettled: true };
+}
+
+/** Null when it runs with all that can be changed without a restart, or does not answer. */
+function applyConfig(member: Member): ShardAct | null {
+  if (!isAnswering(member) || isConfigured(member.node)) return null;
+  return { kind: 'apply-config', node: member.node.incarnation };
 }
 
 /** The one thing that a member needs; a sentence when it must be waited for; null when it is well. */
@@ -46,6 +52,8 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
   if (primary.engine.isLoading) return `${name(primary)} is loading its data`;
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
     return { kind: 'follow', node, primary: leader };
+  const configuring = applyConfig(member);
+  if (configuring) return configuring;
   if (member.engine.isLoading || member.engine.isSyncing)
     return member.node.synced ? { kind: 'invalidate-sync', node } : `${name(member)} is loading the data`;
   if (!member.node.synced) return { kind: 'confirm-synced', node, primary: leader };
@@ -63,6 +71,8 @@ function describe(view: ShardView, act: ShardAct): string {
       return `${of(act.node)} is told to follow ${of(act.primary)}`;
     case 'confirm-synced':
       return `${of(act.node)} is asked whether it holds all data`;
+    case 'apply-config':
+      return `${of(act.node)} gets its present configuration`;
     case 'invalidate-sync':
       return `${of(act.node)} is filled anew`;
     case 'fence':

@@ -1,5 +1,6 @@
 /** Memcached nodes stand alone: each only has to run. Pure. */
 
+import { isConfigured } from '../../../model/node.ts';
 import type { Member } from '../view.ts';
 import type { ShardDecision } from './decision.ts';
 
@@ -14,9 +15,10 @@ export function decideMemcached(members: readonly Member[]): ShardDecision {
     else if (verdict === 'hung') acts.push({ kind: 'fence', node: node.incarnation });
     else if (node.intent === 'restarting') acts.push({ kind: 'end', node: node.incarnation });
     else if (verdict === 'unresponsive') waiting += 1;
+    else if (!isConfigured(node)) acts.push({ kind: 'apply-config', node: node.incarnation });
   }
   if (acts.length > 0)
-    return { sentence: `${acts.length} nodes are started or stopped`, acts, isSettled: false };
+    return { sentence: `${acts.length} nodes are started, stopped or configured`, acts, isSettled: false };
   if (waiting > 0) return { sentence: `${waiting} nodes do not answer at present`, acts, isSettled: false };
   return { sentence: 'every node answers', acts, isSettled: true };
 }

@@ -21,23 +21,24 @@ export interface ShardFacts {
 export async function observeShard(context: ShardContext, key: ShardKey): Promise<ShardFacts | null> {
   const { store } = context.fleet;
   const { cacheIncarnation, nodeGroupId } = key;
-  const [cache, shard, all, endpoints] = await Promise.all([
-    store.resourceByIncarnation(key.cacheKind, cacheIncarnation),
+  const [shard, all, endpoints] = await Promise.all([
     nodeGroupId === null ? null : store.nodeGroup(cacheIncarnation, nodeGroupId),
     store.nodesOf([cacheIncarnation], nodeGroupId ?? undefined),
     store.endpointsOf([cacheIncarnation]),
   ]);
+  // After its nodes: it has every configuration that one of them is to run with.
+  const cache = await store.resourceByIncarnation(key.cacheKind, cacheIncarnation);
   if (!cache || (nodeGroupId !== null && !shard)) return null;
   const nodes = all.filter((node) => node.intent === 'running' || node.intent === 'restarting');
   const seen = await Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
-  const hasSlots = shard !== null && isClusterMode(cache as Cache) && cache.observed.isFormed;
+  const hasSlots = shard !== null && isClusterMode(cache as Cache) && shard.isFormed;
   const members = hasSlots ? await withSlots(context, shard, seen) : seen;
   const view: ShardView = {
     shard: shard ?? noShard(cacheIncarnation),
     clusterMode: isClusterMode(cache as Cache) ? 'enabled' : 'disabled',
     automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
     durability: durabilityOf(cache as Cache),
-    isForming: !cache.observed.isFormed,
+    isForming: shard?.isFormed === false,
     switchoverFailures: recentSwitchoverFailures(context, key),
     members,
   };
@@ -56,6 +57,8 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
   cacheIncarnation,
   nodeGroupId: '',
   version: 0,
+  status: 'available',
+  isFormed: true,
   slots: '',
   currentPrimary: null,
   targetPrimary: null,
