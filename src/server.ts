@@ -6,6 +6,7 @@ import { createActions } from './actions/index.ts';
 import { createAdminRoutes } from './admin/routes.ts';
 import { parsePool } from './endpoints/addresses.ts';
 import { defaultDnsPort, startDnsServer } from './endpoints/dns/server.ts';
+import { probeAddress } from './endpoints/port-probe.ts';
 import type { EngineStore } from './engine-store/contract.ts';
 import { createEngineStore } from './engine-store/engine-store.ts';
 import { rememberEngines } from './engine-store/remember-engines.ts';
@@ -23,6 +24,7 @@ import type { Tools } from './operations/tools.ts';
 import { systemClock } from './platform/clock.ts';
 import { systemIds } from './platform/ids.ts';
 import { createLog, type LogLevel } from './platform/log.ts';
+import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
@@ -85,6 +87,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     connections,
     host,
     pool,
+    probeAddress,
+    placing: createTurns(),
     dataDirectory,
     dnsZone: options.dnsZone,
     settings,
@@ -99,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     store,
     clock,
     log,
+    patience: settings.patience,
     kinds: createOperationKinds(tools),
   });
   const adoption = await adoptNodes(fleet);

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
+import { createTurns } from '../platform/turns.ts';
 
 /** An address that is off the network. */
 export interface Isolated {
@@ -36,21 +37,16 @@ export function createIsolation({ program = 'nft' }: { readonly program?: string
   const nft: Nft = (args, input) => runNft(program, args, input);
   const list = () => listIsolated(nft);
   /** One change at a time: the table goes with its last address. */
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const mine = turn.then(work, work);
-    turn = mine.catch(() => {});
-    return mine;
-  };
+  const turns = createTurns();
   return {
     requireUsable: () => requireUsable(nft),
     list,
     add: (addresses) =>
-      inTurn(async () => {
+      turns.take(async () => {
         if (addresses.length > 0) await nft(['-f', '-'], additions(addresses));
       }),
     remove: (addresses) =>
-      inTurn(async () => {
+      turns.take(async () => {
         const present = await list();
         const gone = present.filter(({ address }) => addresses.includes(address));
         if (gone.length === 0) return;

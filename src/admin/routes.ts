@@ -8,8 +8,8 @@ import { parseReference } from '../model/identifiers.ts';
 import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/members/end-nodes.ts';
+import type { OperationProgress } from '../operations/progress.ts';
 import type { Tools } from '../operations/tools.ts';
-import type { OperationProgress } from '../operations/worker.ts';
 import { createFaultRoute } from './fault.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
@@ -111,7 +111,7 @@ async function status(options: AdminOptions) {
 async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<string, string>) {
   const { store, clock } = tools.fleet;
   const begun = new Map(operations().map((progress) => [progress.id, progress]));
-  return (await store.openOperations()).map(({ id, kind, lock, input, sentence, lastError, attempts }) => {
+  return (await store.openOperations()).map(({ id, kind, lock, input, ...row }) => {
     const progress = begun.get(id);
     return {
       id,
@@ -119,11 +119,13 @@ async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<
       cache: names.get(lock) ?? operatedCacheOf(input)?.cacheId ?? lock,
       step: progress?.step ?? null,
       activity: progress?.activity ?? 'queued',
-      sentence: progress?.sentence ?? sentence,
+      sentence: progress?.sentence ?? row.sentence,
       forMs: progress ? Math.round(clock.monotonic() - progress.since) : null,
+      stepMs: progress?.stepMs ?? row.workedMs,
+      limitMs: progress?.limitMs ?? null,
       isOverdue: progress?.isOverdue ?? false,
-      attempts: progress?.attempts ?? attempts,
-      lastError: progress ? progress.lastError : lastError,
+      attempts: progress?.attempts ?? row.attempts,
+      lastError: progress ? progress.lastError : row.lastError,
     };
   });
 }

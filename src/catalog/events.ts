@@ -36,6 +36,17 @@ export const replicationGroupCreationFailed = (id: string, reason: string): Even
     `Failed to create the replication group ${id}. ${reason}`,
   );
 
+/** The cache is as it was before. */
+export const deletionGivenUp = (sourceType: CacheSource, reason: string): EventText =>
+  of(sourceType, 'Limber:DeletionGivenUp', `The deletion was given up: ${reason}`);
+
+/** Another member leads by now, and holds the data: there is nothing to go back to. */
+export const replicationGroupKept = (primaryClusterId: string, reason: string): EventText =>
+  ofGroup(
+    'Limber:ReplicationGroupKept',
+    `The group could not be made as it was asked for (${reason}), nor ${primaryClusterId} be given back: another member leads, and the group stays`,
+  );
+
 export const replicationGroupDeleted = (id: string): EventText =>
   ofGroup('ElastiCache:DeleteReplicationGroupComplete', `Replication group ${id} deleted`);
 
@@ -127,6 +138,13 @@ export const testFailoverNotDone = (nodeGroupId: string, reason: string): EventT
     `The test failover of node group ${nodeGroupId} was not done: ${reason}`,
   );
 
+/** The primary was killed, and what should have followed has not come. */
+export const testFailoverUnfinished = (nodeGroupId: string, reason: string): EventText =>
+  ofGroup(
+    'Limber:TestFailoverUnfinished',
+    `The test failover of node group ${nodeGroupId} is not watched any longer: ${reason}`,
+  );
+
 /** The same node leads as before. */
 export const promotionFailed = (cacheClusterId: string, reason: string): EventText =>
   ofGroup('Limber:PromotionFailed', `${cacheClusterId} was not made the primary: ${reason}`);
@@ -195,6 +213,10 @@ export const memoryBeyondMachine = (sourceType: CacheSource, limit: number, mach
 
 export const parameterNotApplied = (sourceType: CacheSource, name: string, reason: string): EventText =>
   of(sourceType, 'Limber:ParameterNotApplied', `The parameter ${name} is kept but not applied: ${reason}`);
+
+/** A restart that was asked for is not waited for any longer. */
+export const rebootGivenUp = (sourceType: CacheSource, clusterId: string, reason: string): EventText =>
+  of(sourceType, 'Limber:RebootGivenUp', `The reboot of ${clusterId} was given up: ${reason}`);
 
 export const nodeDied = (cacheClusterId: string, cacheNodeId: string, how: string): EventText =>
   ofCluster('Limber:NodeDied', `Cache node ${cacheNodeId} of ${cacheClusterId} died: ${how}`);

@@ -44,11 +44,15 @@ export interface OperationStatus {
   readonly cache: string;
   /** Null while it is queued. */
   readonly step: string | null;
-  readonly activity: 'queued' | 'looking' | 'acting' | 'waiting' | 'backing-off';
+  readonly activity: 'queued' | 'looking' | 'acting' | 'waiting' | 'backing-off' | 'unknown';
   /** What it does, waits for, or failed with. */
   readonly sentence: string;
   /** How long it has done that; null while it is queued. */
   readonly forMs: number | null;
+  /** For how long Limbers have worked on the present step. */
+  readonly stepMs: number;
+  /** How long that may be; null when nothing is waited for. */
+  readonly limitMs: number | null;
   /** It has not ended at its deadline; nothing else can be done with its cache until it has. */
   readonly isOverdue: boolean;
   /** Failures in a row. */

@@ -3,9 +3,11 @@ import type { OperationStatus } from './admin-client.ts';
 
 /** What it does or waits for, and for how long. */
 export function describeOperation(operation: OperationStatus): string {
-  const { cache, kind, step, activity, sentence, forMs } = operation;
+  const { cache, kind, step, activity, sentence, forMs, stepMs, limitMs } = operation;
   if (activity === 'queued' || forMs === null) return `${cache} ${kind}: waits for its turn`;
-  return `${cache} ${kind} (${step}): ${sentence}, for ${durationOf(forMs)}`;
+  const limit =
+    limitMs === null ? '' : ` (at this step for ${durationOf(stepMs)} of at most ${durationOf(limitMs)})`;
+  return `${cache} ${kind} (${step}): ${sentence}, for ${durationOf(forMs)}${limit}`;
 }
 
 /** Failures in a row before it is more than a hiccup: three seconds of back-off. A judgement. */
@@ -13,6 +15,11 @@ const attemptsWorthTelling = 6;
 
 /** A sentence when a person should look at it. */
 export function concernOf({ cache, kind, step, forMs, attempts, ...operation }: OperationStatus): string[] {
+  if (operation.activity === 'unknown')
+    return [
+      `${kind} of ${cache} is left alone, and nothing else can be done with that cache but deleting it: ` +
+        operation.sentence,
+    ];
   if (operation.isOverdue)
     return [
       `${kind} of ${cache} does not end (step ${step}, for ${durationOf(forMs ?? 0)}) and nothing else can be done ` +

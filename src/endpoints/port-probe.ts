@@ -13,6 +13,8 @@ export type PortProbe =
   /** It is not taken, and yet cannot be bound: not an address of this machine, a port below 1024, … */
   | { readonly unusable: string };
 
+export type ProbeAddress = (address: string, port: number) => Promise<PortProbe>;
+
 /** About 0.2 ms, also side by side (measured with 100); some milliseconds more when it is taken, to find out by whom. */
 export async function probeAddress(address: string, port: number): Promise<PortProbe> {
   const code = await bindOnce(address, port);

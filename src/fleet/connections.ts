@@ -26,7 +26,8 @@ export const secretNames = { limber: 'engine-limber', replication: 'engine-repli
 const connectDeadlineMs = 1_000;
 const callDeadlineMs = 2_000;
 
-export function createConnections(store: Store): Connections {
+/** `connect`: how a connection is opened. */
+export function createConnections(store: Store, connectTo = connectEngine): Connections {
   const open = new Map<string, Promise<EngineConnection>>();
   const secrets = new Map<string, string>();
   const listeners: ((incarnation: string) => void)[] = [];
@@ -41,7 +42,7 @@ export function createConnections(store: Store): Connections {
   }
 
   async function connect(node: NodeAddress): Promise<EngineConnection> {
-    const connection = await connectEngine({
+    const connection = await connectTo({
       address: node.address,
       port: node.port,
       username: limberUser,

@@ -1,6 +1,6 @@
 /** Places nodes: gives them addresses and rows, and the cache its endpoints and secrets, in one commit. */
 import { type AddressPool, allocateAddress, sliceOf } from '../endpoints/addresses.ts';
-import { probeAddress } from '../endpoints/port-probe.ts';
+import type { ProbeAddress } from '../endpoints/port-probe.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
@@ -19,15 +19,6 @@ export class AddressInUse extends Error {
 /** Of one placement: finding out who holds an address takes some milliseconds. A judgement. */
 const skippedMax = 500;
 
-/** Allocations take turns: two at once would choose the same addresses, and one would have to plan anew. */
-let turn: Promise<unknown> = Promise.resolve();
-
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const mine = turn.then(work, work);
-  turn = mine.catch(() => {});
-  return mine;
-}
-
 /**
  * The nodes that were placed. Throws `AddressInUse`, `AddressesExhausted`, `EngineUnavailable`, and `NotInTime` when the
  * signal aborts; nothing is placed then.
@@ -43,7 +34,7 @@ export async function placeNodes(
   // Before its turn: an engine that is fetched first takes seconds, and other caches are placed meanwhile.
   const resolving = fleet.engineStore.resolve({ engine, version });
   const resolved = await untilAborted(signal, resolving, `fetching ${engine} ${version}`);
-  const placing = inTurn(async () => {
+  const placing = fleet.placing.take(async () => {
     requireTime(signal, what);
     return place(fleet, view, slots, resolved.engine.version, () => requireTime(signal, what));
   });
@@ -94,14 +85,14 @@ interface Placement {
  * somebody else's) keeps it: others are taken. Throws `AddressInUse` when that does not help.
  */
 async function movedToFree(
-  { store, log }: Fleet,
+  { store, log, probeAddress }: Fleet,
   cache: Cache,
   planned: Placement,
   addresses: AddressSource,
 ): Promise<Placement> {
   let placement = planned;
   for (let skipped = 0; ; ) {
-    const held = await heldAddresses(cache.desired.port, placement, isClusterMode(cache));
+    const held = await heldAddresses(probeAddress, cache, placement);
     if (held.size === 0) return placement;
     const [[address, why]] = [...held] as [[string, string]];
     skipped += held.size;
@@ -150,12 +141,13 @@ async function addressSource(store: Store, pool: AddressPool, now: number) {
  * that is said before anything starts, by `AddressInUse`, and so is a port that may not be used at all.
  */
 async function heldAddresses(
-  port: number,
+  probeAddress: ProbeAddress,
+  cache: Cache,
   { nodes, moving }: Placement,
-  isCluster: boolean,
 ): Promise<Map<string, string>> {
+  const { port } = cache.desired;
   const wanted = [...nodes, ...moving].map(({ address }) => ({ address, port }));
-  if (isCluster) wanted.push(...nodes.map(({ address }) => ({ address, port: busPortOf(port) })));
+  if (isClusterMode(cache)) wanted.push(...nodes.map(({ address }) => ({ address, port: busPortOf(port) })));
   const answers = await Promise.all(wanted.map(({ address, port: one }) => probeAddress(address, one)));
   const held = new Map<string, string>();
   for (const [index, answer] of answers.entries()) {

@@ -13,7 +13,10 @@ export interface Operation extends Scope {
   readonly version: number;
   /** Name of an operation kind, e.g. `create-cache`; a newer version may have queued one that is not known here. */
   readonly kind: string;
-  /** One worker per lock at a time, in order of id: the incarnation of the cache, or `<incarnation>/<shard>`. */
+  /**
+   * The incarnation of the cache, or `<incarnation>/<shard>`. Those that exclude each other run one at a time, in order
+   * of id: equal ones, and a cache's and each of its shards' (operations/locks.ts).
+   */
   readonly lock: string;
   /** What it is to do; the kind decodes it where it is read (`operation-input.ts`). */
   readonly input: unknown;
@@ -24,6 +27,11 @@ export interface Operation extends Scope {
   readonly attempts: number;
   /** Why the last recorded attempt failed; null without one. Never holds a secret. */
   readonly lastError: string | null;
+  /**
+   * For how long Limbers have worked on the present step, whole milliseconds, as far as recorded. Time in which none
+   * ran does not count.
+   */
+  readonly workedMs: number;
   /** What was done last or is waited for, in a sentence for people. */
   readonly sentence: string;
   readonly createdAt: number;
@@ -53,6 +61,7 @@ export function newOperation<K extends OperationKindName>(
     status: 'queued',
     attempts: 0,
     lastError: null,
+    workedMs: 0,
     sentence: 'queued',
     createdAt: now,
     updatedAt: now,

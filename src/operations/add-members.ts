@@ -34,6 +34,7 @@ import {
 } from './operation-kind.ts';
 import { availableShards, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { dataLimitMs } from './wait-limits.ts';
 
 export type AddMembersInput = OperationInput<'add-members'>;
 
@@ -95,7 +96,12 @@ export function decideAddMembers(
     case 'syncing':
       if (health.failure && health.failure.attempts >= startAttemptsMax)
         return undo(health.failure.error, 'a new node does not start');
-      if (!nodes.every((node) => node.synced)) return wait(health.sentence, 250);
+      if (!nodes.every((node) => node.synced))
+        return wait(health.sentence, {
+          retryAfterMs: 250,
+          limitMs: dataLimitMs(view.cache),
+          otherwise: (reason) => go({ step: 'undoing', reason }, 'a new node does not get its data'),
+        });
       if (isClusterMode(view.cache)) return go({ step: 'spreading' }, 'the new replicas hold all data');
       return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
     case 'spreading':

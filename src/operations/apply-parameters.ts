@@ -31,10 +31,9 @@ import type { Tools } from './tools.ts';
 
 type ApplyParametersInput = OperationInput<'apply-parameters'>;
 
-export type ApplyParametersState =
-  | { readonly step: 'targeting' }
-  /** `until`: milliseconds since 1970. */
-  | { readonly step: 'converging'; readonly until: number };
+export interface ApplyParametersState {
+  readonly step: 'targeting' | 'converging';
+}
 
 export interface ApplyParametersSeen {
   readonly view: CacheView | null;
@@ -77,20 +76,21 @@ export function decideApplyParameters(
   const { version } = newestConfiguration(view.cache.desired);
   if (state.step === 'targeting')
     return go(
-      { step: 'converging', until: now + convergeMs },
+      { step: 'converging' },
       `every node of ${input.cacheId} is to run with configuration ${version}`,
       retargeted(view, version, now),
     );
   if (tries.successes === 0) return act('wake', 'the nodes get their configuration', 1_000);
   const open = view.nodes.filter((node) => isToRun(node) && !isConfigured(node));
   const names = open.map((node) => node.cacheClusterId).join(', ');
-  if (open.length > 0 && now < state.until) return wait(`${names} gets its configuration`, 250);
-  return finish(
-    open.length > 0
-      ? `${names} gets configuration ${version} later, by itself`
-      : `${input.cacheId} runs with configuration ${version}`,
-    withoutUnused(view, now),
-  );
+  if (open.length === 0)
+    return finish(`${input.cacheId} runs with configuration ${version}`, withoutUnused(view, now));
+  return wait(`${names} gets its configuration`, {
+    retryAfterMs: 250,
+    limitMs: convergeMs,
+    otherwise: () =>
+      finish(`${names} gets configuration ${version} later, by itself`, withoutUnused(view, now)),
+  });
 }
 
 const isToRun = ({ handle, intent }: CacheNode): boolean =>

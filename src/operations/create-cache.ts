@@ -39,10 +39,12 @@ import {
   type OperationKind,
   queuedAs,
   type Tries,
+  type WaitLimit,
   wait,
 } from './operation-kind.ts';
 import { availableShards, nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { startLimitMs } from './wait-limits.ts';
 
 export type CreateCacheInput = OperationInput<'create-cache'>;
 
@@ -63,8 +65,6 @@ export type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
 /** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
 const startAttemptsMax = 3;
 const attemptsMax = 3;
-/** From the request: an engine that must be fetched first takes some seconds, 500 shards some minutes. A judgement. */
-const deadlineMs = 15 * 60_000;
 /** An engine of 100 MB with its package lists, over a slow line. */
 const placeDeadlineMs = 10 * 60_000;
 
@@ -105,11 +105,11 @@ export function decideCreateCache(
     return go({ step: 'abandoning', reason: reasonOf(tries.lastError) }, 'it cannot be made');
   if (health.failure && health.failure.attempts >= startAttemptsMax)
     return go({ step: 'abandoning', reason: reasonOf(health.failure.error) }, 'a node does not start');
-  if (seen.now - view.cache.createdAt > deadlineMs)
-    return go(
-      { step: 'abandoning', reason: `not ready within ${deadlineMs / 60_000} minutes: ${health.sentence}` },
-      'it takes too long',
-    );
+  const settled: WaitLimit<CreateCacheState> = {
+    retryAfterMs: 250,
+    limitMs: startLimitMs,
+    otherwise: (reason) => go({ step: 'abandoning', reason }, 'it takes too long'),
+  };
   switch (state.step) {
     case 'placing':
       if (view.nodes.length > 0) return go({ step: 'starting' }, 'the nodes have their addresses');
@@ -119,7 +119,7 @@ export function decideCreateCache(
         placeDeadlineMs,
       );
     case 'starting':
-      if (!health.isSettled) return wait(health.sentence, 250);
+      if (!health.isSettled) return wait(health.sentence, settled);
       return go({ step: nextAfterStart(view) }, 'all nodes answer');
     case 'forming':
       if (view.nodeGroups.every((shard) => shard.isFormed))
@@ -130,7 +130,7 @@ export function decideCreateCache(
         return go({ step: 'confirming' }, 'the configuration endpoint serves the node list');
       return act('publish', 'the configuration endpoint is told the node list', 30_000);
     case 'confirming':
-      if (!health.isSettled) return wait(health.sentence, 250);
+      if (!health.isSettled) return wait(health.sentence, settled);
       return finish(`${view.cache.id} is available`, becomesAvailable(view, seen.now));
     default:
       return state satisfies never;

@@ -7,7 +7,11 @@
  * - returning: it cannot be made. What is new vanishes, and the node is a cluster of its own again. Where a new replica
  *   leads by now, since the node died meanwhile, the node leads again first.
  */
-import { replicationGroupCreated, replicationGroupCreationFailed } from '../catalog/events.ts';
+import {
+  replicationGroupCreated,
+  replicationGroupCreationFailed,
+  replicationGroupKept,
+} from '../catalog/events.ts';
 import { setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
@@ -35,8 +39,9 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { availableShards, withStatus } from './rows.ts';
+import { availableShards, onItsOwn, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { dataLimitMs } from './wait-limits.ts';
 
 export type CreateFromPrimaryInput = OperationInput<'create-from-primary'>;
 
@@ -74,6 +79,8 @@ export function createFromPrimaryKind(
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideCreateFromPrimary,
+    // The cluster was there before the group: it is not deleted with what was never made.
+    cancelled: () => ({ step: 'returning', reason: 'the group is deleted' }),
     perform: (what, input, signal) => perform(tools, what, input, signal),
     giveUp: (input, reason) => goOnTrying(tools, 'The creation', input, reason),
   };
@@ -93,7 +100,9 @@ export function decideCreateFromPrimary(
   { view, health, now }: CreateFromPrimarySeen,
   tries: Tries,
 ): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
-  if (!view || view.cache.status === 'deleting') return finish('the group is gone');
+  if (!view) return finish('the group is gone');
+  if (view.cache.status === 'deleting' && state.step !== 'returning')
+    return go({ step: 'returning', reason: 'the group is deleted' }, 'the group is deleted');
   const giveBack = (error: Error, why: string) =>
     go({ step: 'returning', reason: reasonOf(error) } as const, why);
   switch (state.step) {
@@ -108,13 +117,21 @@ export function decideCreateFromPrimary(
     case 'syncing':
       if (health.failure && health.failure.attempts >= startAttemptsMax)
         return giveBack(health.failure.error, 'a replica does not start');
-      if (!isReady(view)) return wait(health.sentence, 250);
+      if (!isReady(view))
+        return wait(health.sentence, {
+          retryAfterMs: 250,
+          limitMs: dataLimitMs(view.cache),
+          otherwise: (reason) => go({ step: 'returning', reason }, 'a replica does not get its data'),
+        });
       return finish(`${input.cacheId} is available`, becomesAvailable(view, input, now));
     case 'returning':
-      if (isLedByAnother(view, input)) return decideFailBack(view, health, input);
+      if (isLedByAnother(view, input)) return decideFailBack(view, health, input, state.reason, now);
       if (hasPrimary(view, input))
         return act('return', 'the node becomes a cluster of its own again', 60_000);
-      return fail(`${input.cacheId} could not be made: ${state.reason}`, failed(view, state.reason, now));
+      return fail(
+        `${input.cacheId} could not be made: ${state.reason}`,
+        failed(view, input, state.reason, now),
+      );
     default:
       return state satisfies never;
   }
@@ -133,12 +150,23 @@ function decideFailBack(
   view: CacheView,
   health: CacheHealth,
   input: CreateFromPrimaryInput,
+  failure: string,
+  now: number,
 ): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
   const [shard] = view.nodeGroups;
   const isDecided = shard?.currentPrimary === shard?.targetPrimary;
   if (isDecided && ownNode(view, input)?.synced)
     return act('fail-back', `the node of ${input.primary.clusterId} leads again first`, 10_000);
-  return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, 250);
+  return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, {
+    retryAfterMs: 250,
+    limitMs: dataLimitMs(view.cache),
+    // It holds the data: what has come to be of the group is kept.
+    otherwise: (reason) =>
+      finish(`${input.cacheId} is kept as it is: ${reason}`, [
+        ...becomesAvailable(view, input, now),
+        announce(view.cache, view.cache.id, replicationGroupKept(input.primary.clusterId, failure), now),
+      ]),
+  });
 }
 
 const isReady = (view: CacheView): boolean =>
@@ -157,11 +185,16 @@ function becomesAvailable(view: CacheView, input: CreateFromPrimaryInput, now: n
   ];
 }
 
-function failed(view: CacheView, reason: string, now: number): Change[] {
+/** The cluster is on its own again; where it never joined, its row still says that it would. */
+function failed(view: CacheView, input: CreateFromPrimaryInput, reason: string, now: number): Change[] {
   const { cache, clusters } = view;
+  const own = clusters.find((cluster) => cluster.id === input.primary.clusterId);
   return [
     { put: 'resource', row: withStatus(cache, 'create-failed', now, { sentence: reason }) },
-    ...clusters.map((row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', now) })),
+    ...newClusters(view, input).map(
+      (row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', now) }),
+    ),
+    ...(own ? [{ put: 'resource', row: onItsOwn(own, cache, now) } as const] : []),
     announce(cache, cache.id, replicationGroupCreationFailed(cache.id, reason), now),
   ];
 }

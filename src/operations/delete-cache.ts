@@ -2,8 +2,7 @@
  * Deletes a cache. Its status is `deleting` since the API call; this operation ends the processes, and removes the
  * rows last. `retainPrimary`: the primary of a group without cluster mode lives on as a cluster of its own.
  */
-
-import { clusterDeleted, replicationGroupDeleted } from '../catalog/events.ts';
+import { clusterDeleted, deletionGivenUp, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
 import type { OperationInput } from '../model/operation-input.ts';
@@ -13,8 +12,19 @@ import { goOnTrying } from './give-up.ts';
 import { destroyNodes, forgetWithin, release } from './members/end-nodes.ts';
 import { retainPrimary } from './members/move.ts';
 import { entomb } from './members/tombstone.ts';
-import { act, type Decision, finish, go, type OperationKind, queuedAs, wait } from './operation-kind.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  wait,
+} from './operation-kind.ts';
+import { kept } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { dataLimitMs } from './wait-limits.ts';
 
 export type DeleteCacheInput = OperationInput<'delete-cache'>;
 
@@ -36,6 +46,7 @@ export function deleteCacheKind(
 ): OperationKind<DeleteCacheInput, DeleteCacheState, DeleteCacheSeen, DeleteCacheAct> {
   return {
     ...queuedAs('delete-cache'),
+    cancelsOthers: true,
     first: (input) => ({ step: input.retainPrimary ? 'retaining' : 'marking' }),
     observe: async (input) => {
       const view = await loadCacheView(tools.fleet.store, input);
@@ -50,14 +61,25 @@ export function deleteCacheKind(
 export function decideDeleteCache(
   input: DeleteCacheInput,
   state: DeleteCacheState,
-  { view, isLed }: DeleteCacheSeen,
+  { view, isLed, now }: DeleteCacheSeen,
 ): Decision<DeleteCacheState, DeleteCacheAct> {
   if (!view) return finish(`${input.cacheId} is deleted`);
   switch (state.step) {
     case 'retaining':
       if (!view.nodes.some((node) => node.incarnation === view.nodeGroups[0]?.currentPrimary))
         return go({ step: 'marking' }, 'the primary is a cluster of its own');
-      if (!isLed) return wait('the shard has no living primary at present, which is to be retained', 100);
+      if (!isLed)
+        return wait('the shard has no living primary at present, which is to be retained', {
+          retryAfterMs: 100,
+          limitMs: dataLimitMs(view.cache),
+          otherwise: (reason) =>
+            fail(`${input.cacheId} is not deleted: ${reason}`, [
+              ...[view.cache, ...view.clusters].map(
+                (row): Change => ({ put: 'resource', row: kept(row, now) }),
+              ),
+              announce(view.cache, view.cache.id, deletionGivenUp(view.cache.kind, reason), now),
+            ]),
+        });
       return act('retain', 'the primary becomes a cluster of its own', 30_000);
     case 'marking':
       if (view.nodes.every((node) => node.intent === 'deleted'))

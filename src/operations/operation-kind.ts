@@ -5,7 +5,7 @@
  * ```
  * queued ──> running: observe → decide ─┬─ go      record a new step (and changes with it), decide again
  *               ^                       ├─ act     do something repeatable, then observe again
- *               └───────────────────────┼─ wait    not yet; look again later
+ *               └───────────────────────┼─ wait    not yet; look again later. At its limit: go, finish or fail
  *                                       ├─ finish  ──> finished
  *                                       └─ fail    ──> failed
  * ```
@@ -17,24 +17,41 @@ import {
 } from '../model/operation-input.ts';
 import type { Change } from '../store/contract.ts';
 
-export type Decision<State, Act> =
+/** A decision that leaves the present step. */
+export type Leaving<State> =
   | {
       readonly kind: 'go';
       readonly state: State;
       readonly sentence: string;
       readonly changes: readonly Change[];
     }
-  | { readonly kind: 'act'; readonly act: Act; readonly sentence: string; readonly deadlineMs: number }
-  | { readonly kind: 'wait'; readonly sentence: string; readonly retryAfterMs: number }
   | { readonly kind: 'finish'; readonly sentence: string; readonly changes: readonly Change[] }
   | { readonly kind: 'fail'; readonly sentence: string; readonly changes: readonly Change[] };
+
+/** How long is waited for something, and what follows when it has not come. */
+export interface WaitLimit<State> {
+  /** Until the next look, if nothing happens before. */
+  readonly retryAfterMs: number;
+  /**
+   * Of the whole step: once Limbers have worked on it for so long, `otherwise` takes the place of the wait. Time in
+   * which no Limber ran does not count.
+   */
+  readonly limitMs: number;
+  /** `reason`: for how long what was waited for in vain. */
+  otherwise(reason: string): Leaving<State>;
+}
+
+export type Decision<State, Act> =
+  | Leaving<State>
+  | { readonly kind: 'act'; readonly act: Act; readonly sentence: string; readonly deadlineMs: number }
+  | ({ readonly kind: 'wait'; readonly sentence: string } & WaitLimit<State>);
 
 export const go = <State>(state: State, sentence: string, changes: readonly Change[] = []) =>
   ({ kind: 'go', state, sentence, changes }) as const;
 export const act = <Act>(what: Act, sentence: string, deadlineMs: number) =>
   ({ kind: 'act', act: what, sentence, deadlineMs }) as const;
-export const wait = (sentence: string, retryAfterMs: number) =>
-  ({ kind: 'wait', sentence, retryAfterMs }) as const;
+export const wait = <State>(sentence: string, limit: WaitLimit<State>) =>
+  ({ kind: 'wait', sentence, ...limit }) as const;
 export const finish = (sentence: string, changes: readonly Change[] = []) =>
   ({ kind: 'finish', sentence, changes }) as const;
 export const fail = (sentence: string, changes: readonly Change[] = []) =>
@@ -60,15 +77,22 @@ export interface OperationKind<Input, State, Seen, Act> {
   readonly name: string;
   /** Of the row. Throws a `TypeError` when it is not what this version writes. */
   decodeInput(input: unknown): Input;
+  /** Cancels what is under way or queued before it on the same lock: a deletion waits for nothing. */
+  readonly cancelsOthers?: boolean;
   first(input: Input): State;
   observe(input: Input, state: State): Promise<Seen>;
   /** Pure: every row of its table has a unit test that needs no process. */
   decide(input: Input, state: State, seen: Seen, tries: Tries): Decision<State, Act>;
   /**
-   * Repeatable. The signal aborts at the act's deadline, and within a second of that it is to have ended and to do
-   * nothing any more: no other operation of the cache begins before.
+   * Repeatable. The signal aborts at the act's deadline, or when the operation is cancelled, and within a second of that
+   * it is to have ended and to do nothing any more: no other operation of the cache begins before.
    */
   perform(act: Act, input: Input, signal: AbortSignal): Promise<void>;
+  /**
+   * It is cancelled: the state to go on with, for a kind that has to put something back first. Null: it ends where it
+   * is. So does a kind without it.
+   */
+  cancelled?(input: Input, state: State): State | null;
   /**
    * Looking or deciding failed again and again with `reason`. It must not lean on what may have failed, and must not
    * delete anything. Without it the operation is tried on.

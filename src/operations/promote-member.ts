@@ -20,10 +20,12 @@ import {
   go,
   type OperationKind,
   queuedAs,
+  type WaitLimit,
   wait,
 } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { leadLimitMs } from './wait-limits.ts';
 
 export type PromoteMemberInput = OperationInput<'promote-member'>;
 
@@ -83,6 +85,11 @@ export function decidePromoteMember(
   const found = memberOf(view, input);
   if (!found) return giveUp(view, input, now, 'it is no member any more');
   const { node, shard } = found;
+  const untilDecided: WaitLimit<PromoteMemberState> = {
+    retryAfterMs: 100,
+    limitMs: leadLimitMs,
+    otherwise: (reason) => giveUp(view, input, now, reason),
+  };
   const isDecided = shard.currentPrimary === shard.targetPrimary;
   const isTarget = shard.targetPrimary === node.incarnation;
   if (isDecided && isTarget)
@@ -92,7 +99,7 @@ export function decidePromoteMember(
   if (isTarget)
     return state.step === 'setting-target'
       ? go({ ...state, step: 'switching-over' }, `${input.clusterId} is to lead`)
-      : wait(health.sentence, 100);
+      : wait(health.sentence, untilDecided);
   // Also of a row that an older Limber wrote with another word for the same step.
   if (state.step !== 'setting-target') {
     if (state.round >= roundsMax)
@@ -100,7 +107,7 @@ export function decidePromoteMember(
     return go({ step: 'setting-target', round: state.round + 1 }, 'the switchover is asked for again');
   }
   // Somebody else is being promoted, or the member takes its data anew.
-  if (!isDecided || !node.synced) return wait(health.sentence, 100);
+  if (!isDecided || !node.synced) return wait(health.sentence, untilDecided);
   return act('set-target-primary', `${input.clusterId} is to lead`, 10_000);
 }
 

@@ -3,7 +3,7 @@
  * it knows who may lead meanwhile: a primary with automatic failover hands over first; without it, the node comes
  * back, takes its data from a living copy, and leads again. A single node without durability comes back empty.
  */
-import { cacheNodeRestarted } from '../catalog/events.ts';
+import { cacheNodeRestarted, rebootGivenUp } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { updateNode } from '../fleet/start-node.ts';
@@ -11,12 +11,26 @@ import type { CacheNode } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
+import { reasonOf } from './failure-reason.ts';
 import { giveUpChange } from './give-up.ts';
-import { act, type Decision, finish, go, type OperationKind, queuedAs, wait } from './operation-kind.ts';
+import {
+  act,
+  type Decision,
+  fail,
+  finish,
+  go,
+  type OperationKind,
+  queuedAs,
+  wait,
+} from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { dataLimitMs } from './wait-limits.ts';
 
 export type RebootInput = OperationInput<'reboot-nodes'>;
+
+/** A node that has failed to come up this often does not come up. */
+const startAttemptsMax = 3;
 
 export interface RebootState {
   readonly step: 'asking' | 'waiting';
@@ -35,7 +49,7 @@ export function rebootNodesKind(tools: Tools): OperationKind<RebootInput, Reboot
     first: () => ({ step: 'asking' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);
-      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      const health = shards.health(input.cacheIncarnation, view ? chosen(view, input) : []);
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideReboot,
@@ -72,9 +86,38 @@ export function decideReboot(
       : act('ask', 'the nodes are told to restart', 10_000);
   }
   // The shard's worker records `running` again with the new process.
+  const giveUp = (reason: string) =>
+    fail(`${input.clusterId} has not restarted: ${reason}`, givenUp(view, nodes, input, now, reason));
+  if (health.failure && health.failure.attempts >= startAttemptsMax)
+    return giveUp(reasonOf(health.failure.error));
   if (nodes.some((node) => node.intent === 'restarting') || !health.isSettled)
-    return wait(health.sentence, 250);
+    return wait(health.sentence, {
+      retryAfterMs: 250,
+      limitMs: dataLimitMs(view.cache),
+      otherwise: giveUp,
+    });
   return finish(`${input.clusterId} has restarted`, restarted(view, nodes, input, now));
+}
+
+/** It is shown as before. One that does not come up goes on being started by its shard's worker. */
+function givenUp(
+  view: CacheView,
+  nodes: readonly CacheNode[],
+  input: RebootInput,
+  now: number,
+  reason: string,
+): Change[] {
+  const { cache, clusters } = view;
+  const member = cache.kind === 'replication-group' && clusters.find((one) => one.id === input.clusterId);
+  const changed = member || cache;
+  return [
+    { put: 'resource', row: withStatus(changed, 'available', now) },
+    ...nodes.map((node): Change => {
+      const intent = node.intent === 'restarting' ? 'running' : node.intent;
+      return { put: 'node', row: nextNode(node, { status: 'available', intent }) };
+    }),
+    announce(cache, cache.id, rebootGivenUp(cache.kind, input.clusterId, reason), now),
+  ];
 }
 
 function restarted(view: CacheView, nodes: readonly CacheNode[], input: RebootInput, now: number): Change[] {

@@ -7,7 +7,12 @@
  * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
  * - destroying: process, directory and addresses go, once another node serves what they served.
  */
-import { cacheNodesRemoved, clusterDeleted, replicaCountDecreased } from '../catalog/events.ts';
+import {
+  cacheNodesRemoved,
+  clusterDeleted,
+  replicaCountChangeFailed,
+  replicaCountDecreased,
+} from '../catalog/events.ts';
 import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
@@ -26,6 +31,7 @@ import { entomb } from './members/tombstone.ts';
 import {
   act,
   type Decision,
+  fail,
   finish,
   go,
   type OperationKind,
@@ -33,8 +39,9 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { availableShards, withStatus } from './rows.ts';
+import { availableShards, kept, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { leadLimitMs } from './wait-limits.ts';
 
 export type RemoveMembersInput = OperationInput<'remove-members'>;
 
@@ -107,14 +114,27 @@ export function decideRemoveMembers(
       const shard = leaving.map((node) => ledBy(view, node)).find((led) => led !== undefined);
       if (!shard) return act('mark', 'the nodes that leave are marked', 10_000);
       if (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, input))
-        return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, 250);
+        return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, {
+          retryAfterMs: 250,
+          limitMs: leadLimitMs,
+          otherwise: (reason) =>
+            fail(
+              `${input.members.join(', ')} stay in ${input.cacheId}: ${reason}`,
+              stayed(view, input, now, reason),
+            ),
+        });
       return act('switchover', `node group ${shard.nodeGroupId} gets another primary first`, 10_000);
     }
     case 'releasing':
       if (tries.successes === 0 && tries.attempts < attemptsMax)
         return act('release', 'the nodes that leave give up what they serve', 10_000);
       if (movingEndpoints(view).some((endpoint) => endpoint.holder === null))
-        return wait('another node takes over what they served', 100);
+        return wait('another node takes over what they served', {
+          retryAfterMs: 100,
+          limitMs: leadLimitMs,
+          // They are marked, and serve nothing any more: nothing is gained by keeping them.
+          otherwise: (reason) => go({ step: 'destroying' }, reason),
+        });
       return go({ step: 'destroying' }, 'nobody is told of the nodes that leave any more');
     case 'destroying':
       if (leaving.length > 0) return act('destroy', 'the nodes that leave are destroyed', 60_000);
@@ -127,6 +147,18 @@ export function decideRemoveMembers(
 /** Of a cluster the configuration endpoint has a holder at all times. */
 const movingEndpoints = (view: CacheView): Endpoint[] =>
   view.endpoints.filter((endpoint) => endpoint.purpose !== 'node');
+
+/** None of them is marked yet: they are members as before. */
+function stayed(view: CacheView, input: RemoveMembersInput, now: number, reason: string): Change[] {
+  const { cache, clusters } = view;
+  return [
+    { put: 'resource', row: withStatus(cache, 'available', now) },
+    ...clusters
+      .filter((cluster) => input.members.includes(cluster.id))
+      .map((row): Change => ({ put: 'resource', row: kept(row, now) })),
+    announce(cache, cache.id, replicaCountChangeFailed(reason), now),
+  ];
+}
 
 function left(view: CacheView, input: RemoveMembersInput, now: number): Change[] {
   const { cache } = view;

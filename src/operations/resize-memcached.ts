@@ -35,6 +35,7 @@ import {
 } from './operation-kind.ts';
 import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
+import { startLimitMs } from './wait-limits.ts';
 
 export type ResizeMemcachedInput = OperationInput<'resize-memcached'>;
 
@@ -93,7 +94,12 @@ export function decideResizeMemcached(
       return act('place', 'the new nodes get their addresses', 60_000);
     case 'starting':
       if (isHopeless) return go({ step: 'undoing', reason }, `a node does not start: ${reason}`);
-      if (!health.isSettled) return wait(health.sentence, 250);
+      if (!health.isSettled)
+        return wait(health.sentence, {
+          retryAfterMs: 250,
+          limitMs: startLimitMs,
+          otherwise: (late) => go({ step: 'undoing', reason: late }, 'a new node does not answer'),
+        });
       return go({ step: 'unlisting' }, 'the new nodes answer');
     case 'unlisting':
       if (view.nodes.every((node) => !isGoing(input, node) || node.intent === 'deleted'))

@@ -8,8 +8,7 @@
  * - failing-over: another node leads. (With `Durability=sync` the same node comes back with its own files.)
  * - recovering: the killed node holds all data again.
  */
-
-import { testFailoverNotDone } from '../catalog/events.ts';
+import { testFailoverNotDone, testFailoverUnfinished } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { type CacheNode, isSameProcess, type NodeHandle, processName } from '../model/node.ts';
@@ -24,9 +23,11 @@ import {
   go,
   type OperationKind,
   queuedAs,
+  type WaitLimit,
   wait,
 } from './operation-kind.ts';
 import type { Tools } from './tools.ts';
+import { dataLimitMs, leadLimitMs } from './wait-limits.ts';
 
 export type TestFailoverInput = OperationInput<'test-failover'>;
 
@@ -82,14 +83,16 @@ export function decideTestFailover(
   if (!view || view.cache.status === 'deleting' || !shard) return finish('the node group is gone');
   const find = (incarnation: string | null) => view.nodes.find((node) => node.incarnation === incarnation);
   if (state.step === 'choosing') {
-    if (shard.currentPrimary !== shard.targetPrimary) return wait(sentence, 100);
+    const notDone = (reason: string) =>
+      fail(`${input.cacheId} is not failed over: ${reason}`, [
+        announce(view.cache, view.cache.id, testFailoverNotDone(input.nodeGroupId, reason), now),
+      ]);
+    if (shard.currentPrimary !== shard.targetPrimary)
+      return wait(sentence, { retryAfterMs: 100, limitMs: leadLimitMs, otherwise: notDone });
     const primary = find(shard.currentPrimary);
     const replicas = view.nodes.filter((node) => node.nodeGroupId === input.nodeGroupId && node !== primary);
     if (!primary?.handle || !replicas.some((node) => node.synced && node.intent === 'running')) {
-      const reason = "no replica holds the primary's data any more";
-      return fail(`${input.cacheId} is not failed over: ${reason}`, [
-        announce(view.cache, view.cache.id, testFailoverNotDone(input.nodeGroupId, reason), now),
-      ]);
+      return notDone("no replica holds the primary's data any more");
     }
     return go(
       { step: 'killing', node: primary.incarnation, handle: primary.handle },
@@ -100,6 +103,14 @@ export function decideTestFailover(
   const victim = find(node);
   const isBack = victim ? hasReturned(victim, handle) : true;
   const isDecided = shard.currentPrimary === shard.targetPrimary;
+  const untilRecovered: WaitLimit<TestFailoverState> = {
+    retryAfterMs: 100,
+    limitMs: dataLimitMs(view.cache),
+    otherwise: (reason) =>
+      fail(`${input.cacheId} has not recovered from its test failover: ${reason}`, [
+        announce(view.cache, view.cache.id, testFailoverUnfinished(input.nodeGroupId, reason), now),
+      ]),
+  };
   switch (state.step) {
     case 'killing':
       if (isVictimAlive) return act({ kill: handle }, `${processName(handle)} is killed`, 40_000);
@@ -112,9 +123,10 @@ export function decideTestFailover(
         );
       if (isDecided && isBack && victim?.role === 'primary')
         return finish(`${victim.cacheClusterId} leads again, with its own files`);
-      return wait(sentence, 100);
+      return wait(sentence, untilRecovered);
     case 'recovering':
-      return isBack ? finish(`${input.cacheId} has failed over and recovered`) : wait(sentence, 100);
+      if (isBack) return finish(`${input.cacheId} has failed over and recovered`);
+      return wait(sentence, untilRecovered);
     default:
       return state satisfies never;
   }

@@ -5,6 +5,10 @@
  *   in the row, so that a Limber that dies does not begin anew.
  * - looking or deciding: facts that nobody thought of. After a limit the kind's `giveUp` says how it ends.
  * - the store: nothing can be recorded now, and nobody is to blame: tried on for as long as it takes.
+ *
+ * What does not come is not waited for without end: each wait names its limit and what follows. The time that counts is
+ * that of waits and acts in which a worker was there; it is in the row, so that neither a Limber that is away nor one
+ * that dies often changes the limit.
  */
 import type { Operation, OperationStatus } from '../model/operation.ts';
 import { type Clock, timeLimit } from '../platform/clock.ts';
@@ -13,46 +17,36 @@ import type { Log } from '../platform/log.ts';
 import { retryDelayMs } from '../platform/retry.ts';
 import { type Change, StaleWrite, type Store, StoreUnavailable } from '../store/contract.ts';
 import type { AnyOperationKind, Decision, Tries } from './operation-kind.ts';
+import { createProgress, durationText, type OperationProgress, stepOf } from './progress.ts';
 
 export interface WorkerContext {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly kinds: ReadonlyMap<string, AnyOperationKind>;
   isStopped(): boolean;
   readonly failuresMax: Readonly<Record<'decision' | 'look', number>>;
+  /** A factor over the limits of all waits. */
+  readonly patience: number;
   /** How often waits were ended early. */
   nudges(): number;
-  /** Ends with the stop of the runner; `isWait`: with a nudge too. */
-  sleep(ms: number, isWait: boolean): Promise<void>;
-}
-
-/** What an operation does at the moment, for people. */
-export interface OperationProgress {
-  readonly id: string;
-  readonly kind: string;
-  readonly lock: string;
-  readonly step: string;
-  readonly activity: 'looking' | 'acting' | 'waiting' | 'backing-off';
-  readonly sentence: string;
-  /** Since when it does this, monotonic milliseconds. */
-  readonly since: number;
-  /** It has passed its deadline and has not ended: nothing else happens with its cache meanwhile. */
-  readonly isOverdue: boolean;
-  /** Failures in a row. */
-  readonly attempts: number;
-  readonly lastError: string | null;
+  /** Ends with the stop of the runner and with the signal; `isWait`: with a nudge too. */
+  sleep(ms: number, isWait: boolean, signal: AbortSignal): Promise<void>;
 }
 
 export interface Worker {
-  /** Resolves when the operation has ended, or the runner stops. */
-  run(): Promise<void>;
+  /**
+   * Resolves when the operation has ended, or the runner stops; to the reason when it has to be left to a newer version,
+   * e.g. `does not know its step dividing`.
+   */
+  run(): Promise<string | null>;
   /** Null before it has begun. */
   progress(): OperationProgress | null;
+  /** It ends as failed at its next step, after it has put back what its kind says; its present act is told to end. */
+  cancel(reason: string): void;
+  /** Its present act is told to end, and is done again by the next Limber. For a runner that stops. */
+  interrupt(): void;
 }
 
-/** An act may take this much longer than its deadline before anybody is told: it is to see the signal within a second. */
-const overdueAfterMs = 1_000;
 /** Looks read the store and /proc. */
 const lookDeadlineMs = 10_000;
 /**
@@ -62,137 +56,197 @@ const lookDeadlineMs = 10_000;
 export const failuresMax = { decision: 12, look: 66 } as const;
 /** Between two attempts of what cannot be given up. */
 const stuckDelayMs = 60_000;
+/** What a Limber that is killed may leave uncounted of the time that it has worked on a step. */
+const uncountedMaxMs = 15_000;
+/** A round that took this much longer than it was to take: Limber or its machine slept, and nobody worked. */
+const lateMs = 1_000;
 
 type Failing = 'act' | 'look' | 'decision';
+/** `unknown`: the state is of a newer version. */
+type Outcome = 'goes-on' | 'over' | 'unknown';
 
-export function createWorker(context: WorkerContext, id: string): Worker {
+/** How it was when a round began. */
+interface RoundStart {
+  readonly nudges: number;
+  /** Monotonic milliseconds. */
+  readonly at: number;
+}
+
+export function createWorker(context: WorkerContext, kind: AnyOperationKind, id: string): Worker {
   const { store, clock, log } = context;
+  const progress = createProgress(clock, log);
   let operation: Operation;
   /** Of the operation, as its kind decoded it. */
   let input: unknown;
   let tries: Tries;
-  let progress: OperationProgress | null = null;
   /** Of looks and decisions, in a row. */
   let failures = 0;
   let lastFailure: string | null = null;
   let staleInARow = 0;
   let isKnownStuck = false;
+  /** On the present step. */
+  let workedMs = 0;
+  /** What was done last without an end of the step, and how often in a row. */
+  let repeated = { sentence: '', count: 0 };
+  let cancelReason: string | null = null;
+  let isCancelling = false;
+  /** Of what is done at the moment. */
+  let interruption = new AbortController();
 
-  function tell(activity: OperationProgress['activity'], sentence: string): void {
-    const { kind, lock, state } = operation;
-    const isSame = progress?.activity === activity && progress.sentence === sentence;
-    progress = {
-      ...{ id, kind, lock, activity, sentence, isOverdue: false },
-      step: state === null ? 'beginning' : stepOf(state),
-      since: isSame && progress ? progress.since : clock.monotonic(),
+  function tell(activity: OperationProgress['activity'], sentence: string, limitMs: number | null = null) {
+    const { kind: name, lock, state } = operation;
+    progress.set({
+      ...{ id, kind: name, lock, activity, sentence, limitMs, step: stepOf(state) },
+      stepMs: Math.round(workedMs),
       attempts: Math.max(tries.attempts, failures),
       lastError: lastFailure,
-    };
+    });
   }
 
   /** Writes the row's next version together with `changes`. */
   async function record(next: Partial<Operation>, changes: readonly Change[] = []): Promise<void> {
-    const row = { ...operation, ...next, version: operation.version + 1, updatedAt: clock.now() };
+    const worked = Math.round(workedMs);
+    const now = clock.now();
+    const row = { ...operation, workedMs: worked, ...next, version: operation.version + 1, updatedAt: now };
     await store.commit([{ put: 'operation', row }, ...changes]);
     operation = row;
   }
 
-  /** Nobody takes its place while it has not ended, however long that is; so it is said who holds the lock. */
-  async function watched<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
-    const startedAt = clock.monotonic();
-    let timer = clock.after(deadlineMs + overdueAfterMs, complain);
-    function complain() {
-      if (!progress) return;
-      progress = { ...progress, isOverdue: true };
-      const { kind, lock, step, activity, sentence } = progress;
-      const forMs = Math.round(clock.monotonic() - startedAt);
-      log.error('an operation does not end at its deadline, and nothing else can be done with its cache', {
-        ...{ operation: id, kind, lock, step, activity, sentence, deadlineMs, forMs },
-      });
-      timer = clock.after(Math.max(forMs, 1_000), complain);
-    }
-    try {
-      return await work;
-    } finally {
-      timer.stop();
-    }
+  const sleep = (ms: number, isWait: boolean) => context.sleep(ms, isWait, interruption.signal);
+
+  /** Time has passed for the limit of the step; no more of it counts than was to be taken. */
+  function count(since: number, mostMs: number): void {
+    workedMs += Math.min(clock.monotonic() - since, mostMs + lateMs);
   }
 
-  /** False when it has ended. */
-  async function obey(kind: AnyOperationKind, decision: Decision<unknown, unknown>, nudgesBefore: number) {
+  async function obey(decision: Decision<unknown, unknown>, start: RoundStart): Promise<Outcome> {
     switch (decision.kind) {
-      case 'go': {
-        const { state, sentence, changes } = decision;
-        await record({ state, attempts: 0, lastError: null, sentence }, changes);
-        [tries, lastFailure] = [untried, null];
-        faultPoint(`${kind.name}:${stepOf(state)}`);
-        return true;
-      }
+      case 'go':
+        await goTo(decision.state, decision.sentence, decision.changes);
+        return 'goes-on';
       case 'act':
         tell('acting', decision.sentence);
-        await perform(kind, decision.act, decision.deadlineMs);
+        await perform(decision.act, decision.deadlineMs);
         tries = { ...tries, successes: tries.successes + 1 };
         faultPoint(`${kind.name}:${stepOf(operation.state)}:acted`);
-        return true;
+        await pauseIfRepeated(decision.sentence);
+        return 'goes-on';
       case 'wait':
-        tell('waiting', decision.sentence);
-        // What it waits for may have happened while it looked.
-        if (context.nudges() === nudgesBefore) await context.sleep(decision.retryAfterMs, true);
-        return true;
+        return await waitFor(decision, start);
       case 'finish':
-      case 'fail': {
-        const status: OperationStatus = decision.kind === 'finish' ? 'finished' : 'failed';
-        await record({ status, sentence: decision.sentence }, decision.changes);
-        faultPoint(`${kind.name}:${status}`);
-        log[status === 'finished' ? 'info' : 'error'](decision.sentence, { operation: id });
-        return false;
-      }
+      case 'fail':
+        await end(decision.kind === 'finish' ? 'finished' : 'failed', decision.sentence, decision.changes);
+        return 'over';
       default:
-        return decision satisfies never;
+        decision satisfies never;
+        return 'unknown';
     }
   }
 
-  async function perform(kind: AnyOperationKind, act: unknown, deadlineMs: number): Promise<void> {
+  async function waitFor(
+    { sentence, retryAfterMs, ...limit }: Extract<Decision<unknown, unknown>, { kind: 'wait' }>,
+    start: RoundStart,
+  ): Promise<Outcome> {
+    const limitMs = limit.limitMs * context.patience;
+    if (workedMs >= limitMs) {
+      const reason = `not within ${durationText(limitMs)}: ${sentence}`;
+      log.warn('a step has taken as long as it may', { operation: id, reason });
+      return await obey(limit.otherwise(reason), start);
+    }
+    tell('waiting', sentence, limitMs);
+    // What it waits for may have happened while it looked.
+    if (context.nudges() === start.nudges) await sleep(retryAfterMs, true);
+    count(start.at, lookDeadlineMs + retryAfterMs);
+    if (workedMs - operation.workedMs > uncountedMaxMs) await record({});
+    return 'goes-on';
+  }
+
+  async function goTo(state: unknown, sentence: string, changes: readonly Change[] = []): Promise<void> {
+    await record({ state, attempts: 0, lastError: null, workedMs: 0, sentence }, changes);
+    [tries, lastFailure, workedMs] = [untried, null, 0];
+    repeated = { sentence: '', count: 0 };
+    faultPoint(`${kind.name}:${stepOf(state)}`);
+  }
+
+  async function end(
+    status: Extract<OperationStatus, 'finished' | 'failed'>,
+    sentence: string,
+    changes: readonly Change[] = [],
+  ): Promise<void> {
+    await record({ status, sentence }, changes);
+    faultPoint(`${kind.name}:${status}`);
+    log[status === 'finished' ? 'info' : 'error'](sentence, { operation: id });
+  }
+
+  async function perform(act: unknown, deadlineMs: number): Promise<void> {
     const limit = timeLimit(clock, deadlineMs);
+    const signal = AbortSignal.any([limit.signal, interruption.signal]);
+    const startedAt = clock.monotonic();
     try {
-      await watched(kind.perform(act, input, limit.signal), deadlineMs);
+      await progress.watched(kind.perform(act, input, signal), deadlineMs);
     } finally {
       limit.stop();
+      count(startedAt, deadlineMs);
     }
   }
 
-  /** One round. False when there is nothing more to do. */
-  async function round(kind: AnyOperationKind): Promise<boolean> {
-    const nudgesBefore = context.nudges();
+  /** An act that is asked for again, though it ended well, has changed nothing. */
+  async function pauseIfRepeated(sentence: string): Promise<void> {
+    repeated = { sentence, count: repeated.sentence === sentence ? repeated.count + 1 : 0 };
+    if (repeated.count > 0) await sleep(retryDelayMs(repeated.count), false);
+  }
+
+  /** One round. */
+  async function round(): Promise<Outcome> {
+    const start: RoundStart = { nudges: context.nudges(), at: clock.monotonic() };
     let failing: Failing = 'decision';
+    interruption = new AbortController();
     try {
+      if (cancelReason !== null && !isCancelling && (await endCancelled(cancelReason))) return 'over';
       if (operation.state === null) {
         await record({ status: 'running', state: kind.first(input) });
         faultPoint(`${kind.name}:begun`);
       }
       failing = 'look';
-      if (progress?.activity !== 'waiting') tell('looking', operation.sentence);
-      const seen = await watched(kind.observe(input, operation.state), lookDeadlineMs);
+      if (progress.present()?.activity !== 'waiting') tell('looking', operation.sentence);
+      const looking = kind.observe(input, operation.state);
+      const seen = await progress.watched(looking, lookDeadlineMs);
       failing = 'decision';
       const decision = kind.decide(input, operation.state, seen, tries);
+      if (!decision) return 'unknown';
       log.debug(decision.sentence, { operation: id, kind: kind.name, decision: decision.kind });
       failing = decision.kind === 'act' ? 'act' : 'look';
-      const goesOn = await obey(kind, decision, nudgesBefore);
+      const outcome = await obey(decision, start);
       [failures, staleInARow, isKnownStuck] = [0, 0, false];
-      return goesOn;
+      return outcome;
     } catch (error) {
-      if (context.isStopped()) return false;
+      if (context.isStopped()) return 'over';
+      if (cancelReason !== null && interruption.signal.aborted) return 'goes-on';
       if (error instanceof StaleWrite && staleInARow < context.failuresMax.look) return await lookAgain();
-      return await failed(kind, error as Error, failing);
+      return await failed(error as Error, failing);
     }
   }
 
+  /** True when it has ended; else it goes on with what it has to put back. */
+  async function endCancelled(reason: string): Promise<boolean> {
+    const { state } = operation;
+    const next: unknown = state === null ? null : (kind.cancelled?.(input, state) ?? null);
+    if (next === null) {
+      await end('failed', `cancelled: ${reason}`);
+      return true;
+    }
+    // A Limber before this one may have begun with it.
+    if (stepOf(next) !== stepOf(state)) await goTo(next, `cancelled: ${reason}`);
+    isCancelling = true;
+    return false;
+  }
+
   /** Somebody was faster: once is usual, again and again is a defect that must not take a whole core. */
-  async function lookAgain(): Promise<boolean> {
-    if (!(await readAgain())) return false;
-    if (staleInARow > 0) await context.sleep(retryDelayMs(staleInARow), false);
+  async function lookAgain(): Promise<Outcome> {
+    if (!(await readAgain())) return 'over';
+    if (staleInARow > 0) await sleep(retryDelayMs(staleInARow), false);
     staleInARow += 1;
-    return true;
+    return 'goes-on';
   }
 
   async function readAgain(): Promise<boolean> {
@@ -202,7 +256,7 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     return true;
   }
 
-  async function failed(kind: AnyOperationKind, error: Error, failing: Failing): Promise<boolean> {
+  async function failed(error: Error, failing: Failing): Promise<Outcome> {
     const isStore = error instanceof StoreUnavailable;
     lastFailure = error.message;
     if (failing === 'act' && !isStore) {
@@ -213,10 +267,10 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     log.warn('an attempt failed and is made again', { operation: id, kind: kind.name, attempts, error });
     const limit = context.failuresMax[failing === 'decision' ? 'decision' : 'look'];
     const isStuck = failing !== 'act' && !isStore && attempts >= limit;
-    if (isStuck && !isKnownStuck && (await giveUp(kind, error))) return false;
+    if (isStuck && !isKnownStuck && (await giveUp(error))) return 'over';
     tell('backing-off', `attempt ${attempts} failed: ${error.message}`);
-    await context.sleep(isStuck ? stuckDelayMs : retryDelayMs(attempts), false);
-    return true;
+    await sleep(isStuck ? stuckDelayMs : retryDelayMs(attempts), false);
+    return 'goes-on';
   }
 
   /** Costs a write, but only where something fails again. Without it the next Limber counts from where the last one wrote. */
@@ -229,7 +283,7 @@ export function createWorker(context: WorkerContext, id: string): Worker {
   }
 
   /** True when it has ended. */
-  async function giveUp(kind: AnyOperationKind, error: Error): Promise<boolean> {
+  async function giveUp(error: Error): Promise<boolean> {
     const { message } = error;
     log.error('an operation cannot go on: its facts cannot be read or judged', { operation: id, error });
     try {
@@ -249,16 +303,12 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     }
   }
 
-  /** The kind, and its input decoded; or why this version of Limber cannot run the operation. */
-  function understand(): AnyOperationKind | string {
-    const kind = context.kinds.get(operation.kind);
-    if (!kind) return `no operation kind ${operation.kind}`;
-    try {
-      input = kind.decodeInput(operation.input);
-      return kind;
-    } catch (error) {
-      return `the input of ${operation.kind} is not understood: ${(error as Error).message}`;
-    }
+  /** What was worked on the step counts for the next Limber too. */
+  async function keepTime(): Promise<void> {
+    if (Math.round(workedMs) === operation.workedMs) return;
+    await record({}).catch((error: unknown) =>
+      log.debug('the time of a step was not recorded', { operation: id, error }),
+    );
   }
 
   /** A Limber that died in a back-off did not fail less often for that. */
@@ -267,25 +317,35 @@ export function createWorker(context: WorkerContext, id: string): Worker {
     const delayMs = retryDelayMs(tries.attempts);
     const leftMs = operation.updatedAt + delayMs - clock.now();
     tell('backing-off', `attempt ${tries.attempts} failed: ${tries.lastError?.message}`);
-    await context.sleep(Math.min(delayMs, Math.max(0, leftMs)), false);
+    await sleep(Math.min(delayMs, Math.max(0, leftMs)), false);
   }
 
   return {
-    progress: () => progress,
+    progress: progress.present,
+    cancel(reason) {
+      if (cancelReason !== null) return;
+      cancelReason = reason;
+      interruption.abort();
+    },
+    interrupt: () => interruption.abort(),
     async run() {
       // The queue was read a moment ago: it may have ended since.
       const first = await store.operation(id);
-      if (!first || hasEnded(first)) return;
+      if (!first || hasEnded(first)) return null;
       operation = first;
       tries = triesOf(first);
       lastFailure = first.lastError;
-      const kind = understand();
-      if (typeof kind === 'string') {
-        await record({ status: 'failed', sentence: kind });
-        return;
+      workedMs = first.workedMs;
+      try {
+        input = kind.decodeInput(first.input);
+      } catch (error) {
+        return `does not understand its input (${(error as Error).message})`;
       }
-      await sleepWhatIsLeft();
-      while (!context.isStopped() && (await round(kind)));
+      if (cancelReason === null) await sleepWhatIsLeft();
+      let outcome: Outcome = 'goes-on';
+      while (!context.isStopped() && outcome === 'goes-on') outcome = await round();
+      if (outcome === 'goes-on') await keepTime();
+      return outcome === 'unknown' ? `does not know its step ${stepOf(operation.state)}` : null;
     },
   };
 }
@@ -299,7 +359,3 @@ const triesOf = ({ attempts, lastError }: Operation): Tries => ({
 });
 
 const hasEnded = ({ status }: Operation): boolean => status === 'finished' || status === 'failed';
-
-function stepOf(state: unknown): string {
-  return typeof state === 'object' && state !== null && 'step' in state ? String(state.step) : 'only';
-}

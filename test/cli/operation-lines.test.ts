@@ -11,6 +11,8 @@ const operation = (changes: Partial<OperationStatus> = {}): OperationStatus => (
   activity: 'acting',
   sentence: 'the cluster is formed',
   forMs: 400,
+  stepMs: 400,
+  limitMs: null,
   isOverdue: false,
   attempts: 0,
   lastError: null,
@@ -25,6 +27,16 @@ describe('an operation in `limber status`', () => {
     );
     assert.match(describeOperation(operation({ forMs: 61_400 })), /, for 61 s$/);
     assert.match(describeOperation(operation({ forMs: 600_000 })), /, for 10 min$/);
+  });
+
+  it('says how long it waits at most, and how much of that is over', () => {
+    const waiting = operation({ activity: 'waiting', stepMs: 190_000, limitMs: 600_000 });
+    assert.match(describeOperation(waiting), /for 400 ms \(at this step for 3 min of at most 10 min\)$/);
+  });
+
+  it('of a kind that only a newer version knows needs a look: what can be done with its cache', () => {
+    const [concern] = concernOf(operation({ activity: 'unknown', sentence: 'a newer one goes on with it' }));
+    assert.match(concern ?? '', /^create-cache of orders is left alone.* but deleting it: a newer one/);
   });
 
   it('waits for its turn behind another one of its cache', () => {

@@ -107,9 +107,14 @@ describe('a creation that fails', () => {
     assert.equal(shortly(decide('placing', groupView([]), { tries })), 'go abandoning');
   });
 
-  it('is given up after a quarter of an hour', () => {
-    const late = { now: now + 15 * 60_000 + 1, health: unsettled };
-    assert.equal(shortly(decide('starting', groupView(nodes), late)), 'go abandoning');
+  it('is given up when its nodes do not come within a quarter of an hour: whatever time Limber was away', () => {
+    for (const step of ['starting', 'confirming'] as const) {
+      const waiting = decide(step, groupView(nodes), { health: unsettled });
+      assert.ok(waiting.kind === 'wait');
+      const late = waiting.otherwise('not within 15 minutes: a node is started');
+      assert.deepEqual([waiting.limitMs, shortly(late)], [15 * 60_000, 'go abandoning']);
+      assert.match(JSON.stringify(late), /not within 15 minutes: a node is started/);
+    }
   });
 
   const abandoning = { step: 'abandoning', reason: 'no address is left' } as const;

@@ -1,14 +1,9 @@
 /** Rows of a small group, for the tables of operations on members. */
 import type { CacheView } from '../../src/fleet/cache-view.ts';
 import type { CacheNode, NodeGroup } from '../../src/model/node.ts';
-import {
-  type CacheCluster,
-  nothingObserved,
-  type ReplicationGroup,
-  type ReplicationGroupDesired,
-} from '../../src/model/resource.ts';
+import { type CacheCluster, nothingObserved, type ReplicationGroup } from '../../src/model/resource.ts';
 import type { CacheHealth } from '../../src/reconcilers/shards.ts';
-import { onTarget } from '../store/rows.ts';
+import { cacheCluster, onTarget, replicationGroup } from '../store/rows.ts';
 
 const scope = { account: '000000000000', region: 'us-east-1' };
 
@@ -26,7 +21,11 @@ const group = (clusterMode: 'enabled' | 'disabled', status: string): Replication
   version: 1,
   status,
   tags: [],
-  desired: { clusterMode, pending: { primaryClusterId: 'orders-002' } } as unknown as ReplicationGroupDesired,
+  desired: {
+    ...replicationGroup('orders').desired,
+    clusterMode,
+    pending: { primaryClusterId: 'orders-002' },
+  },
   observed: nothingObserved,
   createdAt: 0,
   updatedAt: 0,
@@ -40,7 +39,7 @@ const cluster = (id: string): CacheCluster => ({
   version: 1,
   status: 'creating',
   tags: [],
-  desired: { replicationGroupId: 'orders' } as unknown as CacheCluster['desired'],
+  desired: cacheCluster(id, { replicationGroupId: 'orders' }).desired,
   observed: nothingObserved,
   createdAt: 0,
   updatedAt: 0,

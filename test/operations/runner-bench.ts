@@ -30,6 +30,7 @@ export interface Script {
   readonly first?: (input: number) => State;
   readonly observe?: () => Promise<number>;
   readonly giveUp?: (input: number, reason: string) => Promise<GivenUp>;
+  readonly cancelled?: (input: number, state: State) => State | null;
 }
 
 export interface Bench {
@@ -60,13 +61,15 @@ export async function openBench(t: TestContext): Promise<Bench> {
         first: script.first ?? (() => ({ step: 'first' })),
         observe: script.observe ?? (async () => ++looks),
         ...(script.giveUp ? { giveUp: script.giveUp } : {}),
+        ...(script.cancelled ? { cancelled: script.cancelled } : {}),
         decide: script.decide ?? twoSteps,
         async perform(what, input, signal) {
           lines.push(`${input}:${what}`);
           await script.perform?.(what, input, signal);
         },
       };
-      const runner = createRunner({ store, clock: systemClock, log: silentLog, kinds: [kind], ...options });
+      const kinds = [kind, deletion(lines)];
+      const runner = createRunner({ store, clock: systemClock, log: silentLog, kinds, ...options });
       t.after(() => runner.stop(1_000));
       return runner;
     },
@@ -79,6 +82,19 @@ export async function openBench(t: TestContext): Promise<Bench> {
       }),
   };
 }
+
+/** A kind that lets nobody go before it. */
+const deletion = (lines: string[]): OperationKind<number, State, null, string> => ({
+  name: 'delete',
+  decodeInput: Number,
+  cancelsOthers: true,
+  first: () => ({ step: 'first' }),
+  observe: async () => null,
+  decide: (...[, , , { successes }]) => (successes > 0 ? finish('deleted') : act('delete', 'deletes', 5_000)),
+  async perform(what, input) {
+    lines.push(`${input}:${what}`);
+  },
+});
 
 /** A door that acts wait at until the test opens it. */
 export function door() {

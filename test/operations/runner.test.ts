@@ -1,13 +1,19 @@
 /** The runner over a real store, with small kinds of its own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { act, fail, finish, go, wait } from '../../src/operations/operation-kind.ts';
+import { act, fail, finish, go, type WaitLimit, wait } from '../../src/operations/operation-kind.ts';
 import type { Runner } from '../../src/operations/runner.ts';
 import type { Change } from '../../src/store/contract.ts';
 import { StaleWrite } from '../../src/store/contract.ts';
 import { operation as row } from '../store/rows.ts';
 import { eventually } from '../support/eventually.ts';
-import { door, openBench, type Script } from './runner-bench.ts';
+import { door, openBench, type Script, type State } from './runner-bench.ts';
+
+const patient: WaitLimit<State> = {
+  retryAfterMs: 60_000,
+  limitMs: 600_000,
+  otherwise: (reason) => fail(reason),
+};
 
 describe('an operation', () => {
   it('goes through its steps to its end, which tells what was done', async (t) => {
@@ -33,29 +39,6 @@ describe('an operation', () => {
       [await bench.store.setting('went'), await bench.store.setting('failed')],
       ['yes', 'yes'],
     );
-  });
-
-  it('of a kind that nobody knows fails and says so', async (t) => {
-    const bench = await openBench(t);
-    await bench.enqueue('1', { kind: 'conjure' });
-    bench.open({}).wake();
-    const { status, sentence } = await bench.ended('1');
-    assert.deepEqual([status, sentence], ['failed', 'no operation kind conjure']);
-  });
-
-  it('whose input is not what its kind writes does nothing, and says what is wrong with it', async (t) => {
-    const bench = await openBench(t);
-    await bench.enqueue('1', { input: { members: 'orders-002' } });
-    const decodeInput = (input: unknown) => {
-      assert.fail(`members is ${(input as { members: string }).members}`);
-    };
-    bench.open({ decodeInput }).wake();
-    const { status, sentence } = await bench.ended('1');
-    assert.deepEqual(
-      [status, sentence],
-      ['failed', 'the input of kind is not understood: members is orders-002'],
-    );
-    assert.deepEqual(bench.lines, []);
   });
 
   it('whose first state cannot be made is tried again with back-off, and not in a tight loop', async (t) => {
@@ -222,7 +205,7 @@ describe('waiting', () => {
     const decide: Script['decide'] = () => {
       if (isReady) return finish('ready');
       waits += 1;
-      return wait('not yet', 60_000);
+      return wait('not yet', patient);
     };
     const runner = bench.open({ decide });
     runner.wake();
@@ -241,7 +224,7 @@ describe('waiting', () => {
       looks += 1;
       if (looks > 1) return finish('seen');
       runner?.nudge();
-      return wait('not yet', 60_000);
+      return wait('not yet', patient);
     };
     runner = bench.open({ decide });
     runner.wake();
@@ -292,7 +275,7 @@ describe('stopping', () => {
     await bench.enqueue('1');
     const decide: Script['decide'] = () => {
       waits += 1;
-      return wait('not yet', 60_000);
+      return wait('not yet', patient);
     };
     const runner = bench.open({ decide });
     runner.wake();

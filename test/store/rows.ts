@@ -198,6 +198,7 @@ export function operation(id: string, changes: Partial<Operation> = {}): Operati
     status: 'queued',
     attempts: 0,
     lastError: null,
+    workedMs: 0,
     sentence: 'waits for its turn',
     createdAt: now,
     updatedAt: now,

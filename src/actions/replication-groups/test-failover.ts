@@ -4,6 +4,7 @@ import { testFailoverCalled } from '../../catalog/events.ts';
 import { parseNodeGroupId, parseReference } from '../../model/identifiers.ts';
 import type { ReplicationGroup } from '../../model/resource.ts';
 import { ServiceError } from '../../model/service-errors.ts';
+import { createTurns } from '../../platform/turns.ts';
 import type { Store } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
@@ -18,12 +19,10 @@ import { readShards } from './replica-configuration.ts';
 const callsMax = 15;
 const dayMs = 86_400_000;
 
-/** Calls take turns: the count of the last day has no version of its own that would tell of a race. */
-let turn: Promise<unknown> = Promise.resolve();
-
-export const testFailover =
-  (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> =>
-  async (input, context) => {
+export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> => {
+  // The count of the last day has no version of its own that would tell of a race.
+  const turns = createTurns();
+  return async (input, context) => {
     const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
     const nodeGroupId = parseNodeGroupId(input.NodeGroupId ?? '');
     const work = () =>
@@ -46,12 +45,11 @@ export const testFailover =
           result: row,
         };
       });
-    const mine = turn.then(work, work);
-    turn = mine.catch(() => {});
-    const group = await mine;
+    const group = await turns.take(work);
     deps.queue.wake();
     return { ReplicationGroup: await answerGroup(deps, group) };
   };
+};
 
 async function requireFailover(store: Store, group: ReplicationGroup, nodeGroupId: string): Promise<void> {
   const shards = await readShards(store, group);

@@ -4,6 +4,7 @@ import { silentLog } from '../../platform/log.ts';
 import { createProcessRuntime } from '../../runtime/process/process-runtime.ts';
 import { connectAdmin } from '../admin-client.ts';
 import { limberCommand } from '../command-line.ts';
+import { concernOf } from '../operation-lines.ts';
 import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
 
 export async function findSurvivors({ dataDirectory, presence }: Examined): Promise<Finding[]> {
@@ -23,6 +24,9 @@ export async function findSurvivors({ dataDirectory, presence }: Examined): Prom
     const count = status.caches.length;
     return [
       ok('caches', count === 1 ? '1 cache' : `${count} caches`),
+      ...status.operations
+        .flatMap(concernOf)
+        .map((text) => warn('operations', text, `See \`${limberCommand(dataDirectory, 'status')}\`.`)),
       ...status.findings.map((text) => warn('unknown', text, 'Limber leaves it alone: look, then decide.')),
     ];
   } catch (error) {

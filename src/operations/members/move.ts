@@ -10,7 +10,7 @@ import type { CacheNode } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
-import { nextNode, withStatus } from '../rows.ts';
+import { nextNode, onItsOwn } from '../rows.ts';
 import type { Tools } from '../tools.ts';
 import { forgetWithin } from './end-nodes.ts';
 
@@ -54,10 +54,8 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
   const node = view.nodes.find((one) => one.incarnation === view.nodeGroups[0]?.currentPrimary);
   const cluster = view.clusters.find((one) => one.id === node?.cacheClusterId);
   if (!node || !cluster) return null;
-  const kept = withStatus(cluster, 'available', clock.now(), { ...view.cache.observed, sentence: null });
-  const { configurations } = view.cache.desired;
-  const own = { configurations, replicationGroupId: null, nodeGroupId: null };
-  const row = { ...kept, desired: { ...kept.desired, ...own } };
+  const own = onItsOwn(cluster, view.cache, clock.now());
+  const row = { ...own, observed: { ...view.cache.observed, sentence: null } };
   await store.commit([
     { put: 'resource', row },
     ...(await moved(tools, view, node, row, {

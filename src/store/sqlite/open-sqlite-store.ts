@@ -56,7 +56,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-interface Parts {
+/** Of a store that is open. */
+export interface StoreParts {
   readonly path: string;
   readonly database: Database;
   readonly lock: DirectoryLock;
@@ -64,7 +65,8 @@ interface Parts {
   readonly generation: Generation;
 }
 
-function createStore(parts: Parts): Store {
+/** Over a database that the caller has opened and migrated; it is closed with the store. */
+export function createStore(parts: StoreParts): Store {
   const { path, database, ballast, generation } = parts;
   let isOpen = true;
 

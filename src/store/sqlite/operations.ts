@@ -18,6 +18,7 @@ const table: Table<Operation> = {
     status: 'plain',
     attempts: 'plain',
     lastError: 'plain',
+    workedMs: 'plain',
     sentence: 'plain',
     createdAt: 'plain',
     updatedAt: 'plain',
