@@ -122,6 +122,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       runnableVersions: () => runnableVersions(engineStore),
       dnsZone: options.dnsZone,
       describeHoldMs: settings.describeHoldMs,
+      testFailoversPerDay: settings.testFailoversPerDay,
+      allowValkeyCacheClusters: settings.allowValkeyCacheClusters,
     }) as unknown as ActionHandlers,
     adminRoutes: createAdminRoutes({
       tools,

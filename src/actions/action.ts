@@ -40,6 +40,10 @@ export interface ActionDeps {
   readonly dnsZone: string | null;
   /** How long a Describe of one id that is still changing is held, milliseconds; 0 = never. */
   readonly describeHoldMs: number;
+  /** Node groups that TestFailover may be called for in any 24 hours, per account. */
+  readonly testFailoversPerDay: number;
+  /** Whether CreateCacheCluster makes single Valkey nodes. */
+  readonly allowValkeyCacheClusters: boolean;
 }
 
 export type Action<Input, Output> = (input: Input, context: ActionContext) => Promise<Output>;

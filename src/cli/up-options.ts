@@ -78,7 +78,8 @@ function readLogLevel(text: string): LogLevel {
 }
 
 function readSettings(text: string): Partial<Settings> {
-  const expected = `expected JSON with numbers, of ${Object.keys(defaultSettings).join(', ')}`;
+  const names = Object.keys(defaultSettings) as readonly (keyof Settings)[];
+  const expected = `expected JSON with numbers, or true or false, of ${names.join(', ')}`;
   let given: unknown;
   try {
     given = JSON.parse(text);
@@ -86,7 +87,9 @@ function readSettings(text: string): Partial<Settings> {
     throw new UsageError(`LIMBER_SETTINGS is not JSON: ${expected}`);
   }
   for (const [name, value] of Object.entries((given ?? {}) as object)) {
-    if (!Object.hasOwn(defaultSettings, name) || typeof value !== 'number' || !(value >= 0))
+    const known = names.find((one) => one === name);
+    const isOfItsType = known !== undefined && typeof value === typeof defaultSettings[known];
+    if (!isOfItsType || (typeof value === 'number' && !(value >= 0)))
       throw new UsageError(`LIMBER_SETTINGS, ${name}: ${expected}`);
   }
   return given as Partial<Settings>;

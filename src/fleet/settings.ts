@@ -1,4 +1,4 @@
-/** Limits that an operator may change, with their defaults. Milliseconds unless the name says otherwise. */
+/** What an operator may change, with its defaults. Milliseconds unless the name says otherwise. */
 export interface Settings {
   /**
    * Between two looks at a node that leads: at its processor time, once a second and in doubt with a PING. The time
@@ -19,6 +19,10 @@ export interface Settings {
   readonly addressRestMs: number;
   /** How long a Describe of one resource that is changing is held; 0 = never. */
   readonly describeHoldMs: number;
+  /** Node groups that TestFailover may be called for in any 24 hours, per account. */
+  readonly testFailoversPerDay: number;
+  /** Whether CreateCacheCluster makes single Valkey nodes, which ElastiCache's refuses to. */
+  readonly allowValkeyCacheClusters: boolean;
 }
 
 export const defaultSettings: Settings = {
@@ -30,4 +34,6 @@ export const defaultSettings: Settings = {
   patience: 1,
   addressRestMs: 10 * 60_000,
   describeHoldMs: 5_000,
+  testFailoversPerDay: 15, // AWS's
+  allowValkeyCacheClusters: false,
 };

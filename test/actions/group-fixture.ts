@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Action, ActionContext, ActionDeps, RunnableVersion } from '../../src/actions/action.ts';
 import type { CacheNode } from '../../src/model/node.ts';
-import type { CacheCluster, CacheSettings, ReplicationGroup, ResourceKey } from '../../src/model/resource.ts';
+import type {
+  CacheCluster,
+  CacheSettings,
+  ReplicationGroup,
+  ReplicationGroupDesired,
+  ResourceKey,
+} from '../../src/model/resource.ts';
 import { nothingObserved } from '../../src/model/resource.ts';
 import { ServiceError, type ServiceErrorCode } from '../../src/model/service-errors.ts';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -63,6 +69,8 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
     runnableVersions: async () => runnable,
     dnsZone: null,
     describeHoldMs: 0,
+    testFailoversPerDay: 15,
+    allowValkeyCacheClusters: false,
   };
   const context = (): ActionContext => ({
     ...scope,
@@ -167,6 +175,33 @@ export async function storeGroup(
     ),
   ]);
   return group;
+}
+
+/** `orders`, a primary and a replica that holds its data; automatic failover is off, if not said otherwise. */
+export async function storePair(fixture: Fixture, changed: Partial<ReplicationGroupDesired> = {}) {
+  const { store } = fixture;
+  const group = await storeGroup(fixture, 'orders');
+  const [first, second] = (await store.nodesOf([group.incarnation])).toSorted((a, b) =>
+    a.cacheClusterId < b.cacheClusterId ? -1 : 1,
+  );
+  const desired = { ...group.desired, automaticFailover: false, ...changed };
+  const row: ReplicationGroup = { ...group, version: 2, desired };
+  const nodeGroup = {
+    cacheIncarnation: group.incarnation,
+    nodeGroupId: '0001',
+    version: 1,
+    status: 'available' as const,
+    isFormed: true,
+    slots: '',
+    currentPrimary: first!.incarnation,
+    targetPrimary: first!.incarnation,
+  };
+  await store.commit([
+    { put: 'resource', row },
+    { put: 'node-group', row: nodeGroup },
+    { put: 'node', row: { ...second!, version: 2, synced: true } },
+  ]);
+  return row;
 }
 
 /** Stores an available Memcached cluster of two nodes, outside of any group. */

@@ -4,8 +4,7 @@ import type { ModifyReplicationGroupMessage } from '@aws-sdk/client-elasticache'
 import { deleteCacheCluster } from '../../src/actions/cache-clusters/delete-cache-cluster.ts';
 import { decreaseReplicaCount } from '../../src/actions/replication-groups/decrease-replica-count.ts';
 import { modifyReplicationGroup } from '../../src/actions/replication-groups/modify-replication-group.ts';
-import type { ReplicationGroup, ReplicationGroupDesired } from '../../src/model/resource.ts';
-import { type Fixture, openFixture, refused, storeGroup } from './group-fixture.ts';
+import { type Fixture, openFixture, refused, storePair } from './group-fixture.ts';
 
 async function modify(fixture: Fixture, input: Partial<ModifyReplicationGroupMessage>) {
   const { ReplicationGroup } = await fixture.call(modifyReplicationGroup, {
@@ -13,33 +12,6 @@ async function modify(fixture: Fixture, input: Partial<ModifyReplicationGroupMes
     ...input,
   });
   return ReplicationGroup ?? {};
-}
-
-/** `orders`, a primary and a replica that holds its data; automatic failover is off, if not said otherwise. */
-async function storePair(fixture: Fixture, changed: Partial<ReplicationGroupDesired> = {}) {
-  const { store } = fixture;
-  const group = await storeGroup(fixture, 'orders');
-  const [first, second] = (await store.nodesOf([group.incarnation])).toSorted((a, b) =>
-    a.cacheClusterId < b.cacheClusterId ? -1 : 1,
-  );
-  const desired = { ...group.desired, automaticFailover: false, ...changed };
-  const row: ReplicationGroup = { ...group, version: 2, desired };
-  const nodeGroup = {
-    cacheIncarnation: group.incarnation,
-    nodeGroupId: '0001',
-    version: 1,
-    status: 'available' as const,
-    isFormed: true,
-    slots: '',
-    currentPrimary: first!.incarnation,
-    targetPrimary: first!.incarnation,
-  };
-  await store.commit([
-    { put: 'resource', row },
-    { put: 'node-group', row: nodeGroup },
-    { put: 'node', row: { ...second!, version: 2, synced: true } },
-  ]);
-  return row;
 }
 
 describe('ModifyReplicationGroup', () => {

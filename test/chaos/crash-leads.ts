@@ -136,7 +136,7 @@ export const losesReplica: Operation = {
 
 export const losesSingle: Operation = {
   title: 'a single node is killed',
-  prepare: ({ limber, id }) => createCluster(limber, id, { Engine: 'valkey' }),
+  prepare: ({ limber, id }) => createCluster(limber, id, { Engine: 'redis' }),
   perform: async ({ limber, id }) => kill(...(await nodesOf(limber, id))),
   check: ({ limber, id }) => wholeAgain(limber, id),
   clear: deleteCluster,

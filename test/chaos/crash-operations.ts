@@ -192,7 +192,7 @@ export const appliesParameters: Operation = {
 export const createsFromPrimary: Operation = {
   title: 'a group is created around an existing node',
   async prepare({ limber, id }) {
-    await createCluster(limber, `${id}-own`, { Engine: 'valkey', CacheNodeType: nodeType });
+    await createCluster(limber, `${id}-own`, { Engine: 'redis', CacheNodeType: nodeType });
     const [node] = await wholeAgain(limber, `${id}-own`);
     await askOnce(node!, 'SET', 'before', 'kept');
   },

@@ -256,7 +256,7 @@ export const steps: readonly Step[] = [
         return asked('the extra cache is deleted', () =>
           client.send(new DeleteCacheClusterCommand({ CacheClusterId: 'extra' })),
         );
-      const input = { CacheClusterId: 'extra', Engine: 'valkey', CacheNodeType: 'cache.t4g.micro' };
+      const input = { CacheClusterId: 'extra', Engine: 'redis', CacheNodeType: 'cache.t4g.micro' };
       const said = await asked('an extra cache is created', () =>
         client.send(new CreateCacheClusterCommand({ ...input, NumCacheNodes: 1 })),
       );

@@ -52,14 +52,19 @@ describe('limber', () => {
     });
   }
 
-  it('refuses settings that do not exist', async () => {
-    const { code, stderr } = await runLimber(['up'], { env: { LIMBER_SETTINGS: '{"hangAfter":1}' } });
-    assert.match(
-      stderr,
-      /^limber: LIMBER_SETTINGS, hangAfter: expected JSON with numbers, of pingIntervalMs/,
-    );
-    assert.equal(code, 2);
-  });
+  for (const [name, value] of [
+    ['hangAfter', 1],
+    ['hangAfterMs', true],
+    ['hangAfterMs', -1],
+    ['allowValkeyCacheClusters', 1],
+  ] as const)
+    it(`refuses the setting ${name} = ${value}, and names those that there are`, async () => {
+      const LIMBER_SETTINGS = JSON.stringify({ [name]: value });
+      const { code, stderr } = await runLimber(['up'], { env: { LIMBER_SETTINGS } });
+      const expected = 'expected JSON with numbers, or true or false, of pingIntervalMs';
+      assert.ok(stderr.startsWith(`limber: LIMBER_SETTINGS, ${name}: ${expected}`), stderr);
+      assert.equal(code, 2);
+    });
 });
 
 describe('options', () => {

@@ -51,7 +51,7 @@ const createNode = (at: ElastiCacheClient, id: string, input: object = {}) =>
   at.send(
     new CreateCacheClusterCommand({
       CacheClusterId: id,
-      Engine: 'valkey',
+      Engine: 'redis',
       CacheNodeType: small,
       NumCacheNodes: 1,
       ...input,
@@ -199,7 +199,7 @@ describe('a place for data that cannot be used', () => {
     mkdirSync(nodes, { mode: 0o700 });
     await at.send(new DeleteCacheClusterCommand({ CacheClusterId: 'nowhere' }));
     await clusterDeleted(at, 'nowhere');
-    await createCluster(at, { CacheClusterId: 'nowhere', Engine: 'valkey' });
+    await createCluster(at, { CacheClusterId: 'nowhere', Engine: 'redis' });
   });
 
   it('such as a full disk makes a node create-failed, and an event says that there is no room', async (t) => {

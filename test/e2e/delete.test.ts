@@ -150,7 +150,7 @@ describe('deleting a cache cluster', () => {
   });
 
   it('leaves no directory behind', async () => {
-    await createCluster(client, { CacheClusterId: 'single', Engine: 'valkey' });
+    await createCluster(client, { CacheClusterId: 'single', Engine: 'redis' });
     const nodes = join(limber.dataDirectory, 'nodes');
     const [member] = await membersOf(limber, 'single');
     const { readlink } = await import('node:fs/promises');

@@ -245,7 +245,7 @@ describe('a group without cluster mode', () => {
 
 describe('a single node', () => {
   it('is started again in place when it is killed, at the same address', async () => {
-    await createCluster(limber, 'single', { Engine: 'valkey' });
+    await createCluster(limber, 'single', { Engine: 'redis' });
     const [node] = await wholeAgain(limber, 'single');
     kill(node!);
     const [again] = await eventually(async () => {

@@ -69,7 +69,7 @@ describe('what is not built yet is refused by name, never ignored:', () => {
   ];
   for (const input of clusters)
     it(`CreateCacheCluster with ${Object.keys(input)[0]}`, async () => {
-      const asked = { CacheClusterId: 'unbuilt', Engine: 'valkey', CacheNodeType: small, NumCacheNodes: 1 };
+      const asked = { CacheClusterId: 'unbuilt', Engine: 'redis', CacheNodeType: small, NumCacheNodes: 1 };
       await assert.rejects(
         client.send(new CreateCacheClusterCommand({ ...asked, ...input })),
         isNotYet(Object.keys(input)[0] ?? ''),

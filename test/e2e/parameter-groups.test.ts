@@ -124,7 +124,8 @@ describe('a parameter group of a replication group', () => {
       client.send(new DeleteCacheParameterGroupCommand({ CacheParameterGroupName: name }));
     await assert.rejects(remove('other'), {
       name: 'InvalidCacheParameterGroupStateFault',
-      message: /cannot be deleted. It is in use by /,
+      message:
+        /^One or more cache clusters are still members of this parameter group other, so the group cannot be deleted/,
     });
     await remove('mine');
   });

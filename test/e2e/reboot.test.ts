@@ -107,7 +107,7 @@ describe('the reboot of a primary without automatic failover', () => {
 
 describe('the reboot of a single node', () => {
   it('gives an empty node at the same endpoint: nothing was kept on disk', async (t) => {
-    const cluster = await createCluster(client, { CacheClusterId: 'alone', Engine: 'valkey' });
+    const cluster = await createCluster(client, { CacheClusterId: 'alone', Engine: 'redis' });
     const endpoint = at(cluster.CacheNodes?.[0]?.Endpoint);
     await valkey(t, endpoint).set('key', 'value');
     await reboot('alone');

@@ -163,7 +163,13 @@ describe('CreateCacheCluster refuses:', () => {
       /NumCacheNodes must be provided/,
     ],
     ['41 nodes', { NumCacheNodes: 41 }, 'NodeQuotaForClusterExceededFault', /40/],
-    ['two nodes of valkey', { Engine: 'valkey', NumCacheNodes: 2 }, value, /NumCacheNodes should be 1/],
+    ['two nodes of redis', { Engine: 'redis', NumCacheNodes: 2 }, value, /NumCacheNodes should be 1/],
+    [
+      'Valkey, in the words that programs match',
+      { Engine: 'valkey' },
+      value,
+      /^This API doesn't support Valkey engine\. Please use CreateReplicationGroup API for Valkey cluster creation\.$/,
+    ],
     ['one node across zones', { AZMode: 'cross-az' }, combination, /AZMode cross-az/],
     [
       'zones for other than the nodes',
@@ -174,7 +180,7 @@ describe('CreateCacheCluster refuses:', () => {
     ['backups of memcached', { SnapshotRetentionLimit: 1 }, combination, /memcached, which has no snapshots/],
     [
       'a parameter group with cluster mode',
-      { Engine: 'valkey', EngineVersion: '8.1', CacheParameterGroupName: 'default.valkey8.cluster.on' },
+      { Engine: 'redis', EngineVersion: '7.0', CacheParameterGroupName: 'default.redis7.cluster.on' },
       combination,
       /CreateReplicationGroup/,
     ],

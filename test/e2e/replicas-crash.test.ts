@@ -252,7 +252,7 @@ describe('a group made around an existing node by a Limber that dies at each ste
   for (const [index, point] of points.entries()) {
     it(`is available with the node's data after ${point}, and the node was never restarted`, async (t) => {
       const [single, id] = [`single-${index}`, `group-${index}`];
-      const cluster = await createCluster(limber.client(), { CacheClusterId: single, Engine: 'valkey' });
+      const cluster = await createCluster(limber.client(), { CacheClusterId: single, Engine: 'redis' });
       const { Address: host = '', Port: port = 0 } = cluster.CacheNodes?.[0]?.Endpoint ?? {};
       const [before] = await nodesOf(limber, single);
       const writer = keepWriting(valkey(t, { host, port }));

@@ -120,7 +120,7 @@ describe('ModifyReplicationGroup with PrimaryClusterId', () => {
   });
 
   it('refuses what is no member', async () => {
-    await createCluster(client, { CacheClusterId: 'stranger', Engine: 'valkey' });
+    await createCluster(client, { CacheClusterId: 'stranger', Engine: 'redis' });
     await assert.rejects(
       modify({ PrimaryClusterId: 'stranger' }),
       failsWith('InvalidParameterValue', /no member/),
@@ -147,7 +147,7 @@ describe('CreateReplicationGroup with PrimaryClusterId', () => {
   it('makes a group around the node, which serves all the while and loses nothing', async (t) => {
     const cluster = await createCluster(client, {
       CacheClusterId: single,
-      Engine: 'valkey',
+      Engine: 'redis',
       Tags: [{ Key: 'team', Value: 'a' }],
     });
     const [before] = await membersOf(limber, single);
@@ -202,7 +202,11 @@ describe('CreateReplicationGroup with PrimaryClusterId', () => {
       [{ PrimaryClusterId: single }, 'InvalidCacheClusterState', /already a member/],
       [{ PrimaryClusterId: 'nobody' }, 'CacheClusterNotFound', /nobody/],
       [{ AutomaticFailoverEnabled: true }, 'InvalidParameterCombination', /at least 1 replica/],
-      [{ ReplicationGroupId: group }, 'ReplicationGroupAlreadyExists', /family/],
+      [
+        { ReplicationGroupId: group },
+        'ReplicationGroupAlreadyExists',
+        /^Replication group with specified name already exists/,
+      ],
     ];
     for (const [input, code, message] of refused)
       await assert.rejects(

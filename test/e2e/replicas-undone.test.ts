@@ -128,7 +128,7 @@ describe('a group that cannot be made around an existing node', () => {
     const client = limber.client();
     const cluster = await createCluster(client, {
       CacheClusterId: 'single',
-      Engine: 'valkey',
+      Engine: 'redis',
       PreferredAvailabilityZone: 'us-east-1a',
     });
     const own = at(cluster.CacheNodes?.[0]?.Endpoint);

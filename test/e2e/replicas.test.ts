@@ -103,7 +103,7 @@ describe('IncreaseReplicaCount without cluster mode', () => {
 
   it('gives a replica no name that a cluster of somebody’s own has', async () => {
     const ReplicationGroupId = 'names';
-    await createCluster(client, { CacheClusterId: 'names-002', Engine: 'valkey' });
+    await createCluster(client, { CacheClusterId: 'names-002', Engine: 'redis' });
     await createGroup(client, { ReplicationGroupId });
     await increase({ ReplicationGroupId, NewReplicaCount: 1 });
     const group = await groupAvailable(client, ReplicationGroupId);

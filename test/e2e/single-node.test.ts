@@ -7,7 +7,7 @@ import { at, createCluster, createGroup, endpointsOf, membersOf, messagesOf } fr
 import { info, nodeRedis, valkey } from './engine-clients.ts';
 import { servesItself } from './sockets.ts';
 
-const limber = await startLimber();
+const limber = await startLimber({ settings: { allowValkeyCacheClusters: true } });
 const client = limber.client();
 
 for (const [engine, version] of [

@@ -74,6 +74,10 @@ function onlyNodeGroup(cluster: CacheCluster): Change {
 async function desiredOf(deps: ActionDeps, context: ActionContext, input: CreateCacheClusterMessage) {
   if (input.Engine === undefined) throw blank('Engine');
   const engine = parseEngine(input.Engine);
+  if (engine === 'valkey' && !deps.allowValkeyCacheClusters)
+    throw invalidValue(
+      "This API doesn't support Valkey engine. Please use CreateReplicationGroup API for Valkey cluster creation.",
+    );
   const { note, clusterMode, ...choice } = await chooseEngine(deps, context, {
     engine,
     engineVersion: input.EngineVersion,

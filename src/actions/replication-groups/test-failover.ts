@@ -15,8 +15,6 @@ import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { readShards } from './replica-configuration.ts';
 
-/** AWS's limit per account: node groups in any 24 hours. */
-const callsMax = 15;
 const dayMs = 86_400_000;
 
 export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> => {
@@ -32,7 +30,7 @@ export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, Test
         await requireNoOther(deps.store, group);
         await requireFailover(deps.store, group, nodeGroupId);
         const now = deps.clock.now();
-        const calls = await recentCalls(deps.store, context.account, now);
+        const calls = await recentCalls(deps, context.account, now);
         // A new version of the unchanged row: of two calls at once one finds the other's operation.
         const row = nextVersion(group, now, {});
         return {
@@ -91,13 +89,25 @@ async function requireNoOther(store: Store, group: ReplicationGroup): Promise<vo
 const callsOf = (account: string): string => `test-failovers:${account}`;
 
 /** When the calls of the last 24 hours were made, ms since 1970. Throws when there were as many as are allowed. */
-async function recentCalls(store: Store, account: string, now: number): Promise<number[]> {
+async function recentCalls(
+  { store, testFailoversPerDay: callsMax }: ActionDeps,
+  account: string,
+  now: number,
+): Promise<number[]> {
   const stored = JSON.parse((await store.setting(callsOf(account))) ?? '[]') as number[];
   const recent = stored.filter((time) => now - time < dayMs);
   if (recent.length >= callsMax)
     throw new ServiceError(
       'APICallRateForCustomerExceeded',
-      `TestFailover was called for ${recent.length} node groups within 24 hours; ${callsMax} are allowed.`,
+      `TestFailover was called for ${recent.length} node groups within 24 hours; ${callsMax} are allowed` +
+        `${whenAllowed(recent, callsMax)}. The setting testFailoversPerDay changes that, and ` +
+        '`limber fault kill` ends a primary without any limit.',
     );
   return recent;
+}
+
+/** `, the next one from 2026-11-20T12:00:00.000Z on`; nothing when none is ever allowed. */
+function whenAllowed(recent: readonly number[], callsMax: number): string {
+  const leaves = recent[recent.length - callsMax];
+  return leaves === undefined ? '' : `, the next one from ${new Date(leaves + dayMs).toISOString()} on`;
 }

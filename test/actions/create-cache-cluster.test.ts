@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CreateCacheClusterMessage } from '@aws-sdk/client-elasticache';
+import type { ActionDeps } from '../../src/actions/action.ts';
+import { createCacheCluster } from '../../src/actions/cache-clusters/create-cache-cluster.ts';
+import { type Fixture, openFixture, refused } from './group-fixture.ts';
+
+async function create(
+  fixture: Fixture,
+  input: Partial<CreateCacheClusterMessage> = {},
+  settings: Partial<ActionDeps> = {},
+) {
+  const defaults = { CacheClusterId: 'single', Engine: 'redis', CacheNodeType: 'cache.t4g.small' };
+  const action = (deps: ActionDeps) => createCacheCluster({ ...deps, ...settings });
+  const { CacheCluster } = await fixture.call(action, { ...defaults, ...input });
+  return CacheCluster ?? {};
+}
+
+describe('CreateCacheCluster', () => {
+  it('refuses Valkey as ElastiCache does, unless a setting says otherwise', async (t) => {
+    const fixture = await openFixture(t);
+    const text =
+      "This API doesn't support Valkey engine. Please use CreateReplicationGroup API for Valkey cluster creation.";
+    for (const Engine of ['valkey', 'Valkey'])
+      await refused(create(fixture, { Engine }), 'InvalidParameterValue', text);
+    const made = await create(fixture, { Engine: 'valkey' }, { allowValkeyCacheClusters: true });
+    assert.deepEqual([made.Engine, made.CacheClusterStatus], ['valkey', 'creating']);
+  });
+
+  it('refuses the id of a cluster that there is, in the words that programs match', async (t) => {
+    const fixture = await openFixture(t);
+    await create(fixture);
+    await refused(
+      create(fixture, { CacheClusterId: 'Single' }),
+      'CacheClusterAlreadyExists',
+      'Cache cluster already exists',
+    );
+  });
+});
