@@ -170,7 +170,7 @@ describe('CreateReplicationGroup with PrimaryClusterId', () => {
 
   it('inherits the settings of the node, and merges the tags', async () => {
     const made = await describeGroup(client, group);
-    assert.equal(made.Engine, 'valkey');
+    assert.equal(made.Engine, 'redis');
     const { TagList } = await client.send(new ListTagsForResourceCommand({ ResourceName: made.ARN }));
     assert.deepEqual(TagList, [
       { Key: 'team', Value: 'a' },
