@@ -124,6 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       describeHoldMs: settings.describeHoldMs,
       testFailoversPerDay: settings.testFailoversPerDay,
       allowValkeyCacheClusters: settings.allowValkeyCacheClusters,
+      deleteAnywayAfterMs: settings.deleteAnywayAfterMs,
     }) as unknown as ActionHandlers,
     adminRoutes: createAdminRoutes({
       tools,

@@ -44,6 +44,8 @@ export interface ActionDeps {
   readonly testFailoversPerDay: number;
   /** Whether CreateCacheCluster makes single Valkey nodes. */
   readonly allowValkeyCacheClusters: boolean;
+  /** A cache that has been creating or changing for this long can be deleted all the same, milliseconds. */
+  readonly deleteAnywayAfterMs: number;
 }
 
 export type Action<Input, Output> = (input: Input, context: ActionContext) => Promise<Output>;

@@ -3,11 +3,13 @@
  * cluster mode only with automatic failover disabled. No acknowledged write is lost.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ActionContext } from '../actions/action.ts';
+import { type ActionContext, commitPlanned } from '../actions/action.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { ReplicationGroup } from '../model/resource.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Tools } from '../operations/tools.ts';
+import type { Change } from '../store/contract.ts';
 import { enqueue } from '../store/enqueue.ts';
 import { chooseNodes } from './fault-targets.ts';
 import { livingNodes } from './living-nodes.ts';
@@ -40,9 +42,11 @@ export function createSwitchoverRoute(tools: Tools, wake: () => void) {
   };
 }
 
-/** Queues the promotion; the member that leads now. */
-async function begin(tools: Tools, node: CacheNode): Promise<string> {
-  const { store, ids, clock } = tools.fleet;
+/** Queues the promotion; the member that leads now. Somebody may change the group in the same moment. */
+const begin = ({ fleet }: Tools, node: CacheNode): Promise<string> =>
+  commitPlanned(fleet.store, () => planPromotion(fleet, node));
+
+async function planPromotion({ store, ids, clock }: Fleet, node: CacheNode) {
   const group = await store.resourceByIncarnation('replication-group', node.cacheIncarnation);
   if (group?.status !== 'available')
     throw new ServiceError(
@@ -54,11 +58,11 @@ async function begin(tools: Tools, node: CacheNode): Promise<string> {
     throw new ServiceError('NoOperationFault', `${node.cacheClusterId} leads already.`);
   const leader = shard?.currentPrimary ? await store.node(shard.currentPrimary) : null;
   const row: ReplicationGroup = { ...group, version: group.version + 1, status: 'modifying' };
-  await store.commit([
+  const changes: Change[] = [
     { put: 'resource', row },
-    enqueue({ ids, clock }, 'promote-member', group as ReplicationGroup, { clusterId: node.cacheClusterId }),
-  ]);
-  return leader?.cacheClusterId ?? '';
+    enqueue({ ids, clock }, 'promote-member', group, { clusterId: node.cacheClusterId }),
+  ];
+  return { changes, result: leader?.cacheClusterId ?? '' };
 }
 
 async function untilItLeads({ fleet }: Tools, node: CacheNode, from: string): Promise<SwitchoverAnswer> {

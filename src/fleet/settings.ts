@@ -23,6 +23,8 @@ export interface Settings {
   readonly testFailoversPerDay: number;
   /** Whether CreateCacheCluster makes single Valkey nodes, which ElastiCache's refuses to. */
   readonly allowValkeyCacheClusters: boolean;
+  /** A cache that has been creating or changing for this long can be deleted all the same. */
+  readonly deleteAnywayAfterMs: number;
 }
 
 export const defaultSettings: Settings = {
@@ -36,4 +38,5 @@ export const defaultSettings: Settings = {
   describeHoldMs: 5_000,
   testFailoversPerDay: 15, // AWS's
   allowValkeyCacheClusters: false,
+  deleteAnywayAfterMs: 60_000,
 };

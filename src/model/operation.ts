@@ -15,7 +15,7 @@ export interface Operation extends Scope {
   readonly kind: string;
   /**
    * The incarnation of the cache, or `<incarnation>/<shard>`. Those that exclude each other run one at a time, in order
-   * of id: equal ones, and a cache's and each of its shards' (operations/locks.ts).
+   * of id: equal ones, and a cache's and each of its shards' (locks.ts).
    */
   readonly lock: string;
   /** What it is to do; the kind decodes it where it is read (`operation-input.ts`). */

@@ -6,11 +6,11 @@
  * - A kind or step that this version does not know, since a newer one has written it, is left as it is for a newer one,
  *   and told. It keeps its lock, so that nobody changes its cache behind its back; but for a deletion.
  */
+import { excludes, LockSet, rootOf } from '../model/locks.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { StaleWrite, type Store } from '../store/contract.ts';
-import { excludes, LockSet, rootOf } from './locks.ts';
 import type { AnyOperationKind } from './operation-kind.ts';
 import { type OperationProgress, unknownProgress } from './progress.ts';
 import { createWorker, failuresMax, type Worker, type WorkerContext } from './worker.ts';

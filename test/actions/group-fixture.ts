@@ -71,6 +71,7 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
     describeHoldMs: 0,
     testFailoversPerDay: 15,
     allowValkeyCacheClusters: false,
+    deleteAnywayAfterMs: 60_000,
   };
   const context = (): ActionContext => ({
     ...scope,

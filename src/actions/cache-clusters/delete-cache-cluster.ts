@@ -8,7 +8,7 @@ import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { zoneLeftAlone } from '../replication-groups/failover-rules.ts';
 import { snapshotSourceAmong } from '../replication-groups/snapshot-source.ts';
-import { isDeletable } from '../shared/cache-state.ts';
+import { isDeletable, isHeldUp } from '../shared/cache-state.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
@@ -21,7 +21,8 @@ export const deleteCacheCluster =
     refuseNotYet(input, ['FinalSnapshotIdentifier']);
     const cluster = await commitPlanned(deps.store, async () => {
       const cluster = await requireCacheCluster(deps.store, context, id);
-      if (!isDeletable(cluster))
+      const isMember = cluster.desired.replicationGroupId !== null;
+      if (!isDeletable(cluster) && (isMember || !(await isHeldUp(deps, cluster))))
         throw new ServiceError(
           'InvalidCacheClusterState',
           `Cache cluster ${id} is ${cluster.status}; it can be deleted when it is available.`,

@@ -1,6 +1,8 @@
 /** Whether a cache may be changed now (behaviour.md §6). */
+import { rootOf } from '../../model/locks.ts';
 import type { Cache, CacheCluster, ReplicationGroup } from '../../model/resource.ts';
 import { ServiceError } from '../../model/service-errors.ts';
+import type { ActionDeps } from '../action.ts';
 
 /** `verb`: what the request wants to do, as AWS's text says it: `modify`, `delete`, `reboot`. */
 export function requireAvailableGroup(group: ReplicationGroup, verb: string): void {
@@ -22,3 +24,17 @@ export function requireAvailableCluster(cluster: CacheCluster, verb: string): vo
 /** A cache that could not be made can be deleted, too. */
 export const isDeletable = ({ status }: Pick<Cache, 'status'>): boolean =>
   status === 'available' || status === 'create-failed';
+
+/**
+ * What is being created or changed is held up: its deletion is not refused then, as ElastiCache does, because it is the
+ * one way out of whatever holds it up. So it is when nothing is under way that could end that state.
+ */
+export async function isHeldUp(
+  { store, clock, deleteAnywayAfterMs }: Pick<ActionDeps, 'store' | 'clock' | 'deleteAnywayAfterMs'>,
+  { incarnation, status }: Pick<Cache, 'incarnation' | 'status'>,
+): Promise<boolean> {
+  if (status === 'deleting') return false;
+  const own = (await store.openOperations()).filter(({ lock }) => rootOf(lock) === incarnation);
+  const since = clock.now() - deleteAnywayAfterMs;
+  return own.length === 0 || own.some(({ createdAt }) => createdAt <= since);
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { excludes, LockSet, rootOf } from '../../src/operations/locks.ts';
+import { excludes, LockSet, rootOf } from '../../src/model/locks.ts';
 
 describe('locks', () => {
   const pairs: readonly (readonly [string, string, boolean])[] = [
