@@ -18,16 +18,18 @@ import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheCluster } from '../model/resource.ts';
+import { timeLimit } from '../platform/clock.ts';
 import { updateNodeGroup } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { connectionTo } from './connection-to.ts';
 import { reasonOf } from './failure-reason.ts';
 import { goOnTrying } from './give-up.ts';
-import { forgetWithin, release } from './members/end-nodes.ts';
+import { release } from './members/end-nodes.ts';
 import { adoptPrimary, retainPrimary } from './members/move.ts';
 import { membersAvailable, placeMembers } from './members/place.ts';
 import { takeBack } from './members/take-back.ts';
+import { withoutWorker } from './members/without-worker.ts';
 import {
   act,
   type Decision,
@@ -228,9 +230,10 @@ async function perform(
     }
     case 'return': {
       await takeBack(tools, view, newNodes(view, input), signal);
-      await forgetWithin(tools, view.cache.incarnation, signal);
-      await unbind(tools, view, input, signal);
-      const own = await retainPrimary(tools, view);
+      const own = await withoutWorker(tools, view, signal, async () => {
+        await unbind(tools, view, input, signal);
+        return await retainPrimary(tools, view);
+      });
       const kept = own && (await loadCacheView(fleet.store, own));
       if (kept) shards.ensure(shardKeysOf(kept));
       return;
@@ -245,7 +248,13 @@ async function watch({ fleet, shards }: Tools, input: CreateFromPrimaryInput): P
   if (view) shards.ensure(shardKeysOf(view));
 }
 
-/** The endpoints of the group go; the node itself stays where it is. */
+/** A node that answers does so within milliseconds. */
+const unbindDeadlineMs = 2_000;
+
+/**
+ * The endpoints of the group go; the node itself stays where it is. One that is down serves nothing, and one that does not
+ * answer is told by its cluster's worker when it does: nobody gets those addresses meanwhile, since they rest.
+ */
 async function unbind(
   tools: Tools,
   view: CacheView,
@@ -254,10 +263,19 @@ async function unbind(
 ): Promise<void> {
   const { fleet, shards } = tools;
   const node = ownNode(view, input);
-  if (node) {
-    const connection = await connectionTo(fleet, node, signal);
-    await setBindings(connection, [node.address]);
-    shards.forgetNode(node.incarnation);
+  if (node?.handle && fleet.runtime.inspect(node.handle).kind === 'running') {
+    const limit = timeLimit(fleet.clock, unbindDeadlineMs);
+    try {
+      const connection = await connectionTo(fleet, node, AbortSignal.any([signal, limit.signal]));
+      await setBindings(connection, [node.address]);
+    } catch (error) {
+      fleet.log.warn('a node that goes back to its cluster still serves the endpoints of its group', {
+        ...{ node: node.incarnation, error },
+      });
+    } finally {
+      limit.stop();
+    }
   }
+  if (node) shards.forgetNode(node.incarnation);
   await fleet.store.commit(movingEndpoints(view).map((endpoint) => release(tools, endpoint)));
 }

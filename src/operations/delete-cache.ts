@@ -12,6 +12,7 @@ import { goOnTrying } from './give-up.ts';
 import { destroyNodes, forgetWithin, release } from './members/end-nodes.ts';
 import { retainPrimary } from './members/move.ts';
 import { entomb } from './members/tombstone.ts';
+import { withoutWorker } from './members/without-worker.ts';
 import {
   act,
   type Decision,
@@ -132,20 +133,11 @@ function isLed({ fleet }: Tools, { nodes, nodeGroups }: CacheView): boolean {
 async function retain(tools: Tools, view: CacheView, signal: AbortSignal): Promise<void> {
   const { fleet, shards } = tools;
   const { kind: cacheKind, incarnation: cacheIncarnation } = view.cache;
-  try {
-    await forgetWithin(tools, cacheIncarnation, signal);
-  } catch (error) {
-    // It may be the one step by which the shard gets a living primary.
-    shards.ensure(shardKeysOf(view));
-    throw error;
-  }
-  const now = await loadCacheView(fleet.store, { cacheKind, cacheIncarnation });
-  if (!now || !isLed(tools, now)) {
-    // It died a moment ago: the worker goes on until another leads.
-    shards.ensure(shardKeysOf(view));
-    return;
-  }
-  const kept = await retainPrimary(tools, now);
+  const kept = await withoutWorker(tools, view, signal, async () => {
+    const now = await loadCacheView(fleet.store, { cacheKind, cacheIncarnation });
+    if (now && !isLed(tools, now)) throw new Error('the primary has just died: another has to lead first');
+    return now && (await retainPrimary(tools, now));
+  });
   const own = kept && (await loadCacheView(fleet.store, kept));
   if (own) shards.ensure(shardKeysOf(own));
 }

@@ -12,7 +12,7 @@ import { faultPoint } from '../../platform/fault-points.ts';
 import type { Change } from '../../store/contract.ts';
 import { nextNode, onItsOwn } from '../rows.ts';
 import type { Tools } from '../tools.ts';
-import { forgetWithin } from './end-nodes.ts';
+import { withoutWorker } from './without-worker.ts';
 
 /**
  * A node of its own becomes the primary of a new group. The worker that looked after it is stopped first, or it would
@@ -24,8 +24,12 @@ export async function adoptPrimary(
   own: CacheReference,
   signal: AbortSignal,
 ): Promise<void> {
+  const before = await loadCacheView(tools.fleet.store, own);
+  if (before) await withoutWorker(tools, before, signal, () => adopt(tools, group, own));
+}
+
+async function adopt(tools: Tools, group: CacheView, own: CacheReference): Promise<void> {
   const { store } = tools.fleet;
-  await forgetWithin(tools, own.cacheIncarnation, signal);
   faultPoint('adopt-primary:worker-stopped');
   const view = await loadCacheView(store, own);
   const node = view?.nodes[0];
