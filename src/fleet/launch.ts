@@ -37,9 +37,11 @@ export async function engineOf(
   return (await engineStore.resolve({ engine, version: target.engineVersion })).engine;
 }
 
+type LaunchParts = Pick<Fleet, 'runtime' | 'store' | 'fingerprintOf'>;
+
 /** `follow`: the node comes up as a replica of that one; null: it may lead. */
 export async function nodeSpec(
-  fleet: Fleet,
+  fleet: LaunchParts,
   cache: Cache,
   node: CacheNode,
   follow: CacheNode | null,
@@ -70,7 +72,7 @@ function memcachedSpec(
 }
 
 async function configSpec(
-  fleet: Fleet,
+  fleet: LaunchParts,
   cache: Cache,
   node: CacheNode,
   follow: CacheNode | null,

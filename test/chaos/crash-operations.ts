@@ -10,7 +10,8 @@ import {
   ModifyCacheParameterGroupCommand,
 } from '@aws-sdk/client-elasticache';
 import { askOnce } from '../../bench/lib/resp-client.ts';
-import { isAlive, wholeAgain, writersOf } from '../e2e/faults.ts';
+import { describeCluster } from '../e2e/caches.ts';
+import { engineAt, isAlive, wholeAgain, writersOf } from '../e2e/faults.ts';
 import { createCluster } from '../support/caches.ts';
 import { breakEngines, mendEngines } from './broken-engine.ts';
 import type { Operation } from './crash-case.ts';
@@ -179,11 +180,19 @@ export const appliesParameters: Operation = {
     limber.client().send(
       new ModifyCacheParameterGroupCommand({
         CacheParameterGroupName: `p-${id}`,
-        ParameterNameValues: [{ ParameterName: 'timeout', ParameterValue: '1234' }],
+        ParameterNameValues: [{ ParameterName: 'maxmemory-policy', ParameterValue: 'allkeys-lfu' }],
       }),
     ),
   async check(scene) {
     await keptAll(scene);
+    const nodes = await wholeAgain(scene.limber, scene.id);
+    const engines = await Promise.all(nodes.map((node) => engineAt(node)));
+    assert.deepEqual(
+      engines.map(({ fields }) => fields.get('maxmemory_policy')),
+      ['allkeys-lfu', 'allkeys-lfu'],
+    );
+    const shown = await describeCluster(scene.limber.client(), `${scene.id}-001`);
+    assert.equal(shown.CacheParameterGroup?.ParameterApplyStatus, 'in-sync');
   },
   clear: deleteGroup,
 };

@@ -30,7 +30,7 @@ const named = sources.flatMap((text) =>
 
 /** Of operations: `<kind>:begun`, `<kind>:<step>`, `<kind>:<step>:acted`, `<kind>:finished|failed`. */
 const ofOperations = sources.flatMap((text) => {
-  const kind = /^ {4}name: '([\w-]+)',$/m.exec(text)?.[1];
+  const kind = /queuedAs\('([\w-]+)'\)/.exec(text)?.[1];
   if (!kind || !text.includes('OperationKind<')) return [];
   const steps = [...text.matchAll(/\bgo\(\s*\{ (?:\.\.\.state, )?step: '([\w-]+)'/g)].map(
     ([, step]) => step!,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideMemcached } from '../../src/reconcilers/shard/decide/memcached.ts';
+import { onTarget } from '../store/rows.ts';
 import { incarnationOf, memberAt, silentAt } from './shard-views.ts';
 
 const running = memberAt(1, { verdict: 'answering' });
@@ -36,6 +37,18 @@ describe('the nodes of a Memcached cluster', () => {
       { kind: 'end', node: incarnationOf(1) },
     ]);
     assert.deepEqual(decideMemcached([silentAt(1, 'dead', restarting)]).acts, [
+      { kind: 'start', node: incarnationOf(1), follow: null },
+    ]);
+  });
+
+  it('that have got another target are brought to it when they answer, and those that start have it anyway', () => {
+    const target = { ...onTarget.target, configVersion: 2 };
+    const members = [
+      memberAt(1, { verdict: 'answering' }, { target }),
+      silentAt(2, 'unresponsive', { target }),
+    ];
+    assert.deepEqual(decideMemcached(members).acts, [{ kind: 'apply-config', node: incarnationOf(1) }]);
+    assert.deepEqual(decideMemcached([silentAt(1, 'dead', { target })]).acts, [
       { kind: 'start', node: incarnationOf(1), follow: null },
     ]);
   });

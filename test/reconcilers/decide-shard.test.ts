@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { onTarget } from '../store/rows.ts';
 import {
   confirm,
   decides,
@@ -227,6 +228,49 @@ describe('followers of a primary that stands', () => {
       [start(2, 1), confirm(3, 1), follow(4, 1)],
       /orders-002 is started.*orders-003 is asked.*orders-004 is told/,
     );
+  });
+});
+
+describe('a node that has got another target', () => {
+  const ahead = { target: { ...onTarget.target, configVersion: 2 } };
+  const applyConfig = (position: number) => ({ kind: 'apply-config', node: id(position) }) as const;
+
+  it('is brought to it while it runs, primary and replicas side by side', () => {
+    decides(
+      viewOf([primaryAt(1, ahead), replicaAt(2, 1, {}, ahead), replicaAt(3, 1)]),
+      [applyConfig(1), applyConfig(2)],
+      /orders-001 gets its present configuration; orders-002 gets/,
+    );
+    const larger = { target: { ...onTarget.target, cacheNodeType: 'cache.r7g.large' } };
+    decides(viewOf([primaryAt(1, larger)]), [applyConfig(1)], /orders-001 gets/);
+  });
+
+  it('gets it while its primary does not answer, or fills it', () => {
+    decides(
+      viewOf([silentAt(1, 'unresponsive'), replicaAt(2, 1, {}, ahead)]),
+      [applyConfig(2)],
+      /orders-002 gets/,
+    );
+    const filled = replicaAt(2, 1, { isSyncing: true }, { ...ahead, ...unsynced });
+    decides(viewOf([primaryAt(1), filled]), [applyConfig(2)], /orders-002 gets/);
+  });
+
+  it('gets it with its start when it is down, and follows its primary first', () => {
+    decides(viewOf([primaryAt(1), silentAt(2, 'dead', ahead)]), [start(2, 1)], /is started/);
+    decides(viewOf([primaryAt(1), replicaAt(2, 3, {}, ahead)]), [follow(2, 1)], /told to follow/);
+  });
+
+  it('keeps nobody from leading: a failover comes first', () => {
+    decides(
+      viewOf([silentAt(1, 'dead'), replicaAt(2, 1, {}, ahead)]),
+      [setTarget(2, 'failover')],
+      /orders-002/,
+    );
+  });
+
+  it('is settled with another engine version in its target: that needs a restart, which nobody has asked for', () => {
+    const upgraded = { target: { ...onTarget.target, engineVersion: '9.0.1' } };
+    settles(viewOf([primaryAt(1, upgraded)]), /leads/);
   });
 });
 

@@ -47,7 +47,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
   }
   if (!isAnswering(member)) return `${name(member)} ${doesNotAnswer(member)}`;
-  if (!isAnswering(primary)) return null;
+  if (!isAnswering(primary)) return applyConfig(member);
   if (member.node.intent === 'restarting') return { kind: 'end', node };
   if (primary.engine.isLoading) return `${name(primary)} is loading its data`;
   if (member.engine.role === 'primary' || member.engine.follows !== endpointOf(primary.node))
