@@ -80,7 +80,12 @@ export type Change =
    * Writes nothing. Refused unless the resource exists (a new cache names a group that somebody may delete
    * meanwhile), or unless nothing refers to it (that deletion). Judged where it stands in the list.
    */
-  | { readonly require: 'resource' | 'no-referrers'; readonly key: ResourceKey };
+  | { readonly require: 'resource' | 'no-referrers'; readonly key: ResourceKey }
+  /**
+   * Writes nothing. Refused unless the node's row has this version: whoever decided on what it says (what the node is
+   * to do, what it is known to hold) and writes other rows for that.
+   */
+  | { readonly require: 'node'; readonly incarnation: string; readonly version: number };
 
 /** A stated precondition did not hold any more: read again and decide anew. Nothing was written. */
 export class StaleWrite extends Error {

@@ -249,6 +249,25 @@ for (const kind of stores) {
       assert.equal(await store.node(node.incarnation), null);
     });
 
+    it('refuses what was decided on another version of a node than the present one', async (t) => {
+      const { store } = await kind.open(t);
+      const node = rows.cacheNode();
+      const { incarnation } = node;
+      const shard = rows.nodeGroup({ targetPrimary: incarnation });
+      const decidedOn = (version: number) =>
+        store.commit([
+          { put: 'node-group', row: shard },
+          { require: 'node', incarnation, version },
+        ]);
+      await assert.rejects(decidedOn(1), StaleWrite);
+      await store.commit([{ put: 'node', row: node }]);
+      await store.commit([{ put: 'node', row: { ...node, version: 2, intent: 'deleted' } }]);
+      await assert.rejects(decidedOn(1), StaleWrite);
+      assert.equal(await store.nodeGroup(shard.cacheIncarnation, shard.nodeGroupId), null);
+      await decidedOn(2);
+      assert.deepEqual(await store.nodeGroup(shard.cacheIncarnation, shard.nodeGroupId), shard);
+    });
+
     it('lists the nodes of several caches by cluster and node id', async (t) => {
       const { store } = await kind.open(t);
       const places = [

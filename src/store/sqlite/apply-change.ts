@@ -4,7 +4,7 @@ import { putAccessKey, putSecret, putSetting, removeSecrets } from './credential
 import type { Database } from './database.ts';
 import { putEndpoint, removeEndpoint } from './endpoints.ts';
 import { addEvent } from './events.ts';
-import { putNode, putNodeGroup, removeNode, removeNodeGroup } from './nodes.ts';
+import { putNode, putNodeGroup, removeNode, removeNodeGroup, requireNode } from './nodes.ts';
 import { putOperation } from './operations.ts';
 import { putResource, removeResource, requireNoReferrers, requireResource } from './resources.ts';
 
@@ -13,8 +13,24 @@ export function applyChange(database: Database, change: Change): void {
   if ('put' in change) applyPut(database, change);
   else if ('remove' in change) applyRemove(database, change);
   else if ('add' in change) addEvent(database, change.row);
-  else if (change.require === 'resource') requireResource(database, change.key);
-  else requireNoReferrers(database, change.key);
+  else checkRequirement(database, change);
+}
+
+function checkRequirement(database: Database, change: Extract<Change, { require: string }>): void {
+  switch (change.require) {
+    case 'resource':
+      requireResource(database, change.key);
+      break;
+    case 'no-referrers':
+      requireNoReferrers(database, change.key);
+      break;
+    case 'node':
+      requireNode(database, change);
+      break;
+    default:
+      change satisfies never;
+      throw new Error(`no such change: require ${(change as { require: string }).require}`);
+  }
 }
 
 function applyPut(database: Database, change: Extract<Change, { put: string }>): void {

@@ -61,6 +61,13 @@ export function removeNode(database: Database, incarnation: string): void {
   database.run('DELETE FROM node WHERE incarnation = ?', incarnation);
 }
 
+export function requireNode(
+  database: Database,
+  { incarnation, version }: { readonly incarnation: string; readonly version: number },
+): void {
+  if (readNode(database, incarnation)?.version !== version) throw new StaleWrite(`node ${incarnation}`);
+}
+
 export function putNodeGroup(database: Database, row: NodeGroup): void {
   if (putVersion(database, nodeGroups, row)) return;
   throw new StaleWrite(`node group ${row.nodeGroupId} of ${row.cacheIncarnation}`);
