@@ -119,6 +119,13 @@ export const replicaCountDecreased = (nodeGroupId: string, to: number): EventTex
 export const replicaCountChangeFailed = (reason: string): EventText =>
   ofGroup('Limber:ReplicaCountChangeFailed', `The number of replicas was not changed: ${reason}`);
 
+/** Whoever was counted on to stay with the data is gone: the member is one as before, for now at least. */
+export const removalPutOff = (cacheClusterId: string): EventText =>
+  ofCluster(
+    'Limber:RemovalPutOff',
+    `${cacheClusterId} was to be removed and stays for now: no other member is known to hold the data any more`,
+  );
+
 // Failover
 
 export const testFailoverCalled = (nodeGroupId: string): EventText =>

@@ -19,7 +19,7 @@ import type { CacheNode } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import type { CacheCluster } from '../model/resource.ts';
 import { timeLimit } from '../platform/clock.ts';
-import { updateNodeGroup } from '../reconcilers/shard/record.ts';
+import { targetPrimarySet } from '../reconcilers/shard/record.ts';
 import { type CacheHealth, shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { connectionTo } from './connection-to.ts';
@@ -222,10 +222,8 @@ async function perform(
     case 'fail-back': {
       const [shard] = view.nodeGroups;
       const own = ownNode(view, input);
-      if (shard && own)
-        await updateNodeGroup(fleet.store, shard, (row) =>
-          row.currentPrimary === row.targetPrimary ? { ...row, targetPrimary: own.incarnation } : row,
-        );
+      if (shard && own && shard.currentPrimary === shard.targetPrimary)
+        await fleet.store.commit(targetPrimarySet(shard, own));
       return shards.recheck(input.cacheIncarnation);
     }
     case 'return': {

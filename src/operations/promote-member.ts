@@ -8,7 +8,7 @@ import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import type { CacheNode, NodeGroup } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
 import type { ReplicationGroup } from '../model/resource.ts';
-import { updateNodeGroup } from '../reconcilers/shard/record.ts';
+import { targetPrimarySet } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { giveUpChange } from './give-up.ts';
@@ -61,10 +61,9 @@ export function promoteMemberKind(
       const view = await loadCacheView(fleet.store, input);
       const found = view && memberOf(view, input);
       if (!found) return;
-      const { incarnation } = found.node;
-      await updateNodeGroup(fleet.store, found.shard, (row) =>
-        row.currentPrimary === row.targetPrimary ? { ...row, targetPrimary: incarnation } : row,
-      );
+      const { node, shard } = found;
+      if (shard.currentPrimary === shard.targetPrimary)
+        await fleet.store.commit(targetPrimarySet(shard, node));
       shards.recheck(input.cacheIncarnation);
     },
   };

@@ -20,7 +20,7 @@ import { type CacheNode, type Endpoint, type NodeGroup, processName } from '../m
 import type { OperationInput } from '../model/operation-input.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { NotInTime, pause, untilAborted } from '../platform/until-aborted.ts';
-import { updateNodeGroup } from '../reconcilers/shard/record.ts';
+import { targetPrimarySet } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { connectionTo } from './connection-to.ts';
@@ -219,9 +219,8 @@ async function switchOver(
     const shard = ledBy(view, node);
     const heir = shard && heirOf(view, shard, input);
     if (!heir) continue;
-    await updateNodeGroup(fleet.store, shard, (row) =>
-      row.currentPrimary === node.incarnation ? { ...row, targetPrimary: heir.incarnation } : row,
-    );
+    if (shard.currentPrimary === node.incarnation && shard.targetPrimary === node.incarnation)
+      await fleet.store.commit(targetPrimarySet(shard, heir));
   }
 }
 

@@ -5,6 +5,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import { keyText, type ShardContext, type ShardKey, type StartFailure } from './shard/context.ts';
+import { observeShard, type ShardFacts } from './shard/observe/observe-shard.ts';
 import { createShardWorker, type ShardReport, type ShardWorker } from './shard/worker.ts';
 
 export interface CacheHealth {
@@ -22,6 +23,8 @@ export interface Shards {
   /** Something was changed for this cache: its shards are not settled before they have looked again. */
   recheck(cacheIncarnation: string): void;
   health(cacheIncarnation: string, nodes: readonly CacheNode[]): CacheHealth;
+  /** Fresh facts of one shard, as its worker sees them; null when the cache is gone. */
+  look(key: ShardKey): Promise<ShardFacts | null>;
   /** Stops looking after a cache; resolves when the present steps have ended. */
   forget(cacheIncarnation: string): Promise<void>;
   /** Stops watching one node that is to go; the others of its shard are looked after as before. */
@@ -105,6 +108,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       );
       return { isSettled: !open, sentence: (open ?? reports.at(-1) ?? unsettled).sentence, failure };
     },
+    look: (key) => observeShard(context, key),
     forget(cacheIncarnation) {
       deferred.delete(cacheIncarnation);
       // Whoever did not wait for the end asks again, and must not be told that it has come before it has.

@@ -13,6 +13,9 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 const elsewhere: Readonly<Record<string, string>> = {
   'mend:set-aside': 'needs a file that is damaged and a node that failed twice; the next start looks again',
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
+  'withdraw-tombstone:introduced':
+    'needs a primary that is lost while a replica leaves; test/e2e/last-copy-crash.test.ts dies there',
+  'withdraw-tombstone:recorded': 'as before',
   'found:target-set': 'the engine’s own failover while Limber is away; the record alone is the deed',
   'create-from-primary:returning': 'needs a group that cannot be placed around a node that serves',
   'create-from-primary:returning:acted': 'as before',

@@ -123,6 +123,7 @@ export function viewOf(
     durability: 'disabled',
     isForming: false,
     switchoverFailures: 0,
+    leaving: [],
     ...more,
     members,
   };

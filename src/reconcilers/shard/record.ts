@@ -1,32 +1,27 @@
-/** Facts of a shard as rows: written after the engine confirmed them, again from fresh rows when somebody was faster. */
+/** Facts of a shard as rows: written after the engine confirmed them. */
 import type { EventText } from '../../catalog/events.ts';
 import { announce } from '../../fleet/announce.ts';
 import { updateNode } from '../../fleet/start-node.ts';
 import { type CacheNode, isSameProcess, type NodeGroup } from '../../model/node.ts';
 import type { Cache } from '../../model/resource.ts';
-import { type Change, StaleWrite, type Store } from '../../store/contract.ts';
+import type { Change, Store } from '../../store/contract.ts';
 import type { ShardContext } from './context.ts';
 import type { EngineFacts, ShardView } from './view.ts';
 
-/** Writes a changed shard row together with `more`. False when there is no such shard any more. */
-export async function updateNodeGroup(
-  store: Store,
-  key: Pick<NodeGroup, 'cacheIncarnation' | 'nodeGroupId'>,
-  change: (shard: NodeGroup) => NodeGroup,
-  more: readonly Change[] = [],
-): Promise<boolean> {
-  for (;;) {
-    const shard = await store.nodeGroup(key.cacheIncarnation, key.nodeGroupId);
-    if (!shard) return false;
-    const row = { ...change(shard), version: shard.version + 1 };
-    try {
-      await store.commit([{ put: 'node-group', row }, ...more]);
-      return true;
-    } catch (error) {
-      if (!(error instanceof StaleWrite)) throw error;
-    }
-  }
-}
+/**
+ * Who is to lead, on the rows that this was decided on. Refused (`StaleWrite`) when the shard or the node has changed
+ * since: it may have got a tombstone, or what was confirmed of it does not hold any more.
+ */
+export const targetPrimarySet = (
+  shard: NodeGroup,
+  node: Pick<CacheNode, 'incarnation' | 'version'>,
+): Change[] => [
+  {
+    put: 'node-group',
+    row: { ...shard, targetPrimary: node.incarnation, version: shard.version + 1 },
+  },
+  { require: 'node', incarnation: node.incarnation, version: node.version },
+];
 
 /** An event on the cache itself: on its group, or on the cluster. */
 export function cacheEvent(context: ShardContext, cache: Cache, text: EventText): Change {

@@ -63,6 +63,8 @@ export interface ShardView {
   readonly switchoverFailures: number;
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */
   readonly members: readonly Member[];
+  /** Those with a tombstone, which nobody counts on any more. Empty while the whole cache is deleted. */
+  readonly leaving: readonly Member[];
 }
 
 export const endpointOf = (node: Pick<CacheNode, 'address' | 'port'>): string =>

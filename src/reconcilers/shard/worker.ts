@@ -4,6 +4,7 @@
  */
 
 import type { Timer } from '../../platform/clock.ts';
+import { StaleWrite } from '../../store/contract.ts';
 import { bindEndpoints, giveEndpointAway } from './acts/endpoints.ts';
 import { keepWritable } from './acts/keep-writable.ts';
 import { performAct } from './acts/perform-act.ts';
@@ -107,7 +108,10 @@ export function createShardWorker(
   }
 
   function complain(act: ShardAct, error: unknown): void {
-    log.warn(`an act on a shard failed: ${act.kind}`, { shard: keyText(key), error });
+    // A row that it was decided on has changed since: nothing was done, and it is decided anew.
+    if (error instanceof StaleWrite)
+      log.debug(`an act on a shard came too late: ${act.kind}`, { shard: keyText(key), error });
+    else log.warn(`an act on a shard failed: ${act.kind}`, { shard: keyText(key), error });
   }
 
   /** Starts what may run beside, and waits for the rest. True when something was begun or done. */
@@ -119,7 +123,10 @@ export function createShardWorker(
     const results = await Promise.allSettled(rest.map((act) => performAct(context, facts, act)));
     for (const [index, result] of results.entries())
       if (result.status === 'rejected') complain(rest[index]!, result.reason);
-    return begun > 0 || results.some((result) => result.status === 'fulfilled');
+    // What came too late is decided anew at once.
+    const isNews = (result: PromiseSettledResult<void>) =>
+      result.status === 'fulfilled' || result.reason instanceof StaleWrite;
+    return begun > 0 || results.some(isNews);
   }
 
   /** One pass. Resolves to how long to sleep, or null to look again at once. */

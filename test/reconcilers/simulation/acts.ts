@@ -103,6 +103,8 @@ export function createActs({ world, rows, bindings, memory, reach, update, obser
         return yield* promoteReadOnly(memberOf(act.node));
       case 'fail-back':
         return yield* failBack(memberOf(act.from), memberOf(act.to));
+      case 'withdraw-tombstone':
+        throw new Error('no member is removed from the simulated shards');
       case 'claim-slots':
         throw new Error('the simulated shards have no slots');
       case 'apply-config':

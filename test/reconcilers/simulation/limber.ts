@@ -76,6 +76,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
     return {
       ...view,
       members: yield* observeMembers(options, memory.histories, rowsNow.nodes, isBackingOff),
+      leaving: [],
     };
   }
 

@@ -44,7 +44,7 @@ export async function clusterFollow(
  * To every other node, since gossip alone takes seconds to tell all of them; but not to a primary that has lost its
  * nodes.conf and has yet to claim its slots: met before that, the others would make it drop its keys.
  */
-async function introduce(
+export async function introduce(
   { fleet }: ShardContext,
   node: CacheNode,
   connection: EngineConnection,

@@ -7,7 +7,7 @@ import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import { keyText, type ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { cacheEvent, memberEvent, updateNodeGroup } from '../record.ts';
+import { cacheEvent, memberEvent } from '../record.ts';
 
 export async function confirmPrimary(
   context: ShardContext,
@@ -22,17 +22,18 @@ export async function confirmPrimary(
   // It may have led before without taking writes, for another one's sake. First: after the record nobody looks again.
   const connection = await context.fleet.connections.of(node);
   await acceptWrites(connection, writeCondition(facts.cache, node));
-  await updateNodeGroup(
-    context.fleet.store,
-    shard,
-    (row) => ({ ...row, currentPrimary: node.incarnation, targetPrimary: node.incarnation }),
-    isMove
-      ? [
-          memberEvent(context, node, textFor('cache-cluster')),
-          cacheEvent(context, facts.cache, textFor('replication-group')),
-        ]
-      : [],
-  );
+  const events = [
+    memberEvent(context, node, textFor('cache-cluster')),
+    cacheEvent(context, facts.cache, textFor('replication-group')),
+  ];
+  const { incarnation } = node;
+  const row = {
+    ...shard,
+    currentPrimary: incarnation,
+    targetPrimary: incarnation,
+    version: shard.version + 1,
+  };
+  await context.fleet.store.commit([{ put: 'node-group', row }, ...(isMove ? events : [])]);
   context.switchoverFailures.delete(keyText(shard));
   faultPoint('failover:confirmed');
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, role: 'primary', synced: true }));

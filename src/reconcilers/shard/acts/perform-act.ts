@@ -20,6 +20,7 @@ import { promoteNode } from './promote.ts';
 import { promoteReadOnly } from './promote-read-only.ts';
 import { setTargetPrimary } from './set-target-primary.ts';
 import { switchOver } from './switchover.ts';
+import { withdrawTombstone } from './withdraw-tombstone.ts';
 
 export async function performAct(context: ShardContext, facts: ShardFacts, act: ShardAct): Promise<void> {
   const node = (incarnation: string) => nodeIn(facts, incarnation);
@@ -54,6 +55,8 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return promoteReadOnly(context, facts, node(act.node));
     case 'apply-config':
       return applyConfig(context, facts.cache, node(act.node));
+    case 'withdraw-tombstone':
+      return withdrawTombstone(context, facts, act.node);
     case 'claim-slots':
       return claimSlots(context, facts, node(act.node));
     case 'fail-back':

@@ -5,7 +5,8 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardAct } from '../decide/decision.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { updateNodeGroup } from '../record.ts';
+import { targetPrimarySet } from '../record.ts';
+import { nodeIn } from './look-again.ts';
 
 type SetTargetPrimary = Extract<ShardAct, { readonly kind: 'set-target-primary' }>;
 
@@ -15,12 +16,12 @@ export async function setTargetPrimary(
   { node: incarnation, reason }: SetTargetPrimary,
 ): Promise<void> {
   if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
-  await updateNodeGroup(context.fleet.store, facts.view.shard, (shard) => ({
-    ...shard,
-    targetPrimary: incarnation,
-    // Nobody led before: nobody's lead has to end first.
-    currentPrimary: shard.currentPrimary ?? (reason === 'found' ? incarnation : null),
-  }));
+  const { shard } = facts.view;
+  // Nobody led before: nobody's lead has to end first.
+  const currentPrimary = shard.currentPrimary ?? (reason === 'found' ? incarnation : null);
+  await context.fleet.store.commit(
+    targetPrimarySet({ ...shard, currentPrimary }, nodeIn(facts, incarnation)),
+  );
   faultPoint(`${reason}:target-set`);
 }
 

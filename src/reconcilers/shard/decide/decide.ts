@@ -8,6 +8,7 @@
  * - Who is to lead is recorded before the promotion (`targetPrimary`), who leads (`currentPrimary`)
  *   after the engine confirmed it.
  * - A replica that was never confirmed to hold the data is never promoted.
+ * - A member that is to leave stays when nobody else holds the data any more (`last-copy.ts`).
  */
 
 import type { EngineFacts, Member, ShardView } from '../view.ts';
@@ -24,6 +25,7 @@ import {
   waiting,
 } from './decision.ts';
 import { decideFollowers } from './followers.ts';
+import { neededAgain } from './last-copy.ts';
 import { decideLostSlots } from './lost-slots.ts';
 import { decideMemcached } from './memcached.ts';
 import { decideUnfinishedPromotion, switchoversMax } from './unfinished-promotion.ts';
@@ -38,12 +40,25 @@ export function decideShard(view: ShardView): ShardDecision {
     members.find((member) => member.node.incarnation === incarnation) ?? null;
   const current = find(shard.currentPrimary);
   const target = find(shard.targetPrimary);
+  const needed = neededAgain(view);
+  if (needed)
+    return doing(
+      needed.sentence,
+      ...needed.members.map(({ node }) => ({ kind: 'withdraw-tombstone', node: node.incarnation }) as const),
+    );
   if (members.length === 0) return { sentence: 'no members', acts: [], isSettled: true };
   if (view.isForming) return decideForming(view);
   const refilled = members.filter(({ node, engine }) => node.synced && engine?.wasRefilled);
   if (refilled.length > 0) return decideInvalidSync(refilled);
   if (shard.targetPrimary !== shard.currentPrimary && target)
     return decideUnfinishedPromotion(view, current, target);
+  // It was removed before it led, or by somebody who did not know: nobody can wait for it to lead.
+  if (shard.targetPrimary !== shard.currentPrimary && current)
+    return doing(`who was chosen to lead is no member any more: back to ${name(current)}`, {
+      kind: 'set-target-primary',
+      node: current.node.incarnation,
+      reason: 'found',
+    });
   if (!current) return decideWithoutPrimary(view);
   if (isDown(current)) return decideDeadPrimary(view, current);
   if (current.verdict === 'hung') return decideHungPrimary(view, current);

@@ -19,6 +19,8 @@ export type ShardAct =
   | { readonly kind: 'promote'; readonly node: string }
   /** Planned: from a living primary to a replica, without losing a write. */
   | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
+  /** It was to leave, and is needed: it is a member as before. */
+  | { readonly kind: 'withdraw-tombstone'; readonly node: string }
   /** Cluster mode: give the primary its shard's slots again, which it has lost with its nodes.conf. */
   | { readonly kind: 'claim-slots'; readonly node: string }
   /** The engine confirms that the target primary leads: record it. */

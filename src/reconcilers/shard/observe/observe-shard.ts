@@ -29,8 +29,14 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
   // After its nodes: it has every configuration that one of them is to run with.
   const cache = await store.resourceByIncarnation(key.cacheKind, cacheIncarnation);
   if (!cache || (nodeGroupId !== null && !shard)) return null;
-  const nodes = all.filter((node) => node.intent === 'running' || node.intent === 'restarting');
-  const seen = await Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
+  const look = (nodes: readonly CacheNode[]) =>
+    Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
+  const isLeaving = ({ intent }: CacheNode) => intent === 'deleted';
+  // Nobody withdraws the tombstones of a cache that is deleted as a whole, and a Memcached node holds nobody's last copy.
+  const [seen, leaving] = await Promise.all([
+    look(all.filter(({ intent }) => intent === 'running' || intent === 'restarting')),
+    look(shard === null || cache.status === 'deleting' ? [] : all.filter(isLeaving)),
+  ]);
   const hasSlots = shard !== null && isClusterMode(cache as Cache) && shard.isFormed;
   const members = hasSlots ? await withSlots(context, shard, seen) : seen;
   const view: ShardView = {
@@ -41,6 +47,7 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     isForming: shard?.isFormed === false,
     switchoverFailures: recentSwitchoverFailures(context, key),
     members,
+    leaving,
   };
   return { cache: cache as Cache, view, endpoints };
 }
