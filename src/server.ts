@@ -1,9 +1,9 @@
 /** The composition root: the only file that wires everything. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunnableVersion } from './actions/action.ts';
 import { createActions } from './actions/index.ts';
 import { createAdminRoutes } from './admin/routes.ts';
+import type { RunnableVersion } from './catalog/engine-versions.ts';
 import { parsePool } from './endpoints/addresses.ts';
 import { defaultDnsPort, startDnsServer } from './endpoints/dns/server.ts';
 import { probeAddress } from './endpoints/port-probe.ts';

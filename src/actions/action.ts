@@ -3,7 +3,8 @@
  * the queue of operations, so that an API call cannot touch a process.
  */
 
-import type { Engine, Scope } from '../model/resource.ts';
+import type { RunnableVersion } from '../catalog/engine-versions.ts';
+import type { Scope } from '../model/resource.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import { type Change, StaleWrite, type Store } from '../store/contract.ts';
@@ -19,14 +20,6 @@ export interface ActionContext extends Scope {
 /** Wakes the workers after an operation row was committed. Waking is free and may be repeated. */
 export interface OperationQueue {
   wake(): void;
-}
-
-/** A version that this machine can run: installed, or one that the engine store can fetch. */
-export interface RunnableVersion {
-  readonly engine: Engine;
-  /** Full: `8.1.1`, `1.6.38`. */
-  readonly version: string;
-  readonly installed: boolean;
 }
 
 export interface ActionDeps {

@@ -11,10 +11,12 @@ import { compareVersions } from './version-order.ts';
 
 export const engines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
 
-/** An engine that this machine can run, in full: `8.1.1`. */
+/** A version that this machine can run: installed, or one that the engine store can fetch. */
 export interface RunnableVersion {
   readonly engine: Engine;
+  /** Full: `8.1.1`, `1.6.38`. */
   readonly version: string;
+  readonly installed: boolean;
 }
 
 /** A version that can be asked for. */
@@ -23,7 +25,7 @@ export interface EngineVersion {
   /** As the API writes it: `8.1`, `7.1`, `1.6.38`. */
   readonly version: string;
   readonly family: string;
-  /** The engine that serves it, in full. The store may meanwhile have a newer patch: what ran is read from it. */
+  /** The engine that serves it, in full, as the engine store would choose it now: what runs is read from the node. */
   readonly runs: string;
   /** A sentence for the user when the engine is not literally what the version says; null otherwise. */
   readonly note: string | null;
@@ -46,7 +48,10 @@ export function parseEngine(value: string, parameterName = 'Engine'): Engine {
  * when the engine that serves them is. Versions without a parameter family (Redis 8, say) are not.
  */
 export function engineVersions(runnable: readonly RunnableVersion[]): readonly EngineVersion[] {
-  const newestFirst = runnable.toSorted((a, b) => compareVersions(b.version, a.version));
+  // As the engine store chooses: a patch that is at hand before a newer one that would have to be fetched.
+  const newestFirst = runnable.toSorted(
+    (a, b) => Number(b.installed) - Number(a.installed) || compareVersions(b.version, a.version),
+  );
   const found = new Map<string, EngineVersion>();
   const add = (engine: Engine, version: string, runs: string, note: string | null) => {
     const family = familyOf(engine, version);

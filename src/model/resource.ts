@@ -130,7 +130,10 @@ export interface ReservedNodeDesired {
 }
 
 export interface CacheObserved {
-  /** What `--version` of the running engine says, e.g. `8.1.1`; null until the first node has answered. */
+  /**
+   * What `--version` of the running engine says, e.g. `8.1.1`; until the first node has answered, of the engine that is to
+   * run, so that the answer to a creation shows what Describe shows afterwards.
+   */
   readonly runningVersion: string | null;
   /** The last sentence of an operation on this resource, for people. */
   readonly sentence: string | null;

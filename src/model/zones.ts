@@ -1,20 +1,29 @@
 /**
- * Availability zones: three per region, and how nodes are spread over them. On one machine a zone is a pool of
- * addresses; what is placed here is what a fault of a zone takes down together.
+ * Availability zones: each region's own, and how nodes are spread over them. On one machine a zone is a slice of the
+ * address pool; what is placed here is what a fault of a zone takes down together.
  */
-import { ServiceError } from './service-errors.ts';
+import { invalidValue } from './service-errors.ts';
 
-/** `us-east-1a`, `us-east-1b`, `us-east-1c`. */
+/** Letters of the zones of regions that have others than `a` to `c` (§29). The pool has slices for `a` to `f`. */
+const zoneLetters: Readonly<Record<string, string>> = {
+  'ap-northeast-1': 'acd',
+  'ap-northeast-2': 'abcd',
+  'ca-central-1': 'abd',
+  'cn-north-1': 'abd',
+  'us-east-1': 'abcdef',
+  'us-west-2': 'abcd',
+};
+
+/** `eu-west-1a`, `eu-west-1b`, `eu-west-1c`. */
 export function zonesOf(region: string): readonly string[] {
-  return ['a', 'b', 'c'].map((letter) => region + letter);
+  return [...(zoneLetters[region] ?? 'abc')].map((letter) => region + letter);
 }
 
 /** The zone, lower-case; throws `InvalidParameterValue` for one of another region or none at all. */
 export function parseZone(value: string, region: string): string {
   const zone = value.toLowerCase();
   if (!zonesOf(region).includes(zone))
-    throw new ServiceError(
-      'InvalidParameterValue',
+    throw invalidValue(
       `${value.length > 80 ? `${value.slice(0, 80)}…` : value} is not a valid availability zone. ` +
         `The zones of ${region} are ${zonesOf(region).join(', ')}.`,
     );

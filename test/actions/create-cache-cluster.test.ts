@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { CreateCacheClusterMessage } from '@aws-sdk/client-elasticache';
 import type { ActionDeps } from '../../src/actions/action.ts';
 import { createCacheCluster } from '../../src/actions/cache-clusters/create-cache-cluster.ts';
+import { describeCacheClusters } from '../../src/actions/cache-clusters/describe-cache-clusters.ts';
 import { type Fixture, openFixture, refused } from './group-fixture.ts';
 
 async function create(
@@ -35,5 +36,16 @@ describe('CreateCacheCluster', () => {
       'CacheClusterAlreadyExists',
       'Cache cluster already exists',
     );
+  });
+
+  it('answers the version that Describe shows afterwards', async (t) => {
+    const fixture = await openFixture(t);
+    const versions = { '7.0': '7.0.15', '7.1': '7.1.0' };
+    for (const [EngineVersion, shown] of Object.entries(versions)) {
+      const CacheClusterId = `redis-${EngineVersion.replace('.', '-')}`;
+      assert.equal((await create(fixture, { CacheClusterId, EngineVersion })).EngineVersion, shown);
+      const { CacheClusters: [one] = [] } = await fixture.call(describeCacheClusters, { CacheClusterId });
+      assert.equal(one?.EngineVersion, shown);
+    }
   });
 });

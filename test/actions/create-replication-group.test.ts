@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CreateReplicationGroupMessage } from '@aws-sdk/client-elasticache';
+import { describeCacheClusters } from '../../src/actions/cache-clusters/describe-cache-clusters.ts';
 import { createReplicationGroup } from '../../src/actions/replication-groups/create-replication-group.ts';
+import { describeReplicationGroups } from '../../src/actions/replication-groups/describe-replication-groups.ts';
 import { type Fixture, openFixture, refused } from './group-fixture.ts';
 
 async function create(fixture: Fixture, input: Partial<CreateReplicationGroupMessage> = {}) {
@@ -50,6 +52,54 @@ describe('CreateReplicationGroup', () => {
       'ReplicationGroupAlreadyExists',
       'Replication group with specified name already exists.',
     );
+  });
+});
+
+describe('replicas that are asked for twice', () => {
+  const shards = (ReplicaCount: number) => [{ ReplicaCount }, { ReplicaCount }];
+
+  it('are refused when the numbers differ, instead of being lost', async (t) => {
+    const fixture = await openFixture(t);
+    for (const [ReplicasPerNodeGroup, own] of [
+      [1, 0],
+      [0, 1],
+    ] as const)
+      await refused(
+        create(fixture, { ReplicasPerNodeGroup, NodeGroupConfiguration: shards(own) }),
+        'InvalidParameterCombination',
+        `ReplicasPerNodeGroup is ${ReplicasPerNodeGroup} and NodeGroupConfiguration has an entry with ReplicaCount ${own}`,
+      );
+  });
+
+  it('are made when they agree, or only one of them says', async (t) => {
+    const fixture = await openFixture(t);
+    const both = { ReplicasPerNodeGroup: 1, NodeGroupConfiguration: shards(1) };
+    assert.equal((await create(fixture, both)).MemberClusters?.length, 4);
+    const own = { NodeGroupConfiguration: [{ ReplicaCount: 2 }, {}], ReplicationGroupId: 'own' };
+    assert.equal((await create(fixture, own)).MemberClusters?.length, 4);
+    const mixed = { ...own, ReplicasPerNodeGroup: 2, ReplicationGroupId: 'mixed' };
+    assert.equal((await create(fixture, mixed)).MemberClusters?.length, 6);
+  });
+});
+
+describe('the members of a new group', () => {
+  it('are shown from the first moment, before any node is placed', async (t) => {
+    const fixture = await openFixture(t);
+    const ids = ['orders-001', 'orders-002'];
+    assert.deepEqual((await create(fixture, pair)).MemberClusters, ids);
+    const { ReplicationGroups: [one] = [] } = await fixture.call(describeReplicationGroups, {
+      ReplicationGroupId: 'orders',
+    });
+    assert.deepEqual([one?.Status, one?.MemberClusters], ['creating', ids]);
+    const { ReplicationGroups: [listed] = [] } = await fixture.call(describeReplicationGroups, {});
+    assert.deepEqual(listed?.MemberClusters, ids);
+  });
+
+  it('have the version that is going to run, not a made-up patch', async (t) => {
+    const fixture = await openFixture(t);
+    await create(fixture, { Engine: 'redis', EngineVersion: '7.0' });
+    const { CacheClusters: [member] = [] } = await fixture.call(describeCacheClusters, {});
+    assert.deepEqual([member?.CacheClusterStatus, member?.EngineVersion], ['creating', '7.0.15']);
   });
 });
 

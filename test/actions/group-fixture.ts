@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Action, ActionContext, ActionDeps, RunnableVersion } from '../../src/actions/action.ts';
+import type { Action, ActionContext, ActionDeps } from '../../src/actions/action.ts';
+import type { RunnableVersion } from '../../src/catalog/engine-versions.ts';
 import type { CacheNode } from '../../src/model/node.ts';
 import type {
   CacheCluster,

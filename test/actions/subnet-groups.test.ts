@@ -53,7 +53,8 @@ describe('cache subnet groups', () => {
       { CacheSubnetGroupName: 'default' },
       { region: 'us-east-1' },
     );
-    assert.deepEqual(zonesOf(group), ['us-east-1a', 'us-east-1b', 'us-east-1c']);
+    const zones = [...'abcdef'].map((letter) => `us-east-1${letter}`);
+    assert.deepEqual(zonesOf(group), zones);
     assert.deepEqual(
       (await describeAll(fixture)).CacheSubnetGroups?.map((one) => one.CacheSubnetGroupName),
       ['default'],
@@ -124,7 +125,12 @@ describe('cache subnet groups', () => {
 
   it('refuse what is not a subnet id, none at all, and more than 20', async (t) => {
     const fixture = await openFixture(t);
-    await refused(create(fixture, 'a', ['vpc-1']), 'InvalidSubnet', 'SubnetIds', 'vpc-1');
+    for (const id of ['1', 'vpc-1'])
+      await refused(
+        create(fixture, 'a', ['subnet-0a', id]),
+        'InvalidParameterValue',
+        `Some input subnets in :[subnet-0a, ${id}] are invalid.`,
+      );
     await refused(create(fixture, 'a', []), 'InvalidParameterValue', 'SubnetIds');
     const many = Array.from({ length: 21 }, (_, index) => `subnet-${index}`);
     await refused(create(fixture, 'a', many), 'CacheSubnetQuotaExceededFault', '20');

@@ -20,16 +20,17 @@ const refused = (run: () => unknown, code: string, pattern: RegExp) =>
     return true;
   });
 
+const installed = (engine: Engine, version: string) => ({ engine, version, installed: true });
 const runnable = [
-  { engine: 'valkey', version: '9.1.2' },
-  { engine: 'valkey', version: '8.1.1' },
-  { engine: 'valkey', version: '8.0.1' },
-  { engine: 'valkey', version: '8.0.4' },
-  { engine: 'redis', version: '7.0.15' },
-  { engine: 'redis', version: '8.0.2' },
-  { engine: 'memcached', version: '1.6.18' },
-  { engine: 'memcached', version: '1.6.38' },
-] as const satisfies readonly { engine: Engine; version: string }[];
+  installed('valkey', '9.1.2'),
+  installed('valkey', '8.1.1'),
+  installed('valkey', '8.0.1'),
+  installed('valkey', '8.0.4'),
+  installed('redis', '7.0.15'),
+  installed('redis', '8.0.2'),
+  installed('memcached', '1.6.18'),
+  installed('memcached', '1.6.38'),
+];
 
 const choose = (engine: Engine, asked?: string) => chooseEngineVersion(engine, asked, runnable);
 
@@ -68,7 +69,7 @@ describe('versions that can be asked for', () => {
     ));
   it('do not include ElastiCache’s own names when nothing can serve them', () =>
     assert.deepEqual(
-      engineVersions([{ engine: 'valkey', version: '8.0.1' }]).map(({ version }) => version),
+      engineVersions([installed('valkey', '8.0.1')]).map(({ version }) => version),
       ['8.0'],
     ));
 
@@ -107,6 +108,13 @@ describe('choosing a version', () => {
       note: null,
     });
   });
+  it('runs a patch that is at hand before a newer one that would have to be fetched, as the engine store does', () => {
+    const fetched = { engine: 'valkey', version: '8.0.4', installed: false } as const;
+    const runs = (rows: Parameters<typeof chooseEngineVersion>[2]) =>
+      chooseEngineVersion('valkey', '8.0', rows).runs;
+    assert.equal(runs([fetched, installed('valkey', '8.0.1')]), '8.0.1');
+    assert.equal(runs([fetched, installed('valkey', '8.1.1')]), '8.0.4');
+  });
   it('says which engine serves ElastiCache’s own versions, and what they lack', () => {
     assert.match(choose('redis', '7.1').note ?? '', /7\.0-compatible.*redis 7\.0\.15 serves it/);
     assert.match(choose('valkey', '8.2').note ?? '', /search is not part of this engine.*valkey 8\.1\.1/);
@@ -137,10 +145,7 @@ describe('choosing a version', () => {
         ),
       ));
   it('takes the newest minor for 6.x of Redis', () => {
-    const six = [
-      { engine: 'redis', version: '6.0.16' },
-      { engine: 'redis', version: '6.2.7' },
-    ] as const;
+    const six = [installed('redis', '6.0.16'), installed('redis', '6.2.7')] as const;
     assert.equal(chooseEngineVersion('redis', '6.x', six).version, '6.2');
   });
   it('refuses a patch number where ElastiCache chooses it, in AWS’s words', () => {

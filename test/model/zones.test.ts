@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { sliceOf } from '../../src/endpoints/addresses.ts';
 import { ServiceError } from '../../src/model/service-errors.ts';
 import {
   parseZone,
@@ -10,18 +11,39 @@ import {
 } from '../../src/model/zones.ts';
 
 describe('availability zones', () => {
-  it('are three per region', () =>
-    assert.deepEqual(zonesOf('us-east-1'), ['us-east-1a', 'us-east-1b', 'us-east-1c']));
+  for (const [region, letters] of [
+    ['eu-west-1', 'abc'],
+    ['us-east-1', 'abcdef'],
+    ['us-west-2', 'abcd'],
+    ['ca-central-1', 'abd'],
+    ['ap-northeast-1', 'acd'],
+    ['a-region-of-tomorrow-1', 'abc'],
+  ] as const)
+    it(`are those that ${region} really has: ${letters}`, () => {
+      const zones = [...letters].map((letter) => region + letter);
+      assert.deepEqual(zonesOf(region), zones);
+      for (const zone of zones) assert.equal(parseZone(zone, region), zone);
+    });
+  it('all have a slice of the address pool', () => {
+    for (const zone of zonesOf('us-east-1')) assert.equal(sliceOf(zone), zone.at(-1));
+  });
   it('are read without regard to case', () =>
     assert.equal(parseZone('US-EAST-1B', 'us-east-1'), 'us-east-1b'));
-  for (const zone of ['us-east-1d', 'eu-west-1a', 'us-east-1', ''])
-    it(`do not include "${zone}" in us-east-1`, () =>
+  for (const [zone, region] of [
+    ['us-east-1g', 'us-east-1'],
+    ['eu-west-1a', 'us-east-1'],
+    ['us-east-1', 'us-east-1'],
+    ['', 'us-east-1'],
+    ['ca-central-1c', 'ca-central-1'],
+    ['ap-northeast-1b', 'ap-northeast-1'],
+  ] as const)
+    it(`do not include "${zone}" in ${region}`, () =>
       assert.throws(
-        () => parseZone(zone, 'us-east-1'),
+        () => parseZone(zone, region),
         (error: unknown) =>
           error instanceof ServiceError &&
           error.code === 'InvalidParameterValue' &&
-          error.message.startsWith(`${zone} is not a valid availability zone. The zones of us-east-1 are`),
+          error.message.startsWith(`${zone} is not a valid availability zone. The zones of ${region} are`),
       ));
   it('hold the primary and the replicas of a node group apart', () =>
     assert.deepEqual(spreadNodeGroup('r', 0, 4), ['ra', 'rb', 'rc', 'ra']));

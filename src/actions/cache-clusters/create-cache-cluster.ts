@@ -37,8 +37,8 @@ export const createCacheCluster =
     const id = parseCacheClusterId(input.CacheClusterId ?? '');
     refuseNotYet(input, notBuilt);
     const cluster = await commitPlanned(deps.store, async () => {
-      const { desired, zones, note } = await desiredOf(deps, context, input);
-      const row = newCluster(deps, context, id, desired, input);
+      const { desired, zones, note, runs } = await desiredOf(deps, context, input);
+      const row = newCluster(deps, context, id, { desired, runs }, input);
       await checkFree(deps, context, id, zones.length);
       const isReplicating = desired.engine !== 'memcached';
       const changes: Change[] = [
@@ -78,7 +78,7 @@ async function desiredOf(deps: ActionDeps, context: ActionContext, input: Create
     throw invalidValue(
       "This API doesn't support Valkey engine. Please use CreateReplicationGroup API for Valkey cluster creation.",
     );
-  const { note, clusterMode, ...choice } = await chooseEngine(deps, context, {
+  const { note, runs, clusterMode, ...choice } = await chooseEngine(deps, context, {
     engine,
     engineVersion: input.EngineVersion,
     parameterGroupName: input.CacheParameterGroupName,
@@ -103,7 +103,7 @@ async function desiredOf(deps: ActionDeps, context: ActionContext, input: Create
     numCacheNodes: nodes,
     pending: {},
   };
-  return { desired, zones, note };
+  return { desired, zones, note, runs };
 }
 
 function countNodes(engine: string, asked: number | undefined): number {
@@ -149,7 +149,7 @@ function newCluster(
   deps: ActionDeps,
   { account, region }: ActionContext,
   id: string,
-  desired: CacheClusterDesired,
+  { desired, runs }: { readonly desired: CacheClusterDesired; readonly runs: string },
   input: CreateCacheClusterMessage,
 ): CacheCluster {
   const now = deps.clock.now();
@@ -163,7 +163,7 @@ function newCluster(
     status: 'creating',
     tags: parseTags(input.Tags ?? []),
     desired,
-    observed: nothingObserved,
+    observed: { ...nothingObserved, runningVersion: runs },
     createdAt: now,
     updatedAt: now,
   };

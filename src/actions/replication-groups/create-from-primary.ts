@@ -29,8 +29,8 @@ import { requireCacheCluster } from '../shared/look-ups.ts';
 import { modifiedSettings } from '../shared/modify-settings.ts';
 import { notYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
+import { answerGroup } from './describe-replication-groups.ts';
 import { plannedFailover } from './failover-rules.ts';
-import { answerWithJoining } from './increase-replica-count.ts';
 import { checkGroupIsFree, freeMemberNames, newMember } from './new-member.ts';
 import type { NodeGroupPlan } from './node-group-plan.ts';
 import { snapshotSource } from './snapshot-source.ts';
@@ -39,9 +39,9 @@ export const createFromPrimary =
   (deps: ActionDeps): Action<CreateReplicationGroupMessage, CreateReplicationGroupResult> =>
   async (input, context) => {
     const id = parseReplicationGroupId(input.ReplicationGroupId ?? '');
-    const { group, members } = await commitPlanned(deps.store, () => plan(deps, context, id, input));
+    const group = await commitPlanned(deps.store, () => plan(deps, context, id, input));
     deps.queue.wake();
-    return { ReplicationGroup: await answerWithJoining(deps, group, members) };
+    return { ReplicationGroup: await answerGroup(deps, group) };
   };
 
 async function plan(
@@ -85,7 +85,7 @@ async function plan(
       primary: { clusterId: cluster.id, clusterIncarnation: cluster.incarnation },
     }),
   ];
-  return { changes, result: { group, members } };
+  return { changes, result: group };
 }
 
 const memberOf = ({ id, desired }: CacheCluster) => ({

@@ -49,8 +49,8 @@ export const createReplicationGroup =
     if (input.PrimaryClusterId !== undefined) return createFromPrimary(deps)(input, context);
     if (input.ClusterMode === 'compatible') refuseNotYet({ ClusterMode: 'compatible' }, ['ClusterMode']);
     const group = await commitPlanned(deps.store, async () => {
-      const { desired, plan, note } = await desiredOf(deps, context, id, input);
-      const group = newGroup(deps, context, id, desired, input);
+      const { desired, plan, note, runs } = await desiredOf(deps, context, id, input);
+      const group = newGroup(deps, context, id, { desired, runs }, input);
       const clusters = newMembers(group, plan);
       await checkGroupIsFree(deps, context, id, clusters);
       const changes: Change[] = [
@@ -79,13 +79,10 @@ export const createReplicationGroup =
         }),
         enqueue(deps, 'create-cache', group, { zones: [] }),
       ];
-      return { changes, result: { group, clusters } };
+      return { changes, result: group };
     });
     deps.queue.wake();
-    const answer = await answerGroup(deps, group.group);
-    return {
-      ReplicationGroup: { ...answer, MemberClusters: group.clusters.map((cluster) => cluster.id) },
-    };
+    return { ReplicationGroup: await answerGroup(deps, group) };
   };
 
 async function desiredOf(
@@ -93,11 +90,11 @@ async function desiredOf(
   context: ActionContext,
   id: string,
   input: CreateReplicationGroupMessage,
-): Promise<{ desired: ReplicationGroupDesired; plan: NodeGroupPlan; note: string | null }> {
+) {
   const engine = parseEngine(input.Engine ?? 'redis');
   if (engine === 'memcached')
     throw invalidCombination('A replication group runs valkey or redis, not memcached.');
-  const { note, clusterMode, ...choice } = await chooseEngine(deps, context, {
+  const { note, runs, clusterMode, ...choice } = await chooseEngine(deps, context, {
     engine,
     engineVersion: input.EngineVersion,
     parameterGroupName: input.CacheParameterGroupName,
@@ -117,14 +114,14 @@ async function desiredOf(
     durability: input.Durability ?? 'default',
     pending: {},
   };
-  return { desired, plan, note };
+  return { desired, plan, note, runs };
 }
 
 function newGroup(
   deps: ActionDeps,
   { account, region }: ActionContext,
   id: string,
-  desired: ReplicationGroupDesired,
+  { desired, runs }: { readonly desired: ReplicationGroupDesired; readonly runs: string },
   input: CreateReplicationGroupMessage,
 ): ReplicationGroup {
   const now = deps.clock.now();
@@ -138,7 +135,7 @@ function newGroup(
     status: 'creating',
     tags: parseTags(input.Tags ?? []),
     desired,
-    observed: nothingObserved,
+    observed: { ...nothingObserved, runningVersion: runs },
     createdAt: now,
     updatedAt: now,
   };

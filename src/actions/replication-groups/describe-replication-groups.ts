@@ -6,7 +6,7 @@ import type { Store } from '../../store/contract.ts';
 import type { Action, ActionDeps } from '../action.ts';
 import { describePage } from '../shared/describe-page.ts';
 import { holdWhileChanging } from '../shared/hold.ts';
-import { requireReplicationGroup } from '../shared/look-ups.ts';
+import { membersOf, requireReplicationGroup } from '../shared/look-ups.ts';
 import { rowsByCache } from '../shared/rows.ts';
 import { type GroupRows, shapeReplicationGroup } from './shape-replication-group.ts';
 
@@ -34,21 +34,23 @@ export async function answerGroup(deps: ActionDeps, group: ReplicationGroup) {
   return shapeReplicationGroup(rows as GroupRows, deps.dnsZone);
 }
 
-/** The rows of several groups in three reads. */
+/** The rows of several groups in three reads, and one more for each that is changing. */
 export async function readGroupRows(store: Store, groups: readonly ReplicationGroup[]): Promise<GroupRows[]> {
   const incarnations = groups.map((group) => group.incarnation);
-  const [nodeGroups, nodes, endpoints] = await Promise.all([
+  const [nodeGroups, nodes, endpoints, members] = await Promise.all([
     store.nodeGroupsOf(incarnations),
     store.nodesOf(incarnations),
     store.endpointsOf(incarnations),
+    Promise.all(groups.map((group) => (group.status === 'available' ? [] : membersOf(store, group)))),
   ]);
   const [groupsOf, nodesOf, endpointsOf] = [
     rowsByCache(nodeGroups),
     rowsByCache(nodes),
     rowsByCache(endpoints),
   ];
-  return groups.map((group) => ({
+  return groups.map((group, index) => ({
     group,
+    members: members[index] ?? [],
     nodeGroups: groupsOf.get(group.incarnation) ?? [],
     nodes: nodesOf.get(group.incarnation) ?? [],
     endpoints: endpointsOf.get(group.incarnation) ?? [],

@@ -33,16 +33,16 @@ export const increaseReplicaCount =
     requireImmediately(input.ApplyImmediately);
     const { NewReplicaCount, ReplicaConfiguration } = input;
     requireOneForm({ NewReplicaCount, ReplicaConfiguration });
-    const { group, clusters } = await commitPlanned(deps.store, async () => {
+    const group = await commitPlanned(deps.store, async () => {
       const group = await requireReplicationGroup(deps.store, context, id);
       requireAvailableGroup(group, 'modify');
       const growing = await growingShards(deps, group, input);
       const row = nextVersion(group, deps.clock.now(), { status: 'modifying' });
       const clusters = (await Promise.all(growing.map((one) => newReplicas(deps, row, one)))).flat();
-      return { changes: joiningChanges(deps, row, clusters, growing), result: { group: row, clusters } };
+      return { changes: joiningChanges(deps, row, clusters, growing), result: row };
     });
     deps.queue.wake();
-    return { ReplicationGroup: await answerWithJoining(deps, group, clusters) };
+    return { ReplicationGroup: await answerGroup(deps, group) };
   };
 
 async function growingShards(
@@ -103,15 +103,4 @@ export function joiningChanges(
     ),
     enqueue(deps, 'add-members', group, { members: clusters.map((cluster) => cluster.id), growth }),
   ];
-}
-
-/** The group with members that have no node yet. */
-export async function answerWithJoining(
-  deps: ActionDeps,
-  group: ReplicationGroup,
-  clusters: readonly CacheCluster[],
-) {
-  const answer = await answerGroup(deps, group);
-  const ids = new Set([...(answer.MemberClusters ?? []), ...clusters.map((cluster) => cluster.id)]);
-  return { ...answer, MemberClusters: [...ids].sort() };
 }

@@ -125,13 +125,27 @@ function slotsOf(
   return ranges.map(formatSlots);
 }
 
+/** Of one node group; undefined when nothing is said. Two numbers that differ would lose replicas in silence (§29). */
+function replicasOf(
+  { ReplicasPerNodeGroup: perGroup }: CreateReplicationGroupMessage,
+  configuration: NodeGroupConfiguration | undefined,
+): number | undefined {
+  const own = configuration?.ReplicaCount;
+  if (own !== undefined && perGroup !== undefined && own !== perGroup)
+    throw invalidCombination(
+      `ReplicasPerNodeGroup is ${perGroup} and NodeGroupConfiguration has an entry with ReplicaCount ${own}: ` +
+        'they must agree, or one of them is left out.',
+    );
+  return own ?? perGroup;
+}
+
 /** Primary and replicas together. */
 function membersOf(
   input: CreateReplicationGroupMessage,
   configuration: NodeGroupConfiguration | undefined,
   clusterMode: 'enabled' | 'disabled',
 ): number {
-  const perGroup = configuration?.ReplicaCount ?? input.ReplicasPerNodeGroup;
+  const perGroup = replicasOf(input, configuration);
   if (perGroup !== undefined) checkRange('ReplicasPerNodeGroup', perGroup, 0, replicasPerNodeGroupMax);
   if (input.NumCacheClusters === undefined) return (perGroup ?? 0) + 1;
   if (clusterMode === 'enabled')

@@ -7,12 +7,14 @@ import type {
 } from '@aws-sdk/client-elasticache';
 import { buildArn } from '../../model/arns.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
-import type { ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
+import type { CacheCluster, ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
 
 /** The rows that belong to one group. */
 export interface GroupRows {
   readonly group: ReplicationGroup;
+  /** Empty when the group is available: then every member has its node. */
+  readonly members: readonly CacheCluster[];
   readonly nodeGroups: readonly NodeGroup[];
   readonly nodes: readonly CacheNode[];
   readonly endpoints: readonly Endpoint[];
@@ -75,9 +77,13 @@ function shapePending(desired: ReplicationGroupDesired): ReplicationGroupPending
   return primaryClusterId === undefined ? {} : { PrimaryClusterId: primaryClusterId };
 }
 
-/** Ids by position: before the nodes are placed, nothing is known but the rows of the clusters. */
-function memberIds({ nodes }: GroupRows): string[] {
-  return nodes.filter((node) => node.intent !== 'deleted').map((node) => node.cacheClusterId);
+/** In order of the ids. A member is shown before its node is placed, and until the node is marked for deletion. */
+function memberIds({ group, members, nodes }: GroupRows): string[] {
+  if (group.status === 'deleting') return members.map(({ id }) => id);
+  const placed = new Set(nodes.map((node) => node.cacheClusterId));
+  const coming = members.filter(({ id, status }) => !placed.has(id) && status !== 'deleting');
+  const there = nodes.filter((node) => node.intent !== 'deleted');
+  return [...there.map((node) => node.cacheClusterId), ...coming.map(({ id }) => id)].sort();
 }
 
 function shapeNodeGroups(rows: GroupRows, dnsZone: string | null): ApiNodeGroup[] {

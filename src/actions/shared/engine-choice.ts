@@ -11,6 +11,8 @@ import { configurationFrom, requireParameterGroup } from './default-groups.ts';
 export interface EngineChoice<E extends Engine = Engine> {
   readonly engine: E;
   readonly engineVersion: string;
+  /** The engine that is to run, in full: `8.1.1`. */
+  readonly runs: string;
   readonly parameterGroupName: string;
   /** The first one: the parameter group as it is now. */
   readonly configurations: readonly Configuration[];
@@ -32,14 +34,19 @@ export async function chooseEngine<E extends Engine>(
   context: ActionContext,
   asked: EngineQuestion<E>,
 ): Promise<EngineChoice<E>> {
-  const version = chooseEngineVersion(asked.engine, asked.engineVersion, await deps.runnableVersions());
-  const common = { engine: asked.engine, engineVersion: version.version, note: version.note };
+  const {
+    version: engineVersion,
+    runs,
+    note,
+    family,
+  } = chooseEngineVersion(asked.engine, asked.engineVersion, await deps.runnableVersions());
+  const common = { engine: asked.engine, engineVersion, runs, note };
   if (asked.parameterGroupName === undefined) {
     const clusterMode = asked.clusterMode ?? 'disabled';
-    const name = defaultParameterGroupName(version.family, clusterMode === 'enabled');
+    const name = defaultParameterGroupName(family, clusterMode === 'enabled');
     return { ...common, clusterMode, ...using(await requireParameterGroup(deps.store, context, name)) };
   }
-  const group = await requireFamily(deps, context, asked.parameterGroupName, version.family);
+  const group = await requireFamily(deps, context, asked.parameterGroupName, family);
   const clusterMode = isClusterEnabled(group.desired.overrides) ? 'enabled' : 'disabled';
   if (asked.clusterMode !== undefined && asked.clusterMode !== clusterMode)
     throw invalidCombination(

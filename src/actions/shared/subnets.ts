@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { checkQuota, quotas } from '../../model/limits.ts';
 import type { Scope, Subnet } from '../../model/resource.ts';
-import { invalidValue, ServiceError } from '../../model/service-errors.ts';
+import { invalidValue } from '../../model/service-errors.ts';
 import { zonesOf } from '../../model/zones.ts';
 
 /** All subnets of an account and region lie in this one network. */
@@ -22,20 +22,17 @@ export function defaultSubnets({ account, region }: Scope): readonly Subnet[] {
 }
 
 /**
- * Subnets in the order given, each once. Throws `InvalidSubnet` for what is not a subnet id,
- * `InvalidParameterValue` for none and `CacheSubnetQuotaExceededFault` for more than 20.
+ * Subnets in the order given, each once. Throws `InvalidParameterValue` for none and for what is not a subnet id (with
+ * AWS's words, §29), and `CacheSubnetQuotaExceededFault` for more than 20.
  */
 export function parseSubnets(subnetIds: readonly string[], scope: Scope): readonly Subnet[] {
   const distinct = [...new Set(subnetIds)];
   if (distinct.length === 0) throw invalidValue('The parameter SubnetIds must hold at least one subnet.');
   checkQuota(quotas.subnetsPerGroup, 0, distinct.length);
   const own = defaultSubnets(scope);
+  if (!distinct.every((subnetId) => /^subnet-[0-9a-z-]{1,100}$/i.test(subnetId)))
+    throw invalidValue(`Some input subnets in :[${distinct.join(', ').slice(0, 500)}] are invalid.`);
   return distinct.map((subnetId) => {
-    if (!/^subnet-[0-9a-z-]{1,100}$/i.test(subnetId))
-      throw new ServiceError(
-        'InvalidSubnet',
-        `The parameter SubnetIds holds "${subnetId.slice(0, 80)}", which is not a subnet id like subnet-0a1b2c3d.`,
-      );
     return (
       own.find((subnet) => subnet.subnetId === subnetId) ?? {
         subnetId,
