@@ -1,28 +1,33 @@
 /** The data files of nodes: whether they are there, whether they can be read, and setting them aside, never deleting. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
-  type CheckPrograms,
-  cutDamage,
-  findDamage,
-  hasDataFiles,
-  lastIncrement,
-  readableBytes,
-} from '../engines/valkey/data-files.ts';
+  folderName,
+  manifestOf,
+  planRebuild,
+  readAppendOnlyFolder,
+} from '../engines/valkey/append-only-files.ts';
+import { type CheckPrograms, cutDamage, findDamage, readableBytes } from '../engines/valkey/data-files.ts';
 import { type NodesFileState, nodesFileName, nodesFileState } from '../engines/valkey/nodes-file.ts';
 import { findUnfinishedWrite } from '../engines/valkey/unfinished-write.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
+import { faultPoint } from '../platform/fault-points.ts';
+import { writeFileAtomic } from '../platform/files.ts';
 import type { Fleet } from './fleet.ts';
 import { durabilityOf, engineOf } from './launch.ts';
 
 /**
  * What a dead node could start from. `none`: its cache keeps nothing on disk. `present`: files that nobody has found
- * bad. `missing`: there should be some and there are none.
+ * bad. `missing`: there should be some and there are none. `unreadable`: they are there, and the engine would not start
+ * with them, or not with all of its data.
  */
-export type DataState = 'none' | 'present' | 'missing';
+export type DataState = 'none' | 'present' | 'missing' | 'unreadable';
+
+/** There should be files to start from, and the node cannot. */
+export const isLost = (data: DataState): boolean => data === 'missing' || data === 'unreadable';
 
 /** Where the engine keeps what it writes. */
 export const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
@@ -30,7 +35,8 @@ export const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
 
 export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): Promise<DataState> {
   if (durabilityOf(cache) === 'disabled') return 'none';
-  return (await hasDataFiles(dataDirectory(fleet, node))) ? 'present' : 'missing';
+  const { kind } = await readAppendOnlyFolder(dataDirectory(fleet, node));
+  return kind === 'whole' ? 'present' : kind;
 }
 
 /**
@@ -39,49 +45,95 @@ export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): 
  */
 export async function removeSyncFiles(fleet: Fleet, node: CacheNode): Promise<void> {
   const directory = dataDirectory(fleet, node);
-  const names = await readdir(directory).catch(() => []);
-  const left = names.filter((name) => name === 'dump.rdb' || /^temp-.*\.rdb$/.test(name));
-  await Promise.all(left.map((name) => rm(join(directory, name), { force: true })));
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries.filter(({ name }) => name === 'dump.rdb' || /^temp-.*\.rdb$/.test(name))) {
+    const path = join(directory, entry.name);
+    // No engine made a folder of that name; it could not start beside it.
+    if (entry.isDirectory()) await rename(path, freshName(fleet, join(dirname(directory), entry.name)));
+    else await rm(path, { force: true });
+  }
 }
 
 export interface Repair {
   /** Where the files are now, or a copy of them. */
   readonly aside: string;
   readonly reason: string;
-  /** The files were cut before the damage and are used; else the node starts without any. */
-  readonly isCut: boolean;
+  /** What of the files can be read is used; else the node starts without any. */
+  readonly isPartial: boolean;
+}
+
+/** The rights of a node's files are wrong. They may be well otherwise, so that they are left where they are. */
+export class DataForbidden extends Error {
+  override readonly name = 'DataForbidden';
 }
 
 /**
- * Looks for damage in the files of a node that does not start; null when there is none. A damaged file is set aside:
- * with `keepWhatCanBeRead` (nobody else has the data) the rest of it is used, else the node starts empty and takes
- * the data from its primary.
+ * Looks for damage in the files of a node that is down; null when there is none. What is damaged is set aside: with
+ * `keepWhatCanBeRead` (nobody else has the data) the rest is used, else the node starts empty and takes the data from
+ * its primary. `isDoubted`: it does not start, so that the content is looked at too, about 350 MB/s. Throws
+ * `DataForbidden` when nobody else has the data.
  */
 export async function repairDataFiles(
   fleet: Fleet,
   node: CacheNode,
-  options: { readonly keepWhatCanBeRead: boolean },
+  options: { readonly keepWhatCanBeRead: boolean; readonly isDoubted: boolean },
 ): Promise<Repair | null> {
-  const directory = dataDirectory(fleet, node);
-  const programs = await checkPrograms(fleet, node);
-  const damage = await findDamage(directory, programs);
-  if (!damage) return null;
-  const reason = damage.problem;
-  if (options.keepWhatCanBeRead && damage.isIncrement) {
-    const aside = freshName(fleet, directory);
-    await cp(directory, aside, { recursive: true });
-    await cutDamage(damage, programs);
-    return { aside, reason, isCut: true };
-  }
-  return { aside: await setAside(fleet, node), reason, isCut: false };
+  const { keepWhatCanBeRead, isDoubted } = options;
+  const folder = await readAppendOnlyFolder(dataDirectory(fleet, node));
+  if (folder.kind === 'missing') return null;
+  if (folder.kind === 'whole') return isDoubted ? repairContent(fleet, node, keepWhatCanBeRead) : null;
+  if (!keepWhatCanBeRead) return wholeAside(fleet, node, folder.problem);
+  if (folder.isForbidden)
+    throw new DataForbidden(`the files of ${node.cacheClusterId} must not be read: ${folder.problem}`);
+  return (await rebuild(fleet, node, folder.problem)) ?? wholeAside(fleet, node, folder.problem);
 }
 
-/** Moves the node's data files away and leaves an empty folder. The process must be gone. Returns where they are. */
+async function wholeAside(fleet: Fleet, node: CacheNode, reason: string): Promise<Repair> {
+  return { aside: await setAside(fleet, node), reason, isPartial: false };
+}
+
+/** The manifest is written anew for what can be read; all else is moved away. Null when that is nothing. */
+async function rebuild(fleet: Fleet, node: CacheNode, reason: string): Promise<Repair | null> {
+  const directory = dataDirectory(fleet, node);
+  const rebuilt = await planRebuild(directory);
+  if (!rebuilt) return null;
+  const aside = freshName(fleet, directory);
+  await mkdir(join(aside, folderName), { recursive: true, mode: 0o700 });
+  for (const name of rebuilt.unused)
+    await rename(join(directory, folderName, name), join(aside, folderName, name));
+  faultPoint('mend:moved');
+  await writeFileAtomic(manifestOf(directory), rebuilt.manifest, { durable: true });
+  return { aside, reason, isPartial: true };
+}
+
+async function repairContent(
+  fleet: Fleet,
+  node: CacheNode,
+  keepWhatCanBeRead: boolean,
+): Promise<Repair | null> {
+  const directory = dataDirectory(fleet, node);
+  const folder = await readAppendOnlyFolder(directory);
+  const programs = await checkPrograms(fleet, node);
+  const damage = folder.kind === 'whole' ? await findDamage(folder.files, programs) : null;
+  if (!damage) return null;
+  if (!keepWhatCanBeRead || !damage.isIncrement) return wholeAside(fleet, node, damage.problem);
+  const aside = freshName(fleet, directory);
+  await cp(directory, aside, { recursive: true });
+  await cutDamage(damage, programs);
+  return { aside, reason: damage.problem, isPartial: true };
+}
+
+/**
+ * Moves the node's data files away and leaves a folder without any. A good nodes.conf stays, by which a cluster node
+ * comes back as the one that the others know. The process must be gone. Returns where the files are.
+ */
 export async function setAside(fleet: Fleet, node: CacheNode): Promise<string> {
   const directory = dataDirectory(fleet, node);
   const aside = freshName(fleet, directory);
   await rename(directory, aside);
   await mkdir(directory, { mode: 0o700 });
+  const { kind } = await nodesFileState(aside);
+  if (kind === 'fine') await copyFile(join(aside, nodesFileName), join(directory, nodesFileName));
   return aside;
 }
 
@@ -101,8 +153,10 @@ const checkDeadlineMs = 5_000;
  */
 export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promise<KeptTail | null> {
   const directory = dataDirectory(fleet, node);
-  const file = await lastIncrement(directory);
-  if (file === null || !(await stat(file).catch(() => null))?.isFile()) return null;
+  const folder = await readAppendOnlyFolder(directory);
+  const last = folder.kind === 'whole' ? folder.files.at(-1) : undefined;
+  if (!last || last.isBase) return null;
+  const file = last.path;
   const check = async (path: string) =>
     readableBytes(path, await checkPrograms(fleet, node), checkDeadlineMs);
   const found = await findUnfinishedWrite(file, check);

@@ -2,10 +2,9 @@
  * Data files that a node must not lose when it is filled anew, because nobody else has all that is in them. They are
  * marked while the node is down, by a file beside them that outlives Limber, and set aside when it starts to follow.
  */
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasDataFiles } from '../engines/valkey/data-files.ts';
-import { nodesFileName } from '../engines/valkey/nodes-file.ts';
+import { readAppendOnlyFolder } from '../engines/valkey/append-only-files.ts';
 import type { CacheNode } from '../model/node.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import { dataDirectory, setAside } from './data-files.ts';
@@ -34,9 +33,8 @@ export async function keepMarked(fleet: Fleet, node: CacheNode): Promise<KeptFil
   const reason = await readFile(markOf(fleet, node), 'utf8').catch(() => null);
   if (reason === null) return null;
   const directory = dataDirectory(fleet, node);
-  const aside = (await hasDataFiles(directory)) ? await setAside(fleet, node) : null;
-  // In cluster mode it comes back as the node that the others know.
-  if (aside) await copyFile(join(aside, nodesFileName), join(directory, nodesFileName)).catch(() => {});
+  const { kind } = await readAppendOnlyFolder(directory);
+  const aside = kind === 'missing' ? null : await setAside(fleet, node);
   await unmark(fleet, node);
   return aside === null ? null : { aside, reason };
 }

@@ -1,5 +1,6 @@
 /** What Limber is in the middle of when it dies: reboots, failovers and planned switchovers. */
 import assert from 'node:assert/strict';
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import {
@@ -8,6 +9,7 @@ import {
   TestFailoverCommand,
 } from '@aws-sdk/client-elasticache';
 import { kill, nodesOf, primaryOf, replicasOf, suspend, wholeAgain, writersOf } from '../e2e/faults.ts';
+import { manifestOf } from '../e2e/kept-data.ts';
 import { createCluster } from '../support/caches.ts';
 import type { Operation } from './crash-case.ts';
 import {
@@ -133,6 +135,28 @@ export const losesReplica: Operation = {
   lostMax: 0,
   leadsMax: 0,
 };
+
+const cutsManifest = (title: string, input: GroupInput): Operation => ({
+  ...losesPrimary(title, { ...input, Durability: 'sync' }),
+  async perform({ limber, id }) {
+    const primary = primaryOf(await nodesOf(limber, id));
+    suspend(primary);
+    await truncate(manifestOf(limber, primary), 10);
+    kill(primary);
+  },
+});
+
+/** What it held is in its replica. */
+export const losesManifest: Operation = cutsManifest('a primary is killed, and its manifest is cut', pair);
+/** The other files are whole, and a new manifest is written for them. */
+export const losesLonelyManifest: Operation = cutsManifest(
+  'a node that is alone is killed, and its manifest is cut',
+  {
+    ...pair,
+    NumCacheClusters: 1,
+    AutomaticFailoverEnabled: false,
+  },
+);
 
 export const losesSingle: Operation = {
   title: 'a single node is killed',

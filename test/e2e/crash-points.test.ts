@@ -11,7 +11,6 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 
 /** Those that no row of the table reaches, and what does. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'mend:set-aside': 'needs a file that is damaged and a node that failed twice; the next start looks again',
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
   'withdraw-tombstone:introduced':
     'needs a primary that is lost while a replica leaves; test/e2e/last-copy-crash.test.ts dies there',

@@ -63,6 +63,8 @@ const always = new Set([
   'slow × primary × under load',
   'wiped directory × two nodes × idle',
   'corrupt AOF × primary × under load',
+  'damaged manifest × primary × under load',
+  'damaged manifest × all nodes × idle',
   'full disk × all nodes × under load',
   'OOM × primary × under load',
 ]);
@@ -77,7 +79,7 @@ before(async () => {
 });
 
 function shapeOf({ fault }: FaultCase) {
-  const durability = { 'corrupt AOF': 'async', 'full disk': 'sync' } as const;
+  const durability = { 'corrupt AOF': 'async', 'damaged manifest': 'sync', 'full disk': 'sync' } as const;
   return {
     NumCacheClusters: 3,
     AutomaticFailoverEnabled: true,

@@ -1,7 +1,7 @@
 /** What the fault matrix is made of: the faults, whom they hit, and what was going on. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectResp } from '../../bench/lib/resp-client.ts';
@@ -9,6 +9,7 @@ import { probeConfigurationServer } from '../../src/endpoints/memcached-configur
 import { eventually } from '../support/eventually.ts';
 import type { Limber } from '../support/limber.ts';
 import { directoryOf, isAlive, kill, type Node, resume, suspend } from './faults.ts';
+import { manifestOf } from './kept-data.ts';
 
 export const faults = [
   'kill -9',
@@ -16,6 +17,7 @@ export const faults = [
   'slow',
   'wiped directory',
   'corrupt AOF',
+  'damaged manifest',
   'full disk',
   'OOM',
 ] as const;
@@ -140,6 +142,11 @@ export async function strikeNodes(
       break;
     case 'corrupt AOF':
       for (const one of living) await damageFiles(limber, one);
+      kill(...living.filter(isAlive));
+      break;
+    case 'damaged manifest':
+      for (const one of living) suspend(one); // or an engine would still write it anew
+      for (const one of living) await truncate(manifestOf(limber, one), 10).catch(() => {}); // not made yet
       kill(...living.filter(isAlive));
       break;
     case 'OOM':

@@ -175,6 +175,22 @@ describe('durability sync', () => {
     );
   });
 
+  it('a replica leads when the files of the primary are damaged', () => {
+    decides(
+      viewOf([silentAt(1, 'dead', {}, { data: 'unreadable' }), replicaAt(2, 1)], sync),
+      [setTarget(2, 'failover')],
+      /./,
+    );
+  });
+
+  it('the primary starts with what can be read of damaged files when nobody else has any', () => {
+    const dead = silentAt(1, 'dead', {}, { data: 'unreadable' });
+    decides(viewOf([dead], sync), [start(1, null)], /no living copy/);
+    const both = [dead, silentAt(2, 'dead', {}, withFiles)];
+    decides(viewOf(both, sync), [setTarget(2, 'found')], /the files of orders-001 are damaged/);
+    decides(viewOf(both, { ...sync, target: 2 }), [start(2, null)], /it has its files/);
+  });
+
   it('a dead replica with files leads when all are dead and the files of the primary are gone', () => {
     const members = [silentAt(1, 'dead', {}, { data: 'missing' }), silentAt(2, 'dead', {}, withFiles)];
     decides(viewOf(members, sync), [setTarget(2, 'found')], /the files of orders-001 are gone/);

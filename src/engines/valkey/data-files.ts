@@ -1,11 +1,11 @@
 /**
- * What an engine keeps on disk (`appendonlydir/`: a manifest, a base, increments), and whether it can be read again.
- * A cut-off end of the last increment is no damage: the engine loads up to it by itself (aof-load-truncated), and
- * what it cuts is kept before (unfinished-write.ts). Any other file has to be whole.
+ * Whether what an engine keeps on disk can be read again, by the engine's own checkers. A cut-off end of the last
+ * increment is no damage: the engine loads up to it by itself (aof-load-truncated), and what it cuts is kept before
+ * (unfinished-write.ts). Any other file has to be whole. Whether the files are there at all: append-only-files.ts.
  */
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { AppendOnlyFile } from './append-only-files.ts';
+import { findUnfinishedWrite } from './unfinished-write.ts';
 
 /** How to start a program; the engine store gives it. */
 export interface CheckProgram {
@@ -28,40 +28,23 @@ export interface Damage {
   readonly isIncrement: boolean;
 }
 
-interface ListedFile {
-  readonly path: string;
-  readonly isBase: boolean;
-}
-
-const folder = 'appendonlydir';
-
-/** True when there is something to start from: a manifest in `<directory>/appendonlydir`. */
-export async function hasDataFiles(directory: string): Promise<boolean> {
-  return (await manifestOf(directory)) !== null;
-}
-
-async function manifestOf(directory: string): Promise<string | null> {
-  const names = await readdir(join(directory, folder)).catch(() => []);
-  const name = names.find((one) => one.endsWith('.manifest'));
-  return name === undefined ? null : join(directory, folder, name);
-}
-
 /**
- * The first file that cannot be read, or null. Each file is checked by itself: `valkey-check-aof` of 9.1 given the
+ * The first of the files that cannot be read, or null. Each is checked by itself: `valkey-check-aof` of 9.1 given the
  * manifest calls its own base files invalid (dataplane-experiments §7). Programs that are missing check nothing.
  */
-export async function findDamage(directory: string, programs: CheckPrograms): Promise<Damage | null> {
-  const manifest = await manifestOf(directory);
-  if (manifest === null) return null;
-  const files = await listedFiles(directory, manifest);
+export async function findDamage(
+  files: readonly AppendOnlyFile[],
+  programs: CheckPrograms,
+): Promise<Damage | null> {
   for (const { path, isBase } of files) {
     const program = path.endsWith('.rdb') ? programs.checkRdb : programs.checkAof;
     if (!program) continue;
     const { code, output } = await run(program, [path]);
-    // A cut-off end is reported as an error too. Damage in an RDB file looks like one: a length that is too large.
-    const isCutOff =
-      !isBase && path === files.at(-1)?.path && /truncat|unexpected end of file|EOF/i.test(output);
-    if (code !== 0 && !isCutOff) return { file: path, problem: lastLines(output), isIncrement: !isBase };
+    if (code === 0) continue;
+    // A cut-off end fails the check as damage does. What stands there tells them apart; the checker's words would not.
+    const isLast = !isBase && path === files.at(-1)?.path;
+    const isCutOff = isLast && (await findUnfinishedWrite(path, async () => okUpTo(output))) !== null;
+    if (!isCutOff) return { file: path, problem: lastLines(output), isIncrement: !isBase };
   }
   return null;
 }
@@ -73,14 +56,6 @@ export async function cutDamage(damage: Damage, programs: CheckPrograms): Promis
   if (code !== 0) throw new Error(`${damage.file} cannot be repaired: ${lastLines(output)}`);
 }
 
-/** The file that was written last, which alone may end in the middle of a write; null without one. */
-export async function lastIncrement(directory: string): Promise<string | null> {
-  const manifest = await manifestOf(directory);
-  if (manifest === null) return null;
-  const last = (await listedFiles(directory, manifest)).at(-1);
-  return last && !last.isBase ? last.path : null;
-}
-
 /** Bytes of an increment up to its first fault, by the engine's own checker; null when it cannot tell by the deadline. */
 export async function readableBytes(
   file: string,
@@ -89,17 +64,13 @@ export async function readableBytes(
 ): Promise<number | null> {
   if (!programs.checkAof) return null;
   const { output } = await run(programs.checkAof, [file], '', deadlineMs);
-  const [, bytes] = /\bok_up_to=(\d+)/.exec(output) ?? [];
-  return bytes === undefined ? null : Number(bytes);
+  return okUpTo(output);
 }
 
-/** Lines of the manifest: `file NAME seq N type b|i|h`; history files are not read any more. */
-async function listedFiles(directory: string, manifest: string): Promise<ListedFile[]> {
-  const text = await readFile(manifest, 'utf8');
-  return text.split('\n').flatMap((line) => {
-    const [, name, type] = /^file (\S+) seq \d+ type ([bi])/.exec(line) ?? [];
-    return name ? [{ path: join(directory, folder, name), isBase: type === 'b' }] : [];
-  });
+/** What the checker's own sentence says after the name of the file, which may hold any words. */
+function okUpTo(output: string): number | null {
+  const [, bytes] = /^AOF analyzed: .*, ok_up_to=(\d+), ok_up_to_line=\d+, diff=-?\d+$/m.exec(output) ?? [];
+  return bytes === undefined ? null : Number(bytes);
 }
 
 function run(

@@ -20,7 +20,10 @@ export async function nodesFileState(directory: string): Promise<NodesFileState>
   try {
     text = await readFile(join(directory, nodesFileName), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return { kind: 'missing' };
+    if (code === 'EISDIR') return { kind: 'damaged', problem: `${nodesFileName} is a folder` };
+    if (code === 'EACCES') return { kind: 'damaged', problem: `${nodesFileName} must not be read` };
     throw error;
   }
   if (text === '') return { kind: 'missing' };

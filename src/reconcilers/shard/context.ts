@@ -19,9 +19,20 @@ export interface StartFailure {
   /** `start`: it did not come up. `death`: it came up and died soon after. */
   readonly kind: 'start' | 'death';
   readonly attempts: number;
+  /** The latest of them, in a row, after which the process ended by itself before it was seen with its data loaded. */
+  readonly endings: number;
   /** Monotonic milliseconds before which it is not tried again. */
   readonly notBefore: number;
   readonly error: Error;
+}
+
+export interface LatestStart {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  /** It came up to lead with what it has: once that is loaded, what was confirmed of the others holds no longer. */
+  readonly isToLead: boolean;
+  /** Its process was seen with all of its data loaded. */
+  hasServed: boolean;
 }
 
 export interface ShardContext {
@@ -32,8 +43,8 @@ export interface ShardContext {
   readonly wake: (node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>) => void;
   /** By node incarnation; a start that succeeds clears it. */
   readonly startFailures: Map<string, StartFailure>;
-  /** When each node was last started by this Limber, monotonic milliseconds. */
-  readonly starts: Map<string, number>;
+  /** The latest start of each node by this Limber. */
+  readonly starts: Map<string, LatestStart>;
   /** By `keyText`: planned switchovers that failed, and when the last one did (monotonic milliseconds). */
   readonly switchoverFailures: Map<string, { readonly count: number; readonly at: number }>;
   /** By node: whether an event says that it was lost, and none yet that it recovered. Without an entry the recorded events are asked (recovery.ts). */

@@ -1,5 +1,5 @@
 /** What the reconciler of one shard sees in one pass: rows and facts, read once and not changed. */
-import type { DataState } from '../../fleet/data-files.ts';
+import { type DataState, isLost } from '../../fleet/data-files.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Durability } from '../../model/resource.ts';
 
@@ -103,6 +103,9 @@ function furthest(members: readonly Member[]): Member | null {
   const most = Math.max(...members.map((member) => member.engine!.offset));
   return members.find((member) => member.engine!.offset === most) ?? null;
 }
+
+/** Of one that is down: it should have files to start from, and they are gone or damaged. */
+export const hasLostFiles = ({ data }: Member): boolean => isLost(data);
 
 /** No process of it lives. */
 export const isDown = (member: Member): boolean => member.verdict === 'dead' || member.verdict === 'absent';

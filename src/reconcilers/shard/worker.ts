@@ -5,6 +5,7 @@
 
 import type { Timer } from '../../platform/clock.ts';
 import { StaleWrite } from '../../store/contract.ts';
+import { finishStarts } from './acts/bring-up.ts';
 import { bindEndpoints, giveEndpointAway } from './acts/endpoints.ts';
 import { keepWritable } from './acts/keep-writable.ts';
 import { performAct } from './acts/perform-act.ts';
@@ -140,6 +141,7 @@ export function createShardWorker(
       return idleMs;
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
+    if (await finishStarts(context, facts)) return null;
     const decision = decide(facts.view);
     await giveEndpointAway(context, facts);
     // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.

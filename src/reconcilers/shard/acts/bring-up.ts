@@ -13,7 +13,6 @@ import {
   dataStateOf,
   keepUnfinishedWrite,
   nodesFileOf,
-  repairDataFiles,
   setAside,
   setNodesFileAside,
 } from '../../../fleet/data-files.ts';
@@ -23,20 +22,17 @@ import { chooseSyncManner } from '../../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import { retryDelayMs } from '../../../platform/retry.ts';
+import { SpawnFailed } from '../../../runtime/contract.ts';
 import type { Change } from '../../../store/contract.ts';
 import type { ShardContext, StartFailure } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent, invalidateSync, memberEvent } from '../record.ts';
 import { isRecovering, recovered } from '../recovery.ts';
-import { isDown } from '../view.ts';
 import { parameterUpdates } from './apply-config.ts';
+import { mendFiles } from './mend-files.ts';
 
 /** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;
-/** Failures in a row before the node's files are looked into. */
-const inspectAfter = 2;
-/** Failures in a row before a replica gets a fresh directory. */
-const rebuildAfter = 5;
 
 export async function bringUp(
   context: ShardContext,
@@ -44,15 +40,10 @@ export async function bringUp(
   node: CacheNode,
   follow: CacheNode | null,
 ): Promise<void> {
-  const { fleet, startFailures, bindings, monitor, starts } = context;
-  const now = fleet.clock.monotonic();
-  const failures = startFailures.get(node.incarnation)?.attempts ?? 0;
-  const diedAgain = now - (starts.get(node.incarnation) ?? Number.NEGATIVE_INFINITY) < steadyAfterMs;
+  const { fleet, bindings, monitor, starts } = context;
+  const before = recentFailures(context, node);
   await announceLoss(context, facts, node, follow);
-  if (failures >= inspectAfter || (diedAgain && failures > 0)) {
-    const isDecidedAnew = await mend(context, facts, node, follow, failures);
-    if (isDecidedAnew) return;
-  }
+  if ((await mendFiles(context, facts, { node, follow, before })) === 'decide-anew') return;
   bindings.forget(node.incarnation);
   if (facts.view.durability !== 'disabled') await keepFiles(context, node, follow);
   await keepTail(context, facts, node);
@@ -61,23 +52,55 @@ export async function bringUp(
   try {
     await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
   } catch (error) {
-    fail(context, node, 'start', failures + 1, error as Error);
+    recordFailure(context, node, before, {
+      kind: 'start',
+      error: error as Error,
+      // What else keeps a node from starting says nothing of its files.
+      hasEndedByItself: error instanceof SpawnFailed,
+    });
     throw error;
   }
   faultPoint('bring-up:started');
   // A node that dies soon after each start is started later each time.
-  if (diedAgain)
-    fail(context, node, 'death', failures + 1, new Error(`${node.cacheClusterId} died soon after its start`));
-  else startFailures.delete(node.incarnation);
-  starts.set(node.incarnation, fleet.clock.monotonic());
+  if (before.isDeath)
+    recordFailure(context, node, before, {
+      kind: 'death',
+      error: new Error(`${node.cacheClusterId} died soon after its start`),
+      hasEndedByItself: !before.hasServed,
+    });
+  else context.startFailures.delete(node.incarnation);
+  starts.set(node.incarnation, {
+    at: fleet.clock.monotonic(),
+    isToLead: follow === null,
+    // Memcached has nothing to load.
+    hasServed: node.engine === 'memcached',
+  });
   const started = await fleet.store.node(node.incarnation);
   if (started) monitor.watch(started);
   await fleet.store.commit(parameterUpdates(context, facts.cache, node));
-  if (follow !== null) return;
-  // It leads, and the others take its data anew: nothing that was confirmed of them holds any longer.
-  for (const { node: other } of facts.view.members)
-    if (other !== node && other.synced) await invalidateSync(fleet.store, other.incarnation);
-  await recovered(context, node);
+}
+
+/**
+ * The rest of each start: the node has its data loaded. One that leads with them is back, and the others take its data
+ * anew: nothing that was confirmed of them holds any longer. Not before: should it end while it loads, what they hold is
+ * still what it was. True when something was recorded. (A Limber that dies in between: decide.ts sees two histories.)
+ */
+export async function finishStarts(context: ShardContext, { view }: ShardFacts): Promise<boolean> {
+  const loaded = view.members.filter(({ node, engine }) => {
+    const latest = context.starts.get(node.incarnation);
+    return latest && !latest.hasServed && engine && !engine.isLoading;
+  });
+  for (const { node, engine } of loaded) {
+    const latest = context.starts.get(node.incarnation)!;
+    if (latest.isToLead && engine?.role === 'primary') {
+      for (const { node: other } of view.members)
+        if (other.incarnation !== node.incarnation && other.synced)
+          await invalidateSync(context.fleet.store, other.incarnation);
+      await recovered(context, node);
+    }
+    latest.hasServed = true;
+  }
+  return loaded.length > 0;
 }
 
 /** A node that is filled anew keeps aside what it was told to keep; one that leads uses it. */
@@ -139,15 +162,39 @@ async function prepareSync({ fleet }: ShardContext, primary: CacheNode): Promise
   }
 }
 
-function fail(
+/** What is known of the node's latest starts when it is to be started again. */
+export interface RecentFailures {
+  /** Starts in a row that failed, or soon ended. */
+  readonly attempts: number;
+  /** The latest of them, in a row, after which the process ended by itself before it had its data loaded. */
+  readonly endings: number;
+  /** It came up last time, and died before it had served, or soon after. */
+  readonly isDeath: boolean;
+  readonly hasServed: boolean;
+}
+
+function recentFailures(
+  { fleet, startFailures, starts }: ShardContext,
+  { incarnation }: CacheNode,
+): RecentFailures {
+  const { attempts = 0, endings = 0 } = startFailures.get(incarnation) ?? {};
+  const latest = starts.get(incarnation);
+  const isSoon = latest !== undefined && fleet.clock.monotonic() - latest.at < steadyAfterMs;
+  const hasServed = latest?.hasServed ?? true;
+  return { attempts, endings, isDeath: isSoon || !hasServed, hasServed };
+}
+
+function recordFailure(
   { fleet, startFailures }: ShardContext,
   node: CacheNode,
-  kind: StartFailure['kind'],
-  attempts: number,
-  error: Error,
+  before: RecentFailures,
+  failure: Pick<StartFailure, 'kind' | 'error'> & { readonly hasEndedByItself: boolean },
 ): void {
+  const { hasEndedByItself, ...rest } = failure;
+  const attempts = before.attempts + 1;
+  const endings = hasEndedByItself ? before.endings + 1 : 0;
   const notBefore = fleet.clock.monotonic() + retryDelayMs(attempts);
-  startFailures.set(node.incarnation, { kind, attempts, notBefore, error });
+  startFailures.set(node.incarnation, { ...rest, attempts, endings, notBefore });
 }
 
 /** A node that had a process lost it, and nobody asked for that: an event, once per loss. */
@@ -164,40 +211,10 @@ async function announceLoss(
     memberEvent(context, node, recoveringNodes([node.cacheNodeId])),
   ];
   const own = view.members.find((member) => member.node.incarnation === node.incarnation);
-  const isEmpty = follow === null && own?.data !== 'present' && view.shard.nodeGroupId !== '';
+  // What becomes of damaged files is known when they have been mended, and told then.
+  const hasFiles = own?.data === 'present' || own?.data === 'unreadable';
+  const isEmpty = follow === null && !hasFiles && view.shard.nodeGroupId !== '';
   if (isEmpty) changes.push(cacheEvent(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));
   await context.fleet.store.commit(changes);
   context.recovering.set(node.incarnation, true);
-}
-
-/**
- * Bad files are set aside; a replica that fails for another reason is rebuilt from its primary on a fresh directory.
- * True when the node is not to be started now: it was to lead with its files, which are bad, and a living copy holds
- * more than what could be read of them.
- */
-async function mend(
-  context: ShardContext,
-  { view }: ShardFacts,
-  node: CacheNode,
-  follow: CacheNode | null,
-  failures: number,
-): Promise<boolean> {
-  const { fleet } = context;
-  if (view.durability !== 'disabled') {
-    const isLed = follow !== null;
-    const copy = view.members.find((member) => member.node !== node && member.node.synced && !isDown(member));
-    const repair = await repairDataFiles(fleet, node, { keepWhatCanBeRead: !isLed && !copy });
-    if (repair) {
-      faultPoint('mend:set-aside');
-      const how = repair.isCut ? `${repair.reason} (what can be read is used)` : repair.reason;
-      const text = filesSetAside(node.cacheClusterId, repair.aside, how);
-      await fleet.store.commit([memberEvent(context, node, text)]);
-      return !isLed && copy !== undefined;
-    }
-  }
-  if (follow === null || failures !== rebuildAfter) return false;
-  const aside = await setAside(fleet, node);
-  const reason = `it did not start ${failures} times; it is rebuilt from ${follow.cacheClusterId}`;
-  await fleet.store.commit([memberEvent(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
-  return false;
 }

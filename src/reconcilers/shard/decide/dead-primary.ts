@@ -1,7 +1,7 @@
 /** The recorded primary has no process: who leads now, or who may start. Pure. */
 
 import type { Member, ShardView } from '../view.ts';
-import { endpointOf, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import { endpointOf, hasLostFiles, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
 import {
   doesNotAnswer,
   doing,
@@ -44,9 +44,9 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
       `${name(current)} is dead and ${name(hanging)}, which holds its data, hangs; nobody is promoted`,
     );
   const keeper = others.find((member) => member.data === 'present' && member.node.synced);
-  if (current.data === 'missing' && keeper && isDown(keeper))
+  if (hasLostFiles(current) && keeper && isDown(keeper))
     return doing(
-      `the files of ${name(current)} are gone: ${name(keeper)}, which has its own, is chosen to lead`,
+      `the files of ${name(current)} are ${current.data === 'missing' ? 'gone' : 'damaged'}: ${name(keeper)}, which has its own, is chosen to lead`,
       {
         kind: 'set-target-primary',
         node: keeper.node.incarnation,

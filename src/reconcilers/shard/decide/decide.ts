@@ -49,7 +49,7 @@ export function decideShard(view: ShardView): ShardDecision {
   if (members.length === 0) return { sentence: 'no members', acts: [], isSettled: true };
   if (view.isForming) return decideForming(view);
   const refilled = members.filter(({ node, engine }) => node.synced && engine?.wasRefilled);
-  if (refilled.length > 0) return decideInvalidSync(refilled);
+  if (refilled.length > 0) return decideInvalidSync(refilled, 'was filled anew since it was confirmed');
   if (shard.targetPrimary !== shard.currentPrimary && target)
     return decideUnfinishedPromotion(view, current, target);
   // It was removed before it led, or by somebody who did not know: nobody can wait for it to lead.
@@ -65,6 +65,9 @@ export function decideShard(view: ShardView): ShardDecision {
   if (!isAnswering(current))
     return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);
   if (current.engine.role === 'replica') return decideDeposedPrimary(view, current);
+  const strangers = current.engine.isLoading ? [] : ofAnotherHistory(view, current);
+  if (strangers.length > 0)
+    return decideInvalidSync(strangers, `was confirmed of another history than ${name(current)} has now`);
   if (current.engine.slots === 'lost') return decideLostSlots(view, current);
   if (current.node.intent === 'restarting') return decideRestartOfPrimary(view, current);
   const { isLoading } = current.engine;
@@ -72,11 +75,24 @@ export function decideShard(view: ShardView): ShardDecision {
 }
 
 /** Before anything else is decided on it: what was confirmed of them holds no longer. */
-const decideInvalidSync = (refilled: readonly Member[]): ShardDecision =>
+const decideInvalidSync = (members: readonly Member[], why: string): ShardDecision =>
   doing(
-    `${refilled.map(name).join(', ')} was filled anew since it was confirmed`,
-    ...refilled.map((member) => ({ kind: 'invalidate-sync', node: member.node.incarnation }) as const),
+    `${members.map(name).join(', ')} ${why}`,
+    ...members.map((member) => ({ kind: 'invalidate-sync', node: member.node.incarnation }) as const),
   );
+
+/** The primary has started with its own files since its replicas were confirmed: they will be filled anew. */
+function ofAnotherHistory(view: ShardView, current: Member & { engine: EngineFacts }): Member[] {
+  const { replicationId, replicationId2 } = current.engine;
+  return view.members.filter(
+    ({ node, engine }) =>
+      node.synced &&
+      engine?.role === 'replica' &&
+      engine.follows === endpointOf(current.node) &&
+      engine.replicationId !== replicationId &&
+      engine.replicationId !== replicationId2,
+  );
+}
 
 /** Before a cluster is formed no node has data or slots: all of them only have to run. */
 function decideForming(view: ShardView): ShardDecision {

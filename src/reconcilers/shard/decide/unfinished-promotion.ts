@@ -1,7 +1,7 @@
 /** A promotion that was recorded and is not confirmed yet: planned or not, begun by us or by a Limber before us. Pure. */
 
 import type { Member, ShardView } from '../view.ts';
-import { holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
+import { hasLostFiles, holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { doing, isAnswering, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
@@ -34,7 +34,7 @@ export function decideUnfinishedPromotion(
         reason: 'found',
       },
     );
-  if (target.data === 'present' && current?.data === 'missing')
+  if (target.data === 'present' && current && hasLostFiles(current))
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
   if (isLed) {

@@ -2,7 +2,7 @@
 
 import { type EngineInfo, parseInfo } from '../../../engines/valkey/info.ts';
 import { isClusterMode } from '../../../fleet/cache-view.ts';
-import { dataStateOf } from '../../../fleet/data-files.ts';
+import { dataStateOf, isLost } from '../../../fleet/data-files.ts';
 import { durabilityOf } from '../../../fleet/launch.ts';
 import { type CacheNode, type Endpoint, isEngineOf, type NodeGroup } from '../../../model/node.ts';
 import type { Cache } from '../../../model/resource.ts';
@@ -83,8 +83,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const startFailure = failure?.kind === 'start' ? failure.error.message : null;
   // Only of those that may be killed or ended soon.
   const keepsDataIf = async (seen: Verdict) =>
-    (seen !== 'hung' && node.intent !== 'restarting') ||
-    (await dataStateOf(fleet, cache, node)) !== 'missing';
+    (seen !== 'hung' && node.intent !== 'restarting') || !isLost(await dataStateOf(fleet, cache, node));
   const keepsData = await keepsDataIf(verdict);
   const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
