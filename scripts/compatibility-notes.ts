@@ -149,6 +149,18 @@ export const families: readonly Family[] = [
   },
 ];
 
+/** What lists things that cannot be made yet: always empty, and NotFound by id. */
+export const listsNothing: readonly ActionName[] = [
+  'DescribeGlobalReplicationGroups',
+  'DescribeServerlessCacheSnapshots',
+  'DescribeServerlessCaches',
+  'DescribeServiceUpdates',
+  'DescribeSnapshots',
+  'DescribeUpdateActions',
+  'DescribeUserGroups',
+  'DescribeUsers',
+];
+
 /** Limits of an action that is built: what it does otherwise than ElastiCache, or not at all. */
 export const limits: Readonly<Partial<Record<ActionName, string>>> = {
   AuthorizeCacheSecurityGroupIngress: 'recorded; nothing is filtered',

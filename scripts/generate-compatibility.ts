@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { ActionDeps } from '../src/actions/action.ts';
 import { createActions } from '../src/actions/index.ts';
 import { type ActionName, actionNames } from '../src/protocol/query/index.ts';
-import { families, limits } from './compatibility-notes.ts';
+import { families, limits, listsNothing } from './compatibility-notes.ts';
 
 const pagePath = fileURLToPath(new URL('../docs/compatibility.md', import.meta.url));
 const actionsFolder = fileURLToPath(new URL('../src/actions/', import.meta.url));
@@ -45,12 +45,13 @@ function limitsOf(action: ActionName): string[] {
 
 function row(action: ActionName): string {
   if (!builtActions.has(action)) return `| ${action} | – | |`;
+  if (listsNothing.includes(action)) return `| ${action} | empty | |`;
   const limited = limitsOf(action);
   return `| ${action} | ${limited.length > 0 ? 'limited' : 'yes'} | ${limited.join('; ')} |`;
 }
 
 export function compatibilityPage(): string {
-  const built = actionNames.filter((action) => builtActions.has(action)).length;
+  const built = actionNames.filter((one) => builtActions.has(one) && !listsNothing.includes(one)).length;
   const tables = families.map(({ title, sentence, actions }) =>
     [
       `## ${title}`,
@@ -71,6 +72,7 @@ AWS SDK's own description of it.
 - **yes**: as ElastiCache does it, but for the [differences](differences.md) that hold everywhere.
 - **limited**: built; what it does not do is said. A parameter that is not built yet is refused with
   \`InvalidParameterValue\` and never ignored.
+- **empty**: what it lists cannot be made yet; the list is empty, and by its id there is none (NotFound).
 - **–**: not yet. It answers \`InvalidAction\` with the action's name, never a made-up success.
 
 ${tables.join('\n\n')}

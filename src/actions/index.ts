@@ -4,6 +4,7 @@ import { cacheClusterActions } from './cache-clusters/index.ts';
 import { engineVersionActions } from './engine-versions/index.ts';
 import { eventActions } from './events/index.ts';
 import { nodeTypeActions } from './node-types/index.ts';
+import { notBuiltActions } from './not-built/index.ts';
 import { parameterGroupActions } from './parameter-groups/index.ts';
 import { replicationGroupActions } from './replication-groups/index.ts';
 import { reservedNodeActions } from './reserved-nodes/index.ts';
@@ -17,6 +18,7 @@ export const createActions = (deps: ActionDeps) => ({
   ...engineVersionActions(deps),
   ...eventActions(deps),
   ...nodeTypeActions(deps),
+  ...notBuiltActions(deps),
   ...parameterGroupActions(deps),
   ...replicationGroupActions(deps),
   ...reservedNodeActions(deps),

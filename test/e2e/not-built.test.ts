@@ -6,6 +6,9 @@ import {
   CreateReplicationGroupCommand,
   type CreateReplicationGroupCommandInput,
   DeleteReplicationGroupCommand,
+  DescribeServerlessCachesCommand,
+  DescribeSnapshotsCommand,
+  DescribeUsersCommand,
   ModifyCacheClusterCommand,
   type ModifyCacheClusterCommandInput,
   ModifyReplicationGroupCommand,
@@ -127,3 +130,16 @@ function isNotYet(parameter: string) {
     return true;
   };
 }
+
+describe('lists of what cannot be made yet', () => {
+  it('are empty for the SDK, and what is asked for by id is not found', async () => {
+    const { Snapshots } = await client.send(new DescribeSnapshotsCommand({}));
+    const { Users } = await client.send(new DescribeUsersCommand({}));
+    const { ServerlessCaches } = await client.send(new DescribeServerlessCachesCommand({}));
+    assert.deepEqual([Snapshots, Users, ServerlessCaches], [[], [], []]);
+    await assert.rejects(client.send(new DescribeSnapshotsCommand({ SnapshotName: 'nightly' })), {
+      name: 'SnapshotNotFoundFault',
+      message: 'SnapshotName nightly not found.',
+    });
+  });
+});
