@@ -24,6 +24,7 @@ import type { Tools } from './operations/tools.ts';
 import { systemClock } from './platform/clock.ts';
 import { systemIds } from './platform/ids.ts';
 import { createLog, type LogLevel } from './platform/log.ts';
+import { createQuietMemory } from './platform/quiet-memory.ts';
 import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
@@ -155,7 +156,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { port } = await frontDoor.listen('127.0.0.1', options.port);
   shards.ensure(adoption.keys);
   runner.wake();
+  const giveMemoryBack = createQuietMemory();
   const rounds = [
+    periodically('giving memory back', 10_000, fleet, async () => giveMemoryBack()),
     periodically('the maintenance window', 15_000, fleet, () => applyPendingValues(fleet, runner.wake)),
     periodically('forgetting old events', 3_600_000, fleet, async () => {
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);

@@ -3,7 +3,6 @@ import { ServiceError } from '../model/service-errors.ts';
 import { endJson, endJsonError, userError } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import type { Exchange, FrontDoorSettings } from './exchange.ts';
-import { readBody } from './request-body.ts';
 
 export async function answerAdmin(
   settings: FrontDoorSettings,
@@ -12,8 +11,7 @@ export async function answerAdmin(
 ): Promise<void> {
   const { requestId } = exchange;
   try {
-    const body = await readBody(exchange.request, settings.limits.bodyBytesMax);
-    const context = await authenticate(settings, exchange, body, 'limber');
+    const { body, context } = await authenticate(settings, exchange, 'limber');
     const routes = settings.adminRoutes ?? {};
     const handler = Object.hasOwn(routes, name) ? routes[name] : undefined;
     if (!handler) throw new ServiceError('UnknownOperationException', `Limber has no admin command ${name}.`);

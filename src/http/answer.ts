@@ -4,15 +4,26 @@ import type { Duplex } from 'node:stream';
 import { ServiceError } from '../model/service-errors.ts';
 import { encodeError } from '../protocol/query/index.ts';
 import type { Exchange, FrontDoorSettings } from './exchange.ts';
-import { ClientGone, isBodyRead } from './request-body.ts';
+import { ClientGone, discardBody, isBodyRead } from './request-body.ts';
+
+/** Connections that got their last answer. */
+const answered = new WeakSet<Duplex>();
 
 /** Does nothing when the client has gone. */
 export function endAnswer(response: ServerResponse, status: number, type: string, body: string): void {
   if (response.destroyed || response.writableEnded) return;
-  if (!isBodyRead(response.req)) response.setHeader('Connection', 'close');
+  const isLast = !isBodyRead(response.req);
+  if (isLast) response.setHeader('Connection', 'close');
   const bytes = Buffer.from(body);
   response.writeHead(status, { 'Content-Type': type, 'Content-Length': bytes.length });
-  response.end(bytes);
+  if (!isLast) {
+    response.end(bytes);
+    return;
+  }
+  // The client has its answer at once; the connection ends when it has sent what it was about to.
+  answered.add(response.req.socket);
+  response.write(bytes);
+  void discardBody(response.req).then(() => response.end());
 }
 
 export function endXml(response: ServerResponse, status: number, body: string): void {
@@ -59,9 +70,9 @@ const parseErrorStatuses: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-/** For bytes that are not HTTP, headers that are too large and requests that take too long: no request exists yet. */
+/** For bytes that are not HTTP, headers that are too large and requests that take too long. */
 export function answerParseError(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  if (!socket.writable || error.code === 'ECONNRESET' || answered.has(socket)) {
     socket.destroy();
     return;
   }

@@ -28,15 +28,17 @@ export type ActionHandlers = { readonly [A in ActionName]?: ActionHandler<A> };
 export type AdminHandler = (body: unknown, context: RequestContext) => Promise<unknown>;
 
 export interface FrontDoorLimits {
-  /** Requests in work at once; more answer 503. Default 256. */
+  /** Signed requests in work at once; more answer 503. Default 256. */
   readonly concurrentRequestsMax: number;
-  /** Open connections; more are closed unread. Default 1024. */
+  /** Open connections; one more ends the idlest. Default 1024. */
   readonly connectionsMax: number;
   /** Default 1 MiB. */
   readonly bodyBytesMax: number;
+  /** Of all bodies that are under way; one more byte gives up the largest. Default 16 MiB. */
+  readonly bodiesBytesMax: number;
   /** Default 16 KiB. */
   readonly headerBytesMax: number;
-  /** From the first byte to the end of the headers. Default 10 s. */
+  /** From the connection, or the first byte of a later request, to the end of the headers. Default 10 s. */
   readonly headersTimeoutMs: number;
   /** From the first byte to the end of the body. Default 30 s. */
   readonly requestTimeoutMs: number;

@@ -1,5 +1,6 @@
 /** One request while it is answered. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BodyBudget } from './body-budget.ts';
 import type { FrontDoorLimits, FrontDoorOptions } from './contract.ts';
 
 export interface Exchange {
@@ -12,9 +13,12 @@ export interface Exchange {
   readonly abort: AbortController;
 }
 
-/** The options with every limit filled in. */
+/** The options with every limit filled in, and what all requests share. */
 export interface FrontDoorSettings extends FrontDoorOptions {
   readonly limits: FrontDoorLimits;
+  readonly bodies: BodyBudget;
+  /** Takes one of the places for requests in work. Throws ServiceUnavailable when there is none. */
+  readonly enter: (exchange: Exchange) => void;
 }
 
 export function createExchange(

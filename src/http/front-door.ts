@@ -1,7 +1,8 @@
 /**
  * The HTTP server that everybody talks to: ElastiCache's API at `/`, Limber's own at `/admin/<name>`, and
- * `/healthz`. It bounds what a client may cost (header and body size, time, connections, requests at once) and
- * sends no CORS header: a page in a browser can neither read an answer nor sign a request.
+ * `/healthz`. It bounds what a client may cost (header and body size, time, memory, connections, requests at
+ * once), and what is given up at a bound is a stranger's, not a signed client's. It sends no CORS header: a page in a browser can
+ * neither read an answer nor sign a request.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -9,15 +10,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import { ServiceError } from '../model/service-errors.ts';
 import { answerAdmin } from './admin-api.ts';
 import { answerParseError, endJson, endXmlError } from './answer.ts';
+import { createBodyBudget } from './body-budget.ts';
+import { createConnections } from './connections.ts';
 import type { FrontDoor, FrontDoorLimits, FrontDoorOptions } from './contract.ts';
 import { createExchange, type Exchange, type FrontDoorSettings } from './exchange.ts';
 import { answerQuery } from './query-api.ts';
-import { discardBody, saysTooLarge } from './request-body.ts';
 
 const defaultLimits: FrontDoorLimits = {
   concurrentRequestsMax: 256,
   connectionsMax: 1024,
   bodyBytesMax: 1024 * 1024,
+  bodiesBytesMax: 16 * 1024 * 1024,
   headerBytesMax: 16 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
@@ -26,42 +29,48 @@ const defaultLimits: FrontDoorLimits = {
 };
 
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
-  const settings: FrontDoorSettings = { ...options, limits: { ...defaultLimits, ...options.limits } };
-  const server = createBoundedServer(settings.limits);
+  const limits: FrontDoorLimits = { ...defaultLimits, ...options.limits };
+  const connections = createConnections(limits.connectionsMax);
+  /** Not answered yet. */
   const running = new Set<Exchange>();
-  const sockets = new Set<Socket>();
+  /** Signed and in work, until that is done: also when the client goes away before. */
+  const working = new Set<Exchange>();
+  const settings: FrontDoorSettings = {
+    ...options,
+    limits,
+    bodies: createBodyBudget(limits.bodiesBytesMax),
+    enter(exchange) {
+      if (working.size >= limits.concurrentRequestsMax) throw tooBusy(exchange);
+      working.add(exchange);
+      connections.work(exchange.request.socket);
+    },
+  };
+  const server = createBoundedServer(limits);
   let closed: Promise<void> | undefined;
 
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const exchange = createExchange(settings, request, response);
     if (closed) response.setHeader('Connection', 'close');
-    const isBusy = running.size >= settings.limits.concurrentRequestsMax;
-    // Health is told even then: who asks wants to know whether we live.
-    const answered = isBusy && request.url !== '/healthz' ? answerBusy(exchange) : route(settings, exchange);
-    // Counted until its work is done, also when the client goes away before.
     running.add(exchange);
-    answered
+    route(settings, exchange)
       .catch((error: unknown) => {
         settings.log.error('a request could not be answered', { requestId: exchange.requestId, error });
         request.socket.destroy();
       })
-      .finally(() => running.delete(exchange));
+      .finally(() => {
+        running.delete(exchange);
+        if (working.delete(exchange)) connections.rest(request.socket);
+      });
   };
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  server.on('connection', connections.admit);
   server.on('request', onRequest);
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    // A body that says it is too large is refused before it is sent.
-    if (!saysTooLarge(request, settings.limits.bodyBytesMax)) response.writeContinue();
-    onRequest(request, response);
-  });
+  // "100 Continue" is said when the body is wanted, not before the signature's claim is checked.
+  server.on('checkContinue', onRequest);
   server.on('clientError', answerParseError);
   return {
     listen: (host, port) => listen(server, host, port),
     close: () => {
-      closed ??= close(server, sockets, running, settings.limits.closeGraceMs);
+      closed ??= close(server, connections.all(), running, limits.closeGraceMs);
       return closed;
     },
   };
@@ -76,7 +85,6 @@ function createBoundedServer(limits: FrontDoorLimits): Server {
     // Node looks for expired requests only this often; its default of 30 s would make the limits above 40 and 60 s.
     connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
   });
-  server.maxConnections = limits.connectionsMax;
   // Node would drop headers beyond 2,000 unseen; their bytes are bounded above.
   server.maxHeadersCount = 0;
   // A client that does not read its answer.
@@ -104,7 +112,6 @@ async function route(settings: FrontDoorSettings, exchange: Exchange): Promise<v
 }
 
 async function answerHealth(settings: FrontDoorSettings, exchange: Exchange): Promise<void> {
-  await discardBody(exchange.request);
   endJson(exchange.response, 200, { ...settings.health(), pid: process.pid });
 }
 
@@ -113,18 +120,12 @@ function answerMethod(exchange: Exchange, allowed: string): Promise<void> {
   return refuse(exchange, new ServiceError('MethodNotAllowed', `This path answers to ${allowed} only.`));
 }
 
-/** Read nothing here: there are too many already. */
-async function answerBusy(exchange: Exchange): Promise<void> {
-  exchange.response.setHeader('Retry-After', '1');
-  exchange.response.setHeader('Connection', 'close');
-  endXmlError(
-    exchange,
-    new ServiceError('ServiceUnavailable', 'Too many requests are in work at once. Try again.'),
-  );
+function tooBusy({ response }: Exchange): ServiceError {
+  response.setHeader('Retry-After', '1');
+  return new ServiceError('ServiceUnavailable', 'Too many requests are in work at once. Try again.');
 }
 
 async function refuse(exchange: Exchange, error: ServiceError): Promise<void> {
-  await discardBody(exchange.request);
   endXmlError(exchange, error);
 }
 
@@ -138,7 +139,7 @@ async function listen(server: Server, host: string, port: number): Promise<{ hos
 /** Idle connections end at once, running requests when they are answered or the time is up. */
 async function close(
   server: Server,
-  sockets: ReadonlySet<Socket>,
+  sockets: Iterable<Socket>,
   running: ReadonlySet<Exchange>,
   graceMs: number,
 ): Promise<void> {

@@ -12,7 +12,6 @@ import { endXml, endXmlError, userError } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import type { ActionHandler, RequestContext } from './contract.ts';
 import type { Exchange, FrontDoorSettings } from './exchange.ts';
-import { readBody } from './request-body.ts';
 
 export async function answerQuery(settings: FrontDoorSettings, exchange: Exchange): Promise<void> {
   const startedAt = settings.clock.monotonic();
@@ -20,9 +19,9 @@ export async function answerQuery(settings: FrontDoorSettings, exchange: Exchang
   let action = '';
   let context: RequestContext | undefined;
   try {
-    const body = await readBody(exchange.request, settings.limits.bodyBytesMax);
-    context = await authenticate(settings, exchange, body, 'elasticache');
-    const params = requestParams(exchange, body);
+    const signed = await authenticate(settings, exchange, 'elasticache');
+    context = signed.context;
+    const params = requestParams(exchange, signed.body);
     action = requestedAction(params);
     endXml(response, 200, await runAction(settings, action as ActionName, params, context));
   } catch (error) {

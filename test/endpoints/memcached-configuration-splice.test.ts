@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndpointConfiguration } from '../../src/endpoints/memcached-configuration/control.ts';
 import { eventually, memcachedEngines, startNode, type TestNode } from '../engines/memcached-node.ts';
+import { residentMegabytes } from '../support/memory.ts';
 import {
   configurationOf,
   expectedList,
@@ -86,10 +86,6 @@ function command(random: Random): string {
     () => place,
   ];
   return random.pick(makers)();
-}
-
-function residentMegabytes(pid: number | undefined): number {
-  return (Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * 4096) / 2 ** 20;
 }
 
 async function sendSplit(connection: TestConnection, stream: string, random: Random): Promise<void> {

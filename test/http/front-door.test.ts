@@ -1,45 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { DescribeEventsCommand } from '@aws-sdk/client-elasticache';
-import type { FrontDoorOptions } from '../../src/http/contract.ts';
 import { ServiceError } from '../../src/model/service-errors.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { openFrontDoor } from './open-front-door.ts';
-import { ask, askSigned, errorOf, openSocket, readToEnd, signedHeaders } from './raw-http.ts';
-
-const describeEvents = 'Action=DescribeEvents&Version=2015-02-02';
-
-/** DescribeEvents answers its marker back, and counts. */
-async function openEcho(t: TestContext, options: Partial<FrontDoorOptions> = {}) {
-  const calls: unknown[] = [];
-  const open = await openFrontDoor({
-    actions: {
-      DescribeEvents: async (input) => {
-        calls.push(input);
-        return input.Marker === undefined ? {} : { Marker: input.Marker };
-      },
-    },
-    ...options,
-  });
-  t.after(() => open.close());
-  return { open, calls };
-}
-
-/** A handler that stays until it is let go. */
-function gate() {
-  const entered = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  let inside = 0;
-  const handler = async () => {
-    inside += 1;
-    entered.resolve();
-    await released.promise;
-    return {};
-  };
-  return { handler, entered: entered.promise, release: () => released.resolve(), inside: () => inside };
-}
+import { describeEvents, gate, openEcho } from './echo-door.ts';
+import { ask, askSigned, errorOf, openSocket, signedHeaders } from './raw-http.ts';
 
 describe('a Query request', () => {
   it('is answered over POST, with its request id in a header too', async (t) => {
@@ -280,139 +247,6 @@ describe('the admin API', () => {
     assert.deepEqual(await at('/admin/echo', '{'), [400, 'ValidationError']);
     assert.deepEqual(await at('/admin/fail'), [500, 'InternalFailure']);
     assert.equal((await ask(open, { path: '/admin/unknown' })).status, 403);
-  });
-});
-
-describe('what a client may cost', () => {
-  it('a body of 1 MiB is read, one byte more is refused with 413 however it is sent', async (t) => {
-    const { open } = await openEcho(t);
-    const fill = (size: number) => `${describeEvents}&Marker=`.padEnd(size, 'a');
-    assert.equal((await askSigned(open, { body: fill(1024 * 1024) })).status, 200);
-    const large = await askSigned(open, { body: fill(1024 * 1024 + 1) });
-    assert.deepEqual([large.status, errorOf(large).code], [413, 'RequestEntityTooLarge']);
-    const chunked = await ask(open, { body: fill(3_000_000), headers: { 'transfer-encoding': 'chunked' } });
-    assert.equal(chunked.status, 413);
-  });
-
-  it('a body that says it is too large is refused before it is sent, when the client asks', async (t) => {
-    const { open } = await openEcho(t);
-    const socket = await openSocket(open);
-    socket.write('POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 999999999\r\n\r\n');
-    assert.match(await readToEnd(socket), /^HTTP\/1.1 413 /);
-  });
-
-  it('a client that asks first is told to go on', async (t) => {
-    const { open } = await openEcho(t);
-    const headers = await signedHeaders(open, { body: describeEvents });
-    const socket = await openSocket(open);
-    const lines = Object.entries({
-      ...headers,
-      expect: '100-continue',
-      'content-length': describeEvents.length,
-      connection: 'close',
-    });
-    socket.write(`POST / HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`);
-    const [first] = await once(socket, 'data');
-    assert.match(String(first), /^HTTP\/1.1 100 Continue/);
-    socket.write(describeEvents);
-    assert.match(await readToEnd(socket), /^HTTP\/1.1 200 /);
-  });
-
-  it('headers of more than 16 KiB are refused with 431', async (t) => {
-    const { open } = await openEcho(t);
-    const answer = await ask(open, { headers: { 'x-large': 'a'.repeat(17_000) } });
-    assert.equal(answer.status, 431);
-  });
-
-  it('what is not HTTP is refused with 400', async (t) => {
-    const { open } = await openEcho(t);
-    for (const text of [
-      '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
-      'SET a b\r\n',
-      'POST / HTTP/1.1\r\n\r\n',
-    ]) {
-      const socket = await openSocket(open);
-      socket.write(Buffer.from(text, 'latin1'));
-      assert.match(await readToEnd(socket), /^HTTP\/1.1 400 /);
-    }
-  });
-
-  it('headers and bodies that come too slowly are cut off', async (t) => {
-    const { open } = await openEcho(t, { limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
-    for (const text of [
-      'POST / HTTP/1.1\r\nHost: x\r\nX-',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\na',
-    ]) {
-      const socket = await openSocket(open);
-      socket.write(text);
-      assert.match(await readToEnd(socket), /^HTTP\/1.1 408 /);
-    }
-  });
-
-  it('more requests at once than allowed answer 503, and health answers all the same', async (t) => {
-    const held = gate();
-    const { open } = await openEcho(t, {
-      actions: { DescribeEvents: held.handler },
-      limits: { concurrentRequestsMax: 2 },
-    });
-    const running = [askSigned(open, { body: describeEvents }), askSigned(open, { body: describeEvents })];
-    await t.waitFor(() => assert.equal(held.inside(), 2), { interval: 5, timeout: 5000 });
-    const refused = await askSigned(open, { body: describeEvents });
-    assert.deepEqual(
-      [refused.status, errorOf(refused).code, refused.headers['retry-after']],
-      [503, 'ServiceUnavailable', '1'],
-    );
-    assert.equal((await ask(open, { method: 'GET', path: '/healthz' })).status, 200);
-    held.release();
-    assert.deepEqual(
-      (await Promise.all(running)).map(({ status }) => status),
-      [200, 200],
-    );
-    assert.equal((await askSigned(open, { body: describeEvents })).status, 200);
-  });
-
-  it('a client that goes away keeps its place until its work is done', async (t) => {
-    const held = gate();
-    const { open } = await openEcho(t, {
-      actions: { DescribeEvents: held.handler },
-      limits: { concurrentRequestsMax: 1 },
-    });
-    const headers = await signedHeaders(open, { body: describeEvents });
-    const socket = await openSocket(open);
-    const lines = Object.entries({ ...headers, 'content-length': describeEvents.length });
-    socket.write(
-      `POST / HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${describeEvents}`,
-    );
-    await held.entered;
-    socket.destroy();
-    assert.equal((await askSigned(open, { body: describeEvents })).status, 503);
-    held.release();
-    await t.waitFor(async () => assert.equal((await askSigned(open, { body: describeEvents })).status, 200), {
-      interval: 5,
-      timeout: 5000,
-    });
-  });
-
-  it('a hundred hostile requests leave the server well', async (t) => {
-    const { open } = await openEcho(t);
-    const hostile = [
-      { body: `${'a.'.repeat(100_000)}b=1` },
-      { body: 'Action=CreateReplicationGroup&__proto__.polluted=1&constructor.prototype.polluted=1' },
-      { body: `Action=${'A'.repeat(500_000)}` },
-      { body: `Action=DescribeEvents&${'%26'.repeat(100_000)}=1` },
-      { path: `/?${'a'.repeat(8000)}`, body: '' },
-    ];
-    for (let i = 0; i < 100; i += 1) {
-      const { status, text } = await askSigned(open, hostile[i % hostile.length]!);
-      assert.equal(status, 400);
-      assert.ok(text.length < 1000);
-    }
-    assert.equal(Reflect.get({}, 'polluted'), undefined);
-    assert.equal((await askSigned(open, { body: describeEvents })).status, 200);
-    assert.deepEqual(
-      open.lines.filter(({ level }) => level === 'error'),
-      [],
-    );
   });
 });
 

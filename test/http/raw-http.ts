@@ -1,6 +1,6 @@
 /** HTTP without a client's manners: signed or not, whole or in pieces. */
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { Sha256 } from '../protocol/sha256.ts';
@@ -17,15 +17,24 @@ export interface RawRequest {
   readonly path?: string;
   readonly body?: string | Buffer;
   readonly headers?: Record<string, string>;
+  /** Default: a connection of its own. */
+  readonly agent?: Agent;
 }
 
 const formType = 'application/x-www-form-urlencoded; charset=utf-8';
 
 export async function ask(
   open: OpenFrontDoor,
-  { method = 'POST', path = '/', body, headers = {} }: RawRequest,
+  { method = 'POST', path = '/', body, headers = {}, agent }: RawRequest,
 ): Promise<Answer> {
-  const request = httpRequest({ host: open.host, port: open.port, method, path, headers, agent: false });
+  const request = httpRequest({
+    host: open.host,
+    port: open.port,
+    method,
+    path,
+    headers,
+    agent: agent ?? false,
+  });
   request.end(body);
   const [response] = await once(request, 'response');
   const chunks: Buffer[] = [];
@@ -58,6 +67,20 @@ export async function signedHeaders(
 
 export async function askSigned(open: OpenFrontDoor, raw: RawRequest, service?: string): Promise<Answer> {
   return ask(open, { ...raw, headers: await signedHeaders(open, raw, service) });
+}
+
+/** The head of a POST, up to its body, whose length is said but which need not come. */
+export function headOf(headers: Readonly<Record<string, string | number>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST / HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+/** A head that claims the key of this server: only its body could show that it is not signed. */
+export async function claimingHead(
+  open: OpenFrontDoor,
+  headers: Readonly<Record<string, string | number>>,
+): Promise<string> {
+  return headOf({ ...(await signedHeaders(open, { body: 'Action=Other' })), ...headers });
 }
 
 /** A connection on which the test writes bytes itself. */

@@ -1,13 +1,12 @@
 /** What signature verification needs to know, and what it says. */
 
-/** An HTTP request as it came over the wire. */
-export interface SignedRequest {
+/** The head of an HTTP request as it came over the wire. */
+export interface RequestHead {
   readonly method: string;
   /** The request target: raw path and query, undecoded. */
   readonly target: string;
   /** Names and values in turn, as `IncomingMessage.rawHeaders` has them. */
   readonly rawHeaders: readonly string[];
-  readonly body: Uint8Array;
 }
 
 /** What an access key signs with and for. */

@@ -2,8 +2,9 @@
 export type {
   Credential,
   LookUpCredential,
-  SignedRequest,
+  RequestHead,
   VerifiedSignature,
   VerifyOptions,
 } from './contract.ts';
-export { verifySignature } from './verify.ts';
+export type { CheckedClaim } from './verify.ts';
+export { checkClaim, verifyBody } from './verify.ts';

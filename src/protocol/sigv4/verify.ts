@@ -1,5 +1,6 @@
 /**
- * Verifies AWS Signature Version 4, in the Authorization header or presigned in the query.
+ * Verifies AWS Signature Version 4, in the Authorization header or presigned in the query. In two steps: what the head of
+ * a request tells is checked before its body is read, so that a body costs nothing unless a known key claims it.
  *
  * Errors: MissingAuthenticationToken 403 (not signed), IncompleteSignature 400 (malformed), RequestExpired 400
  * (clock or expiry), InvalidClientTokenId 403 (unknown key or session token), SignatureDoesNotMatch 403 (all else).
@@ -17,8 +18,8 @@ import {
 import { readClaim } from './claim.ts';
 import type {
   Credential,
+  RequestHead,
   SignatureClaim,
-  SignedRequest,
   VerifiedSignature,
   VerifyOptions,
 } from './contract.ts';
@@ -26,24 +27,36 @@ import type {
 /** AWS's tolerance for clocks that differ. */
 export const clockSkewMsMax = 15 * 60 * 1000;
 
-export async function verifySignature(
-  request: SignedRequest,
+/** A claim that may be true: of a known key, for this service, made now. Only the body is missing. */
+export interface CheckedClaim {
+  readonly claim: SignatureClaim;
+  readonly credential: Credential;
+  readonly head: RequestHead;
+  readonly headers: HeaderValues;
+  readonly target: Target;
+}
+
+export async function checkClaim(
+  head: RequestHead,
   { lookUpCredential, services, now }: VerifyOptions,
-): Promise<VerifiedSignature> {
-  const headers = headerValues(request.rawHeaders);
-  const target = splitTarget(request.target);
+): Promise<CheckedClaim> {
+  const headers = headerValues(head.rawHeaders);
+  const target = splitTarget(head.target);
   const claim = readClaim(headers, target.query);
   checkScope(claim, services);
   checkTime(claim, now);
   checkSignedHeaders(claim, headers);
-
   const credential = await lookUpCredential(claim.accessKeyId);
   if (!credential || !sessionTokenMatches(credential, claim)) {
     throw new ServiceError('InvalidClientTokenId', 'The security token included in the request is invalid.');
   }
-  const payloadHash = sha256Hex(request.body);
-  const expected = expectedSignature(request.method, target, headers, claim, credential, payloadHash);
-  if (!sameHex(expected, claim.signature)) {
+  return { claim, credential, head, headers, target };
+}
+
+export function verifyBody(checked: CheckedClaim, body: Uint8Array): VerifiedSignature {
+  const { claim, credential } = checked;
+  const payloadHash = sha256Hex(body);
+  if (!sameHex(expectedSignature(checked, payloadHash), claim.signature)) {
     throw mismatch(
       'The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.',
     );
@@ -117,16 +130,10 @@ function sessionTokenMatches(credential: Credential, claim: SignatureClaim): boo
   return sameHex(sha256Hex(credential.sessionToken), sha256Hex(claim.sessionToken));
 }
 
-function expectedSignature(
-  method: string,
-  target: Target,
-  headers: HeaderValues,
-  claim: SignatureClaim,
-  credential: Credential,
-  payloadHash: string,
-): string {
+function expectedSignature(checked: CheckedClaim, payloadHash: string): string {
+  const { claim, credential, head, headers, target } = checked;
   const canonical = canonicalRequest({
-    method,
+    method: head.method,
     target,
     headers,
     signedHeaders: claim.signedHeaders,
