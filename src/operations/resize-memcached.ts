@@ -62,7 +62,8 @@ export function resizeMemcachedKind(
     first: () => ({ step: 'placing' }),
     async observe(input) {
       const view = await loadCacheView(fleet.store, input);
-      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
+      const added = view?.nodes.filter((node) => isNew(input, node)) ?? [];
+      const health = shards.health(input.cacheIncarnation, added);
       return { view, health, now: fleet.clock.now() };
     },
     decide: decideResizeMemcached,

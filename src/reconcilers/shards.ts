@@ -13,7 +13,7 @@ export interface CacheHealth {
   readonly isSettled: boolean;
   /** Of the first shard that has not; else of the last one looked at. */
   readonly sentence: string;
-  /** The worst start failure among its nodes, if any. */
+  /** The worst failure to come up among these nodes, deaths before they held their data among them. */
   readonly failure: StartFailure | null;
 }
 
@@ -99,9 +99,10 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     health(cacheIncarnation, nodes) {
       const reports = [...(workers.get(cacheIncarnation)?.values() ?? [])].map((worker) => worker.report());
       const open = reports.length === 0 ? unsettled : reports.find((report) => !report.isSettled);
+      // One that holds its data has come up, whatever it died of before.
       const failures = nodes
-        .flatMap((node) => startFailures.get(node.incarnation) ?? [])
-        .filter((failure) => failure.kind === 'start');
+        .filter((node) => !node.synced)
+        .flatMap((node) => startFailures.get(node.incarnation) ?? []);
       const failure = failures.reduce<StartFailure | null>(
         (worst, one) => (worst === null || one.attempts > worst.attempts ? one : worst),
         null,

@@ -22,7 +22,7 @@ const decide = (
 const all = [node(1), node(2), node(3)];
 const failing = (error: Error): CacheHealth => ({
   ...well,
-  failure: { kind: 'start', attempts: 3, endings: 0, notBefore: 0, error },
+  failure: { attempts: 3, endings: 0, notBefore: 0, error },
 });
 
 describe('adding members', () => {

@@ -14,7 +14,7 @@ export const unsettled: CacheHealth = { isSettled: false, sentence: 'a node is s
 
 export const failing = (attempts: number, error: Error): CacheHealth => ({
   ...unsettled,
-  failure: { kind: 'start', attempts, endings: 0, notBefore: 0, error },
+  failure: { attempts, endings: 0, notBefore: 0, error },
 });
 
 export const triedTimes = (attempts: number, message: string): Tries => ({

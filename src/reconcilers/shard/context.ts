@@ -15,9 +15,9 @@ export interface ShardKey {
 export const keyText = (key: Pick<ShardKey, 'cacheIncarnation' | 'nodeGroupId'>): string =>
   `${key.cacheIncarnation}/${key.nodeGroupId ?? '-'}`;
 
+/** A node did not come up, or it died soon after its start or before it held its data. */
 export interface StartFailure {
-  /** `start`: it did not come up. `death`: it came up and died soon after. */
-  readonly kind: 'start' | 'death';
+  /** In a row. */
   readonly attempts: number;
   /** The latest of them, in a row, after which the process ended by itself before it was seen with its data loaded. */
   readonly endings: number;
@@ -41,7 +41,7 @@ export interface ShardContext {
   readonly bindings: BindingMemory;
   /** Wakes the worker of another node's shard. */
   readonly wake: (node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>) => void;
-  /** By node incarnation; a start that succeeds clears it. */
+  /** By node incarnation; cleared when a process that got further than that is followed by another. */
   readonly startFailures: Map<string, StartFailure>;
   /** The latest start of each node by this Limber. */
   readonly starts: Map<string, LatestStart>;

@@ -44,7 +44,7 @@ export interface Member {
   readonly silence?: string | null;
   /** It failed to start or died again a moment ago, and the next start waits for the back-off. */
   readonly isBackingOff: boolean;
-  /** Why its last start failed, for people; null when it did not. */
+  /** Why its last start failed, or what became of it, for people; null when it came up. */
   readonly startFailure?: string | null;
   /** What a process that is down could start from; `none` for one that lives. */
   readonly data: DataState;

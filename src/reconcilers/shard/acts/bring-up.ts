@@ -41,7 +41,9 @@ export async function bringUp(
   follow: CacheNode | null,
 ): Promise<void> {
   const { fleet, bindings, monitor, starts } = context;
-  const before = recentFailures(context, node);
+  const before = recentFailures(context, facts, node);
+  // Before the next process writes into the same log.
+  const death = before.isDeath ? await deathOf(context, node, before) : null;
   await announceLoss(context, facts, node, follow);
   if ((await mendFiles(context, facts, { node, follow, before })) === 'decide-anew') return;
   bindings.forget(node.incarnation);
@@ -53,7 +55,6 @@ export async function bringUp(
     await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
   } catch (error) {
     recordFailure(context, node, before, {
-      kind: 'start',
       error: error as Error,
       // What else keeps a node from starting says nothing of its files.
       hasEndedByItself: error instanceof SpawnFailed,
@@ -62,10 +63,9 @@ export async function bringUp(
   }
   faultPoint('bring-up:started');
   // A node that dies soon after each start is started later each time.
-  if (before.isDeath)
+  if (death)
     recordFailure(context, node, before, {
-      kind: 'death',
-      error: new Error(`${node.cacheClusterId} died soon after its start`),
+      error: death,
       hasEndedByItself: !before.hasServed,
     });
   else context.startFailures.delete(node.incarnation);
@@ -168,27 +168,45 @@ export interface RecentFailures {
   readonly attempts: number;
   /** The latest of them, in a row, after which the process ended by itself before it had its data loaded. */
   readonly endings: number;
-  /** It came up last time, and died before it had served, or soon after. */
+  /** It came up last time, and died soon after, or before it had served or was confirmed to hold its data. */
   readonly isDeath: boolean;
+  readonly wasFilled: boolean;
   readonly hasServed: boolean;
 }
 
 function recentFailures(
   { fleet, startFailures, starts }: ShardContext,
-  { incarnation }: CacheNode,
+  { view }: ShardFacts,
+  { incarnation, synced }: CacheNode,
 ): RecentFailures {
   const { attempts = 0, endings = 0 } = startFailures.get(incarnation) ?? {};
   const latest = starts.get(incarnation);
   const isSoon = latest !== undefined && fleet.clock.monotonic() - latest.at < steadyAfterMs;
   const hasServed = latest?.hasServed ?? true;
-  return { attempts, endings, isDeath: isSoon || !hasServed, hasServed };
+  // Memcached has nothing to be filled with, and nobody knows how far a process came that a Limber before us started.
+  const wasFilled = latest === undefined || synced || view.shard.nodeGroupId === '';
+  return { attempts, endings, isDeath: isSoon || !hasServed || !wasFilled, hasServed, wasFilled };
+}
+
+/** With what it said last. */
+async function deathOf(
+  { fleet }: ShardContext,
+  { incarnation, cacheClusterId }: CacheNode,
+  { attempts, wasFilled }: RecentFailures,
+): Promise<SpawnFailed> {
+  const often = attempts === 0 ? '' : ` ${attempts + 1} times`;
+  const when = wasFilled ? 'soon after its start' : 'before it held its data';
+  return new SpawnFailed(
+    `${cacheClusterId} died${often} ${when}`,
+    await fleet.runtime.lastWords(incarnation, 20),
+  );
 }
 
 function recordFailure(
   { fleet, startFailures }: ShardContext,
   node: CacheNode,
   before: RecentFailures,
-  failure: Pick<StartFailure, 'kind' | 'error'> & { readonly hasEndedByItself: boolean },
+  failure: Pick<StartFailure, 'error'> & { readonly hasEndedByItself: boolean },
 ): void {
   const { hasEndedByItself, ...rest } = failure;
   const attempts = before.attempts + 1;

@@ -23,6 +23,9 @@ export async function end(context: ShardContext, fresh: ShardFacts, incarnation:
   // Memcached has nothing to put in order, and takes a second to notice.
   const graceMs = node.engine === 'memcached' ? 0 : 5_000;
   await context.fleet.runtime.stop(node.handle, { graceMs });
+  // This was no death: the next start is not put off for it, and what failed before is of no account.
+  context.starts.delete(node.incarnation);
+  context.startFailures.delete(node.incarnation);
   faultPoint('end:stopped');
   await context.fleet.store.commit([memberEvent(context, node, cacheNodeShutdown(node.cacheNodeId))]);
 }

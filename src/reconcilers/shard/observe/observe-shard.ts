@@ -80,7 +80,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const isBackingOff = failure !== undefined && failure.notBefore > fleet.clock.monotonic();
   const verdict = monitor.verdict(node);
   const dataIf = async (seen: Verdict) => (seen === 'dead' ? dataStateOf(fleet, cache, node) : 'none');
-  const startFailure = failure?.kind === 'start' ? failure.error.message : null;
+  const startFailure = failure?.error.message ?? null;
   // Only of those that may be killed or ended soon.
   const keepsDataIf = async (seen: Verdict) =>
     (seen !== 'hung' && node.intent !== 'restarting') || !isLost(await dataStateOf(fleet, cache, node));
