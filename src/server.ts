@@ -37,7 +37,7 @@ import { createProcessRuntime } from './runtime/process/process-runtime.ts';
 import { loadOrCreateRootCredentials } from './security/root-credentials.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 
-export interface ServerOptions {
+interface ServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly dataDirectory: string;

@@ -1,50 +1,15 @@
 /**
  * Checks of the repository itself, so that what ARCHITECTURE.md says of the layout stays true and small untidiness is
- * found by a test instead of by a reader. Reads files only: no engine, no server, well under a second.
+ * found by a test instead of by a reader.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-/** Folders that are not ours or are made by programs. */
-const skipped = new Set(['node_modules', '.git', '.setup', '.limber', 'results']);
-
-/** All files of the repository, relative to its root, with `/`. */
-function filesUnder(folder = root): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : filesUnder(path);
-    return entry.isFile() && !entry.name.endsWith('.log') ? [relative(root, path)] : [];
-  });
-}
-
-const files = filesUnder().sort();
-const textOf = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
-const matching = (pattern: RegExp) => files.filter((file) => pattern.test(file));
-const code = matching(/\.(ts|tsx|mjs)$/);
-const sources = matching(/^src\/.*\.ts$/);
-const read = (file: string): string => textOf.get(file) ?? '';
-
-/** Relative imports of a file, static and dynamic, and files that it names for a new process. */
-function importsOf(file: string): string[] {
-  const pattern = /(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'|new URL\('(\.[^']+\.ts)', import\.meta\.url\)/g;
-  return [...read(file).matchAll(pattern)].map(([, one, other]) =>
-    join(dirname(file), (one ?? other) as string),
-  );
-}
+import { assertNone, code, files, importsOf, matching, read, root, sources } from './support/repository.ts';
 
 /** `model`, `store` …; a file directly in `src` stands for itself. */
 const folderOf = (file: string): string => file.split('/')[1] as string;
-
-/** What breaks a rule, one line each, so that a failure names every place at once. */
-function assertNone(violations: readonly string[], rule: string): void {
-  assert.equal(violations.length, 0, `${rule}:\n  ${violations.join('\n  ')}`);
-}
 
 /** Who may import whom (ARCHITECTURE.md, "Layout"). `server.ts` alone may import everything. */
 const foundation = ['model', 'catalog', 'platform'];

@@ -18,7 +18,7 @@ export interface ActionContext extends Scope {
 }
 
 /** Wakes the workers after an operation row was committed. Waking is free and may be repeated. */
-export interface OperationQueue {
+interface OperationQueue {
   wake(): void;
 }
 

@@ -17,7 +17,7 @@ import {
 import { createIsolation, type Isolation } from './isolation.ts';
 import { livingNodes } from './living-nodes.ts';
 
-export interface FaultHit {
+interface FaultHit {
   /** As the fault command takes it: `orders-001`, `pages/0002`. */
   readonly node: string;
   /** Replication group or cluster. */

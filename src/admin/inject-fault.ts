@@ -28,7 +28,7 @@ export interface FaultRequest {
 }
 
 /** By node incarnation. */
-export type Outcomes = ReadonlyMap<string, FaultOutcome>;
+type Outcomes = ReadonlyMap<string, FaultOutcome>;
 
 /** Throws where this machine cannot isolate; nothing was done then. May be repeated. */
 export async function injectFault(

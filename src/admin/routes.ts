@@ -13,7 +13,7 @@ import type { Tools } from '../operations/tools.ts';
 import { createFaultRoute } from './fault.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly tools: Tools;
   readonly engineStore: EngineStore;
   readonly version: string;
@@ -27,7 +27,7 @@ export interface AdminOptions {
   readonly wake: () => void;
 }
 
-export type AdminRoute = (body: unknown, context: ActionContext) => Promise<unknown>;
+type AdminRoute = (body: unknown, context: ActionContext) => Promise<unknown>;
 
 export function createAdminRoutes(options: AdminOptions): Readonly<Record<string, AdminRoute>> {
   return {

@@ -14,7 +14,7 @@ import { enqueue } from '../store/enqueue.ts';
 import { chooseNodes } from './fault-targets.ts';
 import { livingNodes } from './living-nodes.ts';
 
-export interface SwitchoverAnswer {
+interface SwitchoverAnswer {
   readonly group: string;
   readonly nodeGroupId: string;
   /** Member that led before. */

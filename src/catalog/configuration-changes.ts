@@ -13,7 +13,7 @@ import {
 export const valuesOf = ({ family, overrides }: Configuration, cacheNodeType: string): ParameterValues =>
   effectiveParameters(family, overrides, nodeType(cacheNodeType));
 
-export type ParameterChanges = Readonly<Record<ParameterChangeType, readonly string[]>>;
+type ParameterChanges = Readonly<Record<ParameterChangeType, readonly string[]>>;
 
 /**
  * The names of the parameters that differ, by whether a running node takes them at once. Memcached reads all of them at
@@ -38,11 +38,7 @@ export function changesBetween(
 
 const none: ParameterChanges = { immediate: [], 'requires-reboot': [] };
 
-export function parameterChanges(
-  family: string,
-  before: ParameterValues,
-  after: ParameterValues,
-): ParameterChanges {
+function parameterChanges(family: string, before: ParameterValues, after: ParameterValues): ParameterChanges {
   const changed = changedParameters(family, before, after);
   if (!family.startsWith('memcached')) return changed;
   return { immediate: [], 'requires-reboot': [...changed.immediate, ...changed['requires-reboot']] };

@@ -17,7 +17,7 @@ export interface EngineSetting {
 }
 
 /** A parameter whose value does not reach the engine, although it was changed from the default. */
-export interface NotApplied {
+interface NotApplied {
   readonly parameter: string;
   /** Completes "the parameter … is kept but not applied: ". */
   readonly reason: string;
@@ -29,7 +29,7 @@ export interface EngineSettings {
   readonly notApplied: readonly NotApplied[];
 }
 
-export interface EngineSettingsInput {
+interface EngineSettingsInput {
   readonly family: string;
   /** The version that really runs, in full: `8.1.1`. */
   readonly engineVersion: string;
@@ -61,16 +61,6 @@ export function engineSettings(input: EngineSettingsInput): EngineSettings {
     return reason !== undefined && value !== defaultValue ? [{ parameter: name, reason }] : [];
   });
   return { settings: [...settings, outputBufferLimits(effective), memoryLimit(input)], notApplied };
-}
-
-/** Those settings that a change of these parameters touches and that CONFIG SET can change at once. */
-export function settingsToChange(
-  settings: readonly EngineSetting[],
-  changed: readonly string[],
-): readonly EngineSetting[] {
-  return settings.filter(
-    ({ needsRestart, parameters }) => !needsRestart && parameters.some((name) => changed.includes(name)),
-  );
 }
 
 /** Directives that stock engines name otherwise than an old family does. Engines before 5 are not run at all. */

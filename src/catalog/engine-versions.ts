@@ -9,7 +9,7 @@ import { versionAliases } from './engine-packages.ts';
 import { parameterFamilies, parseFamily } from './parameters.ts';
 import { compareVersions } from './version-order.ts';
 
-export const engines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
+const engines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
 
 /** A version that this machine can run: installed, or one that the engine store can fetch. */
 export interface RunnableVersion {
@@ -20,7 +20,7 @@ export interface RunnableVersion {
 }
 
 /** A version that can be asked for. */
-export interface EngineVersion {
+interface EngineVersion {
   readonly engine: Engine;
   /** As the API writes it: `8.1`, `7.1`, `1.6.38`. */
   readonly version: string;
@@ -115,7 +115,7 @@ export function familyOf(engine: Engine, version: string): string | undefined {
 }
 
 /** Filters of DescribeCacheEngineVersions. */
-export interface EngineVersionFilters {
+interface EngineVersionFilters {
   readonly engine?: string | undefined;
   readonly engineVersion?: string | undefined;
   readonly family?: string | undefined;

@@ -58,13 +58,6 @@ export const cacheNodeAdded = (cacheNodeId: string, zone: string): EventText =>
     `Added cache node ${cacheNodeId} in availability zone ${zone}`,
   );
 
-/** At the start of a change of the number of nodes; documented without an id. */
-export const nodeCountChanging = (from: number, to: number): EventText =>
-  ofCluster(
-    'Limber:NodeCountChanging',
-    to > from ? 'Increasing number of requested nodes' : 'Decreasing number of requested nodes',
-  );
-
 export const nodeCountChanged = (from: number, to: number): EventText =>
   ofCluster('ElastiCache:AddCacheNodeComplete', `Finished modifying number of nodes from ${from} to ${to}`);
 
@@ -158,20 +151,6 @@ export const promotionFailed = (cacheClusterId: string, reason: string): EventTe
 
 // Changes
 
-export const nodeTypeChanged = (sourceType: CacheSource, nodeType: string): EventText =>
-  of(
-    sourceType,
-    scalingId(sourceType, 'Complete'),
-    `Succeeded applying modification to cache node type to ${nodeType}.`,
-  );
-
-export const nodeTypeChangeFailed = (sourceType: CacheSource, nodeType: string): EventText =>
-  of(
-    sourceType,
-    scalingId(sourceType, 'Failed'),
-    `Failed applying modification to cache node type to ${nodeType}.`,
-  );
-
 export const parameterUpdated = (name: string, value: string): EventText =>
   ofCluster('ElastiCache:CacheClusterParametersChanged', `Updated parameter ${name} to ${value}`);
 
@@ -179,29 +158,6 @@ export const parameterGroupApplied = (parameterGroupName: string): EventText =>
   ofCluster(
     'ElastiCache:CacheClusterParametersChanged',
     `Updated to use a CacheParameterGroup ${parameterGroupName}`,
-  );
-
-export const securityGroupsApplied = (): EventText =>
-  ofCluster('ElastiCache:CacheClusterSecurityGroupModified', 'Applied change to security group');
-
-// Snapshots
-
-export const snapshotSucceeded = (snapshotName: string, cacheClusterId: string): EventText =>
-  ofCluster(
-    'ElastiCache:SnapshotComplete',
-    `Snapshot succeeded for snapshot with ID '${snapshotName}' of cache cluster with ID '${cacheClusterId}'`,
-  );
-
-export const snapshotFailed = (snapshotName: string, cacheClusterId: string): EventText =>
-  ofCluster(
-    'ElastiCache:SnapshotFailed',
-    `Snapshot failed for snapshot with ID '${snapshotName}' of cache cluster with ID '${cacheClusterId}'`,
-  );
-
-export const serviceUpdateAvailable = (cacheNodeId: string): EventText =>
-  ofCluster(
-    'ElastiCache:ServiceUpdateAvailableForNode',
-    `Service update is available for cache node ${cacheNodeId}.`,
   );
 
 // Ours: what a self-hosted service has to say beyond AWS's list
@@ -287,10 +243,6 @@ export const slotsReassigned = (nodeGroupId: string, cacheClusterId: string, slo
     `${cacheClusterId} came back unknown to the cluster: it was introduced again and given the slots ${slots} of node group ${nodeGroupId}`,
   );
 
-/** Found but not in the records: reported, never killed or wiped (DESIGN rule 8). */
-export const unknownNodeFound = (what: string): EventText =>
-  ofCluster('Limber:UnknownNodeFound', `Found ${what}, which no record names; it was left alone`);
-
 function of(sourceType: EventSourceType, eventId: string, message: string): EventText {
   return { eventId, sourceType, message };
 }
@@ -301,12 +253,6 @@ function ofCluster(eventId: string, message: string): EventText {
 
 function ofGroup(eventId: string, message: string): EventText {
   return of('replication-group', eventId, message);
-}
-
-function scalingId(sourceType: CacheSource, end: 'Complete' | 'Failed'): string {
-  return sourceType === 'cache-cluster'
-    ? `ElastiCache:CacheClusterScaling${end}`
-    : `ElastiCache:ReplicationGroupScaling${end}`;
 }
 
 function list(ids: readonly string[]): string {

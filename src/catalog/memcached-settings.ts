@@ -5,7 +5,7 @@
 import { memcachedLimits, type NodeType } from './node-types.ts';
 import type { ParameterValues } from './parameters.ts';
 
-export interface MemcachedSettings {
+interface MemcachedSettings {
   /** `-m`: max_cache_memory less memcached_connections_overhead. */
   readonly memoryMb: number;
   /** `-t` */

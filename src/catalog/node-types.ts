@@ -66,7 +66,7 @@ export function nodeTypeFor(name: string, engine: Engine, engineVersion: string)
   );
 }
 
-export interface ReservedMemory {
+interface ReservedMemory {
   /** Percent that stays free for copies and buffers, 25 by default. */
   readonly reservedMemoryPercent?: number;
   /** Bytes; older families have this instead. It wins when both are given, since only one of them can be. */
@@ -97,7 +97,7 @@ export function supportsAutomaticFailover(type: NodeType): boolean {
   return !type.name.startsWith('cache.t1.');
 }
 
-export interface AllowedModifications {
+interface AllowedModifications {
   readonly scaleUp: readonly string[];
   readonly scaleDown: readonly string[];
 }

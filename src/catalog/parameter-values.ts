@@ -6,7 +6,7 @@ import { ServiceError } from '../model/service-errors.ts';
 import { findParameter, type Parameter, type ParameterValues } from './parameters.ts';
 
 /** ParameterNameValue off the wire. */
-export interface ParameterChange {
+interface ParameterChange {
   readonly name: string;
   readonly value: string;
 }
@@ -15,7 +15,7 @@ export interface ParameterChange {
  * Fixed once a cache uses the group, because a running cache cannot follow: AWS shows them as not modifiable, but lets
  * them be set in a custom group that is not attached to anything yet.
  */
-export const parametersFixedByUse: readonly string[] = [
+const parametersFixedByUse: readonly string[] = [
   'activerehashing',
   'cluster-databases',
   'cluster-enabled',
@@ -81,7 +81,7 @@ export function resetAllOverrides(overrides: ParameterValues, isAttached: boolea
 }
 
 /** Throws `InvalidParameterValue` naming parameter, value and what is allowed. */
-export function checkValue(parameter: Parameter, value: string): void {
+function checkValue(parameter: Parameter, value: string): void {
   const { name } = parameter;
   const reason = notBuiltYet[name];
   if (reason !== undefined && value.trim() !== '') throw invalidValue(name, value, `${reason}.`);

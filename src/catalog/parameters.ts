@@ -95,7 +95,7 @@ export function defaultParameterGroupName(family: string, clusterMode: boolean):
 }
 
 /** What a parameter that depends on the node type is on one of them; null where the type is not offered with it. */
-export function nodeTypeValue(parameterName: string, type: NodeType): string | null {
+function nodeTypeValue(parameterName: string, type: NodeType): string | null {
   switch (parameterName) {
     case 'maxmemory':
       return `${type.redisMaxmemoryBytes}`;

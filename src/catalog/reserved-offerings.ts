@@ -8,11 +8,11 @@ import type { Engine } from '../model/resource.ts';
 import { type NodeType, nodeTypes } from './node-types.ts';
 
 export const offeringTypes = ['No Upfront', 'Partial Upfront', 'All Upfront'] as const;
-export type OfferingType = (typeof offeringTypes)[number];
+type OfferingType = (typeof offeringTypes)[number];
 
 /** One year and three years, in seconds. */
 export const offeringDurations = [31_536_000, 94_608_000] as const;
-export type OfferingDuration = (typeof offeringDurations)[number];
+type OfferingDuration = (typeof offeringDurations)[number];
 
 export const offeredEngines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
 

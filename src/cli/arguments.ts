@@ -29,7 +29,7 @@ export interface Command {
 /** Another Limber uses the data directory: `up --detach` then asks that one whether it is healthy. */
 export const heldExitCode = 4;
 
-export type OptionTable = NonNullable<ParseArgsConfig['options']>;
+type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
 /** Which data directory is meant; every command that looks at a Limber takes it. */
 export const dataOption = { data: { type: 'string' } } as const;

@@ -5,7 +5,7 @@ import { connectAdmin, type LimberStatus } from './admin-client.ts';
 import { limberCommand } from './command-line.ts';
 import { logPath } from './log-file.ts';
 
-export interface Serving {
+interface Serving {
   readonly port: number;
   readonly dataDirectory: string;
   readonly pool: string;

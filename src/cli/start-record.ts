@@ -78,7 +78,7 @@ export function isRunning(record: StartRecord): boolean {
 }
 
 /** What `GET /healthz` tells. */
-export interface Health {
+interface Health {
   readonly pid: number;
   readonly dataDirectory: string;
 }

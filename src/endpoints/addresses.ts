@@ -11,7 +11,7 @@ export const defaultPool = '127.64.0.0/12';
 
 /** In the order in which they lie in a pool. Stored addresses depend on it: append only. */
 export const poolSlices = ['a', 'b', 'c', 'd', 'e', 'f', 'endpoint'] as const;
-export type PoolSlice = (typeof poolSlices)[number];
+type PoolSlice = (typeof poolSlices)[number];
 
 export interface AddressPool {
   /** As it was given: `127.64.0.0/12`. */
@@ -47,11 +47,6 @@ export function parsePool(cidr: string): AddressPool {
   return { cidr: cidr.trim(), first, size };
 }
 
-/** True when both would give out the same addresses. */
-export function poolsOverlap(one: AddressPool, other: AddressPool): boolean {
-  return one.first < other.first + other.size && other.first < one.first + one.size;
-}
-
 /** `us-east-1c` → `c`; null, no zone: the slice for moving endpoints. Throws for a zone that has no slice. */
 export function sliceOf(availabilityZone: string | null): PoolSlice {
   if (availabilityZone === null) return 'endpoint';
@@ -59,15 +54,6 @@ export function sliceOf(availabilityZone: string | null): PoolSlice {
   if (!letter)
     throw new Error(`availability zone ${availabilityZone}: expected one that ends in a letter a to f`);
   return letter;
-}
-
-/** First and last address of a slice; some in between are never given out (see `isUsable`). */
-export function sliceRange(
-  pool: AddressPool,
-  slice: PoolSlice,
-): { readonly first: string; readonly last: string } {
-  const { start, size } = rangeOf(pool, slice);
-  return { first: formatAddress(start), last: formatAddress(start + size - 1) };
 }
 
 /** The slice that an address lies in; null when it is not one of the pool, as after a change of `--pool`. */

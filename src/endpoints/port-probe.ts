@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { listPids, readDescriptor, readProcess } from '../platform/proc.ts';
 
-export type PortProbe =
+type PortProbe =
   | 'free'
   /** A sentence without full stop: `0.0.0.0:6379 is held by process 1234 (redis-server)`. */
   | { readonly inUse: string; readonly holds: 'this-address' | 'every-address' | 'unknown' }

@@ -2,7 +2,7 @@ import type { EngineName, EngineRequest, FetchableEngine } from './contract.ts';
 import { compareVersions, isNewerPatch, isOfVersion, versionParts } from './engine-version.ts';
 
 /** A version that exists only as a name of ElastiCache's. */
-export interface VersionAlias {
+interface VersionAlias {
   readonly engine: EngineName;
   readonly asked: string;
   readonly runs: string;
@@ -48,14 +48,14 @@ interface Versioned {
 /**
  * Those that serve a wish, best first: exact before newer patches, each newest first; equal ones keep their order.
  */
-export function fitting<T extends Versioned>(candidates: readonly T[], wish: EngineWish): T[] {
+function fitting<T extends Versioned>(candidates: readonly T[], wish: EngineWish): T[] {
   const rank = (one: T) => (fit(one.version, wish) === 'exact' ? 0 : 1);
   return candidates
     .filter((one) => one.engine === wish.engine && fit(one.version, wish) !== null)
     .sort((a, b) => rank(a) - rank(b) || compareVersions(b.version, a.version));
 }
 
-export type Choice<T> =
+type Choice<T> =
   | { readonly kind: 'use'; readonly engine: T }
   /** To be fetched in turn until one fits; `otherwise` is at hand should none be had. */
   | { readonly kind: 'fetch'; readonly entries: readonly FetchableEngine[]; readonly otherwise: T | null }

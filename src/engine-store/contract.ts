@@ -11,7 +11,7 @@ export type ProgramName = (typeof programNames)[number];
  * that folder's own loader, so that `ps` and `/proc/PID/exe` show `ld-linux-…`: know a process by its start time,
  * never by its name.
  */
-export interface ProgramStart {
+interface ProgramStart {
   readonly command: string;
   readonly args: readonly string[];
   /** To be added to the child's environment, when present. */
@@ -87,7 +87,7 @@ export interface EngineStore {
   resolve(request: EngineRequest, options?: ResolveOptions): Promise<ResolvedEngine>;
 }
 
-export const unavailableReasons = [
+const unavailableReasons = [
   'unknown-version', // neither at hand nor in the catalogue, nor a newer patch of it
   'not-a-version', // the request cannot be read
   'bad-path', // LIMBER_ENGINE_PATH_… names something that is no such engine

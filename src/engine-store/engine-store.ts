@@ -17,7 +17,7 @@ import { engineFetcher } from './fetch-engine.ts';
 import { packagedEngines } from './package-engine.ts';
 import { enginesAtPaths, systemEngine } from './system-engines.ts';
 
-export interface EngineStoreOptions {
+interface EngineStoreOptions {
   /** Where fetched engines live, shared by all data directories. Default: LIMBER_ENGINES, else `~/.limber/engines`. */
   readonly directory?: string;
   /** Read for LIMBER_ENGINES, LIMBER_ENGINE_PATH_… and PATH. Default: the process's. */

@@ -16,7 +16,7 @@ import { sharedLists } from './shared-lists.ts';
 const roomBytesMin = 300 * 1024 * 1024;
 
 /** Fetches one entry of the catalogue into the store. Throws `EngineUnavailable`, or the signal's reason. */
-export type FetchEngine = (
+type FetchEngine = (
   entry: FetchableEngine,
   /** Asked once the entry is locked, since another process may have fetched it meanwhile. */
   alreadyThere: () => Promise<InstalledEngine | null>,

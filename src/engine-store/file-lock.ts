@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
-export interface FileLock {
+interface FileLock {
   /** Gives the lock up. The file stays. */
   release(): Promise<void>;
 }

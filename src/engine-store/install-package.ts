@@ -9,7 +9,7 @@ import { filesFolder, packagedEngine, publishEngine, readPackagedEngine } from '
 import { parseServerVersion } from './programs.ts';
 import { runProgram } from './run-program.ts';
 
-export interface InstallInput {
+interface InstallInput {
   readonly store: string;
   readonly entry: FetchableEngine;
   readonly state: AptState;

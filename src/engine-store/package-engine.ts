@@ -6,7 +6,7 @@ import type { DebianPackage } from './package-closure.ts';
 import { programFile } from './programs.ts';
 
 /** `engine.json` in the folder of an engine that was fetched. Written before the folder gets its name. */
-export interface EngineManifest {
+interface EngineManifest {
   readonly format: 1;
   readonly engine: EngineName;
   readonly version: string;

@@ -7,7 +7,7 @@ export interface ProgramResult {
   readonly output: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string;
   readonly signal?: AbortSignal | undefined;
   /** The program is killed after this long. Default: no limit. */

@@ -1,6 +1,6 @@
 /** Events as changes: what happened is committed together with the fact. */
 import type { EventText } from '../catalog/events.ts';
-import type { Cache, Scope } from '../model/resource.ts';
+import type { Scope } from '../model/resource.ts';
 import type { Change } from '../store/contract.ts';
 
 export function announce(scope: Scope, sourceId: string, text: EventText, date: number): Change {
@@ -8,6 +8,3 @@ export function announce(scope: Scope, sourceId: string, text: EventText, date: 
   const { account, region } = scope;
   return { add: 'event', row: { account, region, sourceType, sourceId, message, eventId, date } };
 }
-
-/** The word for a cache in events. */
-export const sourceOf = (cache: Pick<Cache, 'kind'>): 'cache-cluster' | 'replication-group' => cache.kind;

@@ -54,7 +54,7 @@ export async function removeSyncFiles(fleet: Fleet, node: CacheNode): Promise<vo
   }
 }
 
-export interface Repair {
+interface Repair {
   /** Where the files are now, or a copy of them. */
   readonly aside: string;
   readonly reason: string;
@@ -63,7 +63,7 @@ export interface Repair {
 }
 
 /** The rights of a node's files are wrong. They may be well otherwise, so that they are left where they are. */
-export class DataForbidden extends Error {
+class DataForbidden extends Error {
   override readonly name = 'DataForbidden';
 }
 
@@ -137,7 +137,7 @@ export async function setAside(fleet: Fleet, node: CacheNode): Promise<string> {
   return aside;
 }
 
-export interface KeptTail {
+interface KeptTail {
   /** Where the bytes are; null when they could not be kept. */
   readonly aside: string | null;
   readonly bytes: number;

@@ -2,7 +2,7 @@
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Store } from '../store/contract.ts';
 
-export interface EndpointAddresses {
+interface EndpointAddresses {
   readonly addresses: readonly string[];
   readonly ttlSeconds: number;
 }

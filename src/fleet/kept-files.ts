@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../platform/files.ts';
 import { dataDirectory, setAside } from './data-files.ts';
 import type { Fleet } from './fleet.ts';
 
-export interface KeptFiles {
+interface KeptFiles {
   /** Where they are now. */
   readonly aside: string;
   /** What `markToKeep` was told. */

@@ -101,7 +101,7 @@ async function configSpec(
   };
 }
 
-export async function engineSecrets(store: Store, cacheIncarnation: string): Promise<EngineSecrets> {
+async function engineSecrets(store: Store, cacheIncarnation: string): Promise<EngineSecrets> {
   const [limber, replication] = await Promise.all([
     store.secret(cacheIncarnation, secretNames.limber),
     store.secret(cacheIncarnation, secretNames.replication),

@@ -12,7 +12,7 @@ import { busPortOf } from './launch.ts';
 import { movingEndpoints, type NodeSlot, nodeEndpoint, type PlaceOptions, placeNode } from './place.ts';
 
 /** A node cannot listen where it is to: somebody else does. */
-export class AddressInUse extends Error {
+class AddressInUse extends Error {
   override readonly name = 'AddressInUse';
 }
 

@@ -10,7 +10,7 @@ import type { CacheNode, NodeSettings, NodeTarget } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 
 /** The row of the cache was read before that of the node: read both again. */
-export class UnknownConfiguration extends Error {
+class UnknownConfiguration extends Error {
   override readonly name = 'UnknownConfiguration';
 }
 

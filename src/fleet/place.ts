@@ -34,7 +34,7 @@ export interface NodeSlot {
   readonly availabilityZone: string;
 }
 
-export function labelOf(cache: Cache): CacheLabel {
+function labelOf(cache: Cache): CacheLabel {
   return { cacheId: cache.id, hash: cache.desired.dnsHash, region: cache.region, tls: false };
 }
 

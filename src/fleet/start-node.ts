@@ -13,7 +13,7 @@ import { durabilityOf, engineOf, nodeSpec } from './launch.ts';
  * Somebody decided meanwhile that the node is to end: its process must not come back, least of all when the row that
  * tells whose it is has gone.
  */
-export class NodeNotWanted extends Error {
+class NodeNotWanted extends Error {
   override readonly name = 'NodeNotWanted';
 }
 

@@ -10,7 +10,7 @@ import { ClientGone, discardBody, isBodyRead } from './request-body.ts';
 const answered = new WeakSet<Duplex>();
 
 /** Does nothing when the client has gone. */
-export function endAnswer(response: ServerResponse, status: number, type: string, body: string): void {
+function endAnswer(response: ServerResponse, status: number, type: string, body: string): void {
   if (response.destroyed || response.writableEnded) return;
   const isLast = !isBodyRead(response.req);
   if (isLast) response.setHeader('Connection', 'close');

@@ -9,7 +9,7 @@ import { readBody } from './request-body.ts';
 const regionForm = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const regionLengthMax = 32;
 
-export interface SignedBody {
+interface SignedBody {
   readonly body: Buffer;
   readonly context: RequestContext;
 }

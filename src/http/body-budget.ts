@@ -8,7 +8,7 @@ export interface BodyBudget {
   open(onGivenUp: () => void): BodyShare;
 }
 
-export interface BodyShare {
+interface BodyShare {
   /** Adds to what this body takes, which may give up a body: also this one. */
   take(bytes: number): void;
   /** Gives everything back; may be repeated. */

@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 
-export interface Connections {
+interface Connections {
   /** Takes up a new connection, at the expense of another one if need be, or ends it when all the others are at work. */
   admit(socket: Socket): void;
   /** A request that came on it is signed, and is worked on until `rest`. */

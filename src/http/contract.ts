@@ -25,7 +25,7 @@ export type ActionHandler<A extends ActionName> = (
 export type ActionHandlers = { readonly [A in ActionName]?: ActionHandler<A> };
 
 /** JSON in, JSON out. The body is undefined when the request has none. */
-export type AdminHandler = (body: unknown, context: RequestContext) => Promise<unknown>;
+type AdminHandler = (body: unknown, context: RequestContext) => Promise<unknown>;
 
 export interface FrontDoorLimits {
   /** Signed requests in work at once; more answer 503. Default 256. */

@@ -20,7 +20,7 @@ export const arnTypes = [
 ] as const;
 export type ArnType = (typeof arnTypes)[number];
 
-export interface ArnScope {
+interface ArnScope {
   readonly region: string;
   readonly account: string;
 }
@@ -64,7 +64,7 @@ export function parseArn(
 }
 
 /** `aws`, or the partitions of China and GovCloud, told by the region's name. */
-export function partitionOf(region: string): string {
+function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }

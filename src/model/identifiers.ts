@@ -22,11 +22,6 @@ export function parseReplicationGroupId(value: string, parameterName = 'Replicat
   return parseIdentifier(value, parameterName, 40);
 }
 
-/** 1–40 characters, like a replication group. */
-export function parseServerlessCacheName(value: string, parameterName = 'ServerlessCacheName'): string {
-  return parseIdentifier(value, parameterName, 40);
-}
-
 /** 1–255 characters; never a name of the service's own (`default`, and `default.…` by the alphabet). */
 export function parseCacheParameterGroupName(
   value: string,
@@ -41,28 +36,6 @@ export function parseCacheSubnetGroupName(value: string, parameterName = 'CacheS
 
 export function parseCacheSecurityGroupName(value: string, parameterName = 'CacheSecurityGroupName'): string {
   return parseGroupName(value, parameterName);
-}
-
-/** 1–255 characters. Automatic snapshots contain a dot, so no user's name can be taken for one. */
-export function parseSnapshotName(value: string, parameterName = 'SnapshotName'): string {
-  return parseIdentifier(value, parameterName, 255);
-}
-
-/** Unlike the others, a user's id may hold `--` and end with `-`: the model's pattern, not the prose, decides. */
-export function parseUserId(value: string, parameterName = 'UserId'): string {
-  return parseUserLikeId(value, parameterName);
-}
-
-export function parseUserGroupId(value: string, parameterName = 'UserGroupId'): string {
-  return parseUserLikeId(value, parameterName);
-}
-
-/** Case is kept: the engine's ACL compares user names byte by byte. White space would split an ACL line. */
-export function parseUserName(value: string, parameterName = 'UserName'): string {
-  requireText(value, parameterName);
-  if (/[\s\p{Cc}]/u.test(value) || value.length > 255)
-    throw invalid(parameterName, value, 'Give 1 to 255 characters without white space.');
-  return value;
 }
 
 export function parseReservedCacheNodeId(value: string, parameterName = 'ReservedCacheNodeId'): string {
@@ -117,18 +90,6 @@ function parseIdentifier(value: string, parameterName: string, lengthMax: number
       parameterName,
       value,
       `It has ${value.length} characters; at most ${lengthMax} are allowed.`,
-    );
-  return value.toLowerCase();
-}
-
-function parseUserLikeId(value: string, parameterName: string): string {
-  requireText(value, parameterName);
-  // The model gives no upper limit; 255 is ours, as for every other name.
-  if (!/^[a-z][a-z0-9-]{0,254}$/i.test(value))
-    throw invalid(
-      parameterName,
-      value,
-      'Give 1 to 255 ASCII letters, digits, and hyphens that begin with a letter.',
     );
   return value.toLowerCase();
 }

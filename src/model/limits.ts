@@ -4,7 +4,7 @@
  */
 import { ServiceError, type ServiceErrorCode } from './service-errors.ts';
 
-export interface Quota {
+interface Quota {
   readonly limit: number;
   readonly code: ServiceErrorCode;
   /** What is counted, in the plural. */
@@ -22,7 +22,7 @@ export const nodeGroupsMax = 500;
 export const parametersPerRequestMax = 20;
 /** Days. */
 export const snapshotRetentionMax = 35;
-export const subnetsPerGroupMax = 20;
+const subnetsPerGroupMax = 20;
 
 export const quotas = {
   // AWS's own default is 300, raised on request; nobody can be asked here, and one large cluster may have 500.

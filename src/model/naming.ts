@@ -98,10 +98,6 @@ export function memcachedConfigurationHost({ cacheId, hash, region }: CacheLabel
   return `${cacheId}.${hash}.cfg.${regionCode(region)}`;
 }
 
-export function serverlessHost({ cacheId, hash, region }: CacheLabel): string {
-  return `${cacheId}-${hash}.serverless.${regionCode(region)}`;
-}
-
 const compass: Readonly<Record<string, string>> = {
   north: 'n',
   south: 's',
@@ -126,11 +122,6 @@ export function regionCode(region: string): string {
   const followsPattern =
     area.length === 2 && words.length > 0 && !words.includes(undefined) && /^\d+$/.test(number);
   return followsPattern ? area + words.join('') + number : region.toLowerCase().replace(/[^a-z0-9]/g, '');
-}
-
-/** `automatic.orders-2026-11-20-03-05`, in UTC: the name of the daily snapshot of a cluster or group. */
-export function automaticSnapshotName(sourceId: string, at: Date): string {
-  return `automatic.${sourceId}-${dashed(at, 16)}`;
 }
 
 /** `ri-2026-11-20-03-05-09-123`, in UTC: the id of a reserved node that was bought without one (§25). */

@@ -39,7 +39,7 @@ export type NodeRole = 'primary' | 'replica';
  * `stopped`: none may run (`limber down --caches`), the data stay.
  * `deleted`: the tombstone: its process, addresses and directory are to be destroyed, and nothing else is.
  */
-export type NodeIntent = 'running' | 'restarting' | 'stopped' | 'deleted';
+type NodeIntent = 'running' | 'restarting' | 'stopped' | 'deleted';
 
 /** What of its target a running node can be brought to without a restart, as far as the engine allows. */
 export interface NodeSettings {
@@ -105,7 +105,7 @@ export const isConfigured = ({ target, applied }: Pick<CacheNode, 'target' | 'ap
  * What a node group is in, as the API says it. It is `modifying` while its own members change, and `available` when the
  * others of its group are what changes.
  */
-export type NodeGroupStatus = 'creating' | 'available' | 'modifying' | 'deleting';
+type NodeGroupStatus = 'creating' | 'available' | 'modifying' | 'deleting';
 
 /**
  * One shard of a replication group (cluster mode disabled: the only one, `0001`).

@@ -48,12 +48,9 @@ const inputs = {
 
 export type OperationKindName = keyof typeof inputs;
 export type OperatedCache = Decoded<typeof operatedCache>;
-export type ReplicaCountChange = Decoded<typeof replicaCountChange>;
 /** What a kind is told besides the cache that it works on. */
 export type OperationOrder<K extends OperationKindName> = Decoded<(typeof inputs)[K]>;
 export type OperationInput<K extends OperationKindName> = OperatedCache & OperationOrder<K>;
-
-export const operationKindNames = Object.keys(inputs) as readonly OperationKindName[];
 
 /** Throws a `TypeError` that names the member when a row holds something else, as a newer version may have written. */
 export function decodeOperationInput<K extends OperationKindName>(

@@ -4,20 +4,20 @@
  */
 import { ServiceError } from './service-errors.ts';
 
-export interface PageSizes {
+interface PageSizes {
   readonly min: number;
   readonly max: number;
   readonly usual: number;
 }
 
 /** Marker and MaxRecords of most actions. */
-export const usualPageSizes: PageSizes = { min: 20, max: 100, usual: 100 };
+const usualPageSizes: PageSizes = { min: 20, max: 100, usual: 100 };
 export const snapshotPageSizes: PageSizes = { min: 20, max: 50, usual: 50 };
 /** NextToken and MaxResults of the serverless actions; the lower end is our reading (U). */
-export const serverlessPageSizes: PageSizes = { min: 1, max: 50, usual: 50 };
+const serverlessPageSizes: PageSizes = { min: 1, max: 50, usual: 50 };
 
 /** What a list in the store needs: at most `limit` items whose key is `fromKey` or greater, in the order of keys. */
-export interface PageRequest {
+interface PageRequest {
   readonly limit: number;
   /** Null for the first page. */
   readonly fromKey: string | null;

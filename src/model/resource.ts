@@ -7,7 +7,7 @@
 import type { Configuration } from './configuration.ts';
 import type { Tag } from './tags.ts';
 
-export const resourceKinds = [
+const resourceKinds = [
   'replication-group',
   'cache-cluster',
   'parameter-group',
@@ -67,7 +67,7 @@ export interface ReplicationGroupDesired extends CacheSettings {
 /** `sync`: every acknowledged write survives the loss of any one node's process (see ARCHITECTURE). */
 export type Durability = 'sync' | 'async' | 'disabled';
 /** What was asked for; `default` leaves the choice to the service. */
-export type RequestedDurability = Durability | 'default';
+type RequestedDurability = Durability | 'default';
 
 export interface PendingReplicationGroupValues {
   readonly cacheNodeType?: string;
@@ -93,7 +93,7 @@ export interface PendingCacheClusterValues {
   readonly cacheNodeType?: string;
 }
 
-export interface ParameterGroupDesired {
+interface ParameterGroupDesired {
   readonly family: string;
   readonly description: string;
   /** Parameter name → value, only what the user set. */
@@ -105,19 +105,19 @@ export interface Subnet {
   readonly availabilityZone: string;
 }
 
-export interface SubnetGroupDesired {
+interface SubnetGroupDesired {
   readonly description: string;
   readonly vpcId: string;
   readonly subnets: readonly Subnet[];
 }
 
-export interface SecurityGroupDesired {
+interface SecurityGroupDesired {
   readonly description: string;
   readonly ownerId: string;
   readonly ingress: readonly { readonly name: string; readonly ownerId: string; readonly status: string }[];
 }
 
-export interface ReservedNodeDesired {
+interface ReservedNodeDesired {
   readonly offeringId: string;
   readonly cacheNodeType: string;
   readonly durationSeconds: number;
@@ -156,7 +156,7 @@ export interface DesiredByKind {
   'reserved-node': ReservedNodeDesired;
 }
 
-export interface ObservedByKind {
+interface ObservedByKind {
   'replication-group': CacheObserved;
   'cache-cluster': CacheObserved;
   'parameter-group': Record<string, never>;
@@ -203,7 +203,7 @@ export type SubnetGroup = Resource<'subnet-group'>;
 export type Cache = ReplicationGroup | CacheCluster;
 
 /** Another resource that must not be deleted while this one stands. Kept by the store with each write. */
-export interface Reference {
+interface Reference {
   readonly kind: ResourceKind;
   readonly id: string;
 }

@@ -112,10 +112,7 @@ export const commonErrorStatuses = {
 export const serviceErrorStatuses = { ...elastiCacheErrorStatuses, ...commonErrorStatuses } as const;
 
 export type ServiceErrorCode = keyof typeof serviceErrorStatuses;
-export type ServiceErrorFault = 'Sender' | 'Receiver';
-
-/** All codes, in the table's order. */
-export const serviceErrorCodes = Object.keys(serviceErrorStatuses) as readonly ServiceErrorCode[];
+type ServiceErrorFault = 'Sender' | 'Receiver';
 
 /**
  * An answer to the user that is not a result: thrown by whoever checks a request, shaped into the error envelope

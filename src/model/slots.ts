@@ -55,7 +55,7 @@ export function slotRangesOf(slots: Iterable<number>): readonly SlotRange[] {
   return joinNeighbours(sorted.map((slot) => ({ start: slot, end: slot })));
 }
 
-export interface NodeGroupSlots {
+interface NodeGroupSlots {
   readonly nodeGroupId: string;
   readonly ranges: readonly SlotRange[];
 }

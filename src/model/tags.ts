@@ -9,10 +9,10 @@ export interface Tag {
   readonly value: string;
 }
 
-export const tagsPerResourceMax = 50;
+const tagsPerResourceMax = 50;
 
 /** Tags as they come off the wire. */
-export interface TagInput {
+interface TagInput {
   readonly Key?: string | undefined;
   readonly Value?: string | undefined;
 }

@@ -9,7 +9,7 @@ const dayMinutes = 24 * 60;
 const weekMinutes = 7 * dayMinutes;
 
 /** A window that comes back every `periodMinutes`, and may wrap round the end of its period. */
-export interface Window {
+interface Window {
   /** As stored and shown: lower-case. */
   readonly text: string;
   /** Since Sunday 00:00 UTC for a maintenance window, since midnight UTC for a snapshot window. */
@@ -41,13 +41,6 @@ export function parseSnapshotWindow(value: string, parameterName = 'SnapshotWind
 /** The end of a window does not belong to it. */
 export function isInWindow(of: Window, at: Date): boolean {
   return wrap(minuteIn(of, at) - of.startMinute, of.periodMinutes) < of.durationMinutes;
-}
-
-/** When the window opens next: strictly after `after`, even when it is open just then. */
-export function nextOpening(of: Window, after: Date): Date {
-  const minute = new Date(Math.floor(after.getTime() / 60_000) * 60_000);
-  const waitMinutes = wrap(of.startMinute - minuteIn(of, minute) - 1, of.periodMinutes) + 1;
-  return new Date(minute.getTime() + waitMinutes * 60_000);
 }
 
 export function windowsOverlap(maintenance: Window, snapshot: Window): boolean {

@@ -36,20 +36,20 @@ import { availableShards, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { dataLimitMs } from './wait-limits.ts';
 
-export type AddMembersInput = OperationInput<'add-members'>;
+type AddMembersInput = OperationInput<'add-members'>;
 
 export type AddMembersState =
   | { readonly step: 'placing' | 'syncing' | 'spreading' }
   | { readonly step: 'undoing'; readonly reason: string };
 
-export interface AddMembersSeen {
+interface AddMembersSeen {
   readonly view: CacheView | null;
   /** Of the new nodes. */
   readonly health: CacheHealth;
   readonly now: number;
 }
 
-export type AddMembersAct = 'place' | 'spread' | 'undo';
+type AddMembersAct = 'place' | 'spread' | 'undo';
 
 /** A node that has failed to start this often does not start. */
 const startAttemptsMax = 3;

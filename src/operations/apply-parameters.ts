@@ -35,7 +35,7 @@ export interface ApplyParametersState {
   readonly step: 'targeting' | 'converging';
 }
 
-export interface ApplyParametersSeen {
+interface ApplyParametersSeen {
   readonly view: CacheView | null;
   readonly now: number;
 }

@@ -46,13 +46,13 @@ import { availableShards, nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { startLimitMs } from './wait-limits.ts';
 
-export type CreateCacheInput = OperationInput<'create-cache'>;
+type CreateCacheInput = OperationInput<'create-cache'>;
 
 export type CreateCacheState =
   | { readonly step: 'placing' | 'starting' | 'forming' | 'publishing' | 'confirming' }
   | { readonly step: 'abandoning'; readonly reason: string };
 
-export interface CreateCacheSeen {
+interface CreateCacheSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
   /** Processes of the cache's nodes that live. */
@@ -60,7 +60,7 @@ export interface CreateCacheSeen {
   readonly now: number;
 }
 
-export type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
+type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
 
 /** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
 const startAttemptsMax = 3;

@@ -45,20 +45,20 @@ import { availableShards, onItsOwn, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { dataLimitMs } from './wait-limits.ts';
 
-export type CreateFromPrimaryInput = OperationInput<'create-from-primary'>;
+type CreateFromPrimaryInput = OperationInput<'create-from-primary'>;
 
-export type CreateFromPrimaryState =
+type CreateFromPrimaryState =
   | { readonly step: 'adopting' | 'placing' | 'syncing' }
   | { readonly step: 'returning'; readonly reason: string };
 
-export interface CreateFromPrimarySeen {
+interface CreateFromPrimarySeen {
   readonly view: CacheView | null;
   /** Of the new nodes. */
   readonly health: CacheHealth;
   readonly now: number;
 }
 
-export type CreateFromPrimaryAct = 'adopt' | 'place' | 'fail-back' | 'return';
+type CreateFromPrimaryAct = 'adopt' | 'place' | 'fail-back' | 'return';
 
 const startAttemptsMax = 3;
 const attemptsMax = 3;

@@ -27,13 +27,13 @@ import { kept } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { dataLimitMs } from './wait-limits.ts';
 
-export type DeleteCacheInput = OperationInput<'delete-cache'>;
+type DeleteCacheInput = OperationInput<'delete-cache'>;
 
 export interface DeleteCacheState {
   readonly step: 'retaining' | 'marking' | 'destroying';
 }
 
-export interface DeleteCacheSeen {
+interface DeleteCacheSeen {
   readonly view: CacheView | null;
   /** Nobody is being promoted, and the primary's process lives. */
   readonly isLed: boolean;

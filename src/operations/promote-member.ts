@@ -27,7 +27,7 @@ import { withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { leadLimitMs } from './wait-limits.ts';
 
-export type PromoteMemberInput = OperationInput<'promote-member'>;
+type PromoteMemberInput = OperationInput<'promote-member'>;
 
 export interface PromoteMemberState {
   readonly step: 'setting-target' | 'switching-over';
@@ -35,7 +35,7 @@ export interface PromoteMemberState {
   readonly round: number;
 }
 
-export interface PromoteMemberSeen {
+interface PromoteMemberSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
   readonly now: number;

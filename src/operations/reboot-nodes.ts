@@ -27,7 +27,7 @@ import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { dataLimitMs } from './wait-limits.ts';
 
-export type RebootInput = OperationInput<'reboot-nodes'>;
+type RebootInput = OperationInput<'reboot-nodes'>;
 
 /** A node that has failed to come up this often does not come up. */
 const startAttemptsMax = 3;
@@ -36,7 +36,7 @@ export interface RebootState {
   readonly step: 'asking' | 'waiting';
 }
 
-export interface RebootSeen {
+interface RebootSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
   readonly now: number;

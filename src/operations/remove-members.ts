@@ -43,19 +43,19 @@ import { availableShards, kept, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { leadLimitMs } from './wait-limits.ts';
 
-export type RemoveMembersInput = OperationInput<'remove-members'>;
+type RemoveMembersInput = OperationInput<'remove-members'>;
 
 export interface RemoveMembersState {
   readonly step: 'marking' | 'releasing' | 'destroying';
 }
 
-export interface RemoveMembersSeen {
+interface RemoveMembersSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
   readonly now: number;
 }
 
-export type RemoveMembersAct = 'switchover' | 'mark' | 'release' | 'destroy';
+type RemoveMembersAct = 'switchover' | 'mark' | 'release' | 'destroy';
 
 /** A node that is down is told to forget when it is back; after these attempts, half a minute, it is not waited for. */
 const attemptsMax = 12;

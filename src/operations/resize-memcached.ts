@@ -37,13 +37,13 @@ import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { startLimitMs } from './wait-limits.ts';
 
-export type ResizeMemcachedInput = OperationInput<'resize-memcached'>;
+type ResizeMemcachedInput = OperationInput<'resize-memcached'>;
 
 export type ResizeMemcachedState =
   | { readonly step: 'placing' | 'starting' | 'unlisting' | 'publishing' | 'destroying' }
   | { readonly step: 'undoing'; readonly reason: string };
 
-export interface ResizeMemcachedSeen {
+interface ResizeMemcachedSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
   readonly now: number;

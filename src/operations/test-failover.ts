@@ -29,7 +29,7 @@ import {
 import type { Tools } from './tools.ts';
 import { dataLimitMs, leadLimitMs } from './wait-limits.ts';
 
-export type TestFailoverInput = OperationInput<'test-failover'>;
+type TestFailoverInput = OperationInput<'test-failover'>;
 
 /** The process that is killed, and no later one of the same node. */
 interface Victim {
@@ -41,7 +41,7 @@ export type TestFailoverState =
   | { readonly step: 'choosing' }
   | ({ readonly step: 'killing' | 'failing-over' | 'recovering' } & Victim);
 
-export interface TestFailoverSeen {
+interface TestFailoverSeen {
   readonly view: CacheView | null;
   /** The victim's process lives; false without a victim. */
   readonly isVictimAlive: boolean;
@@ -49,7 +49,7 @@ export interface TestFailoverSeen {
   readonly now: number;
 }
 
-export type TestFailoverAct = { readonly kill: NodeHandle };
+type TestFailoverAct = { readonly kill: NodeHandle };
 
 export function testFailoverKind(
   tools: Tools,

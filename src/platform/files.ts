@@ -2,7 +2,7 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Default 0600: what Limber writes may hold secrets. */
   readonly mode?: number;
   /**

@@ -27,7 +27,7 @@ export interface ProcessStat {
 }
 
 /** /proc could not be read: not Linux, no file descriptor left, hidden by `hidepid`. Nothing is known then. */
-export class ProcUnreadable extends Error {
+class ProcUnreadable extends Error {
   override readonly name = 'ProcUnreadable';
 }
 

@@ -11,7 +11,7 @@ export type FormParams = readonly (readonly [name: string, value: string])[];
  * A replication group of 500 node groups, each with slots, zones and five replicas, needs some 5,000 parameters.
  * The limit is a judgement: twice that.
  */
-export const paramsMax = 10_000;
+const paramsMax = 10_000;
 
 /** Throws MalformedQueryString for bad percent-encoding, bad UTF-8 or more than `paramsMax` parameters. */
 export function parseForm(text: string): FormParams {

@@ -9,7 +9,7 @@ import { type CacheNode, type NodeHandle, processName } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { keyText, type ShardKey } from './shard/context.ts';
 
-export interface Adoption {
+interface Adoption {
   /** Shards that have nodes here. */
   readonly keys: readonly ShardKey[];
   readonly adopted: number;

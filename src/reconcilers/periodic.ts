@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
-export interface Periodic {
+interface Periodic {
   stop(): void;
 }
 

@@ -21,12 +21,6 @@ export interface Page {
   readonly limit: number;
 }
 
-/** An address at rest: released, and not to be given out again before `restUntil` (ms since 1970). */
-export interface RestingAddress {
-  readonly address: string;
-  readonly restUntil: number;
-}
-
 export interface EventFilter extends Scope {
   readonly sourceType?: EventSourceType;
   readonly sourceId?: string;

@@ -7,7 +7,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type EngineSetting, engineSettings, settingsToChange } from '../../src/catalog/engine-settings.ts';
+import { type EngineSetting, engineSettings } from '../../src/catalog/engine-settings.ts';
 import { familyOf } from '../../src/catalog/engine-versions.ts';
 import { nodeType } from '../../src/catalog/node-types.ts';
 import { isAllowed } from '../../src/catalog/parameter-values.ts';
@@ -26,6 +26,12 @@ function settingsFor(engine: InstalledEngine, overrides: ParameterValues = {}, t
   const effective = effectiveParameters(family, overrides, type);
   return engineSettings({ family, engineVersion: engine.version, effective, nodeType: type, openFilesMax });
 }
+
+/** Those that a change of these parameters touches and that a running engine takes. */
+const settingsToChange = (settings: readonly EngineSetting[], changed: readonly string[]) =>
+  settings.filter(
+    ({ needsRestart, parameters }) => !needsRestart && parameters.some((name) => changed.includes(name)),
+  );
 
 const byName = (settings: readonly EngineSetting[]) =>
   Object.fromEntries(settings.map(({ directive, value }) => [directive, value]));

@@ -117,6 +117,8 @@ describe('a parameter group of a replication group', () => {
     await groupAvailable(client, id);
     assert.equal((await inSync(`${id}-001`)).CacheParameterGroupName, 'other');
     assert.deepEqual(await onEveryNode(t, id, 'maxmemory_policy'), ['noeviction', 'noeviction']);
+    const messages = await messagesOf(client, `${id}-001`);
+    assert.ok(messages.includes('Updated to use a CacheParameterGroup other'));
   });
 
   it('cannot be deleted while it is used, and can when it is not', async () => {

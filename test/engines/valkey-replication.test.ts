@@ -16,7 +16,7 @@ import {
   refuseWrites,
   waitForEqualOffsets,
 } from '../../src/engines/valkey/switchover.ts';
-import { quickFirstSync, steadySync } from '../../src/engines/valkey/timing.ts';
+import { steadySync } from '../../src/engines/valkey/timing.ts';
 import { type Bench, engines, eventually, newAddress, type TestNode, withBench } from './valkey-support.ts';
 
 /** A primary and two replicas, confirmed. */
@@ -38,7 +38,7 @@ for (const engine of engines) {
         await Promise.all(replicas.map((replica) => replicateFrom(replica.connection, primary))); // may be repeated
         assert.equal((await confirmSynced(primary.connection, replicas, 5_000)).length, 2);
         t.diagnostic(`two replicas confirmed after ${(performance.now() - begin).toFixed(0)} ms`);
-        await setDirectives(primary.connection, quickFirstSync.after);
+        await setDirectives(primary.connection, steadySync);
         const info = await readInfo(replicas[0]!.connection);
         assert.deepEqual([info.role, info.upstream?.isUp, isSyncing(info)], ['replica', true, false]);
         assert.equal(info.replicationId, (await readInfo(primary.connection)).replicationId);

@@ -15,11 +15,9 @@ describe('identifiers', () => {
   const named = [
     { kind: 'CacheClusterId', parse: identifiers.parseCacheClusterId, lengthMax: 50 },
     { kind: 'ReplicationGroupId', parse: identifiers.parseReplicationGroupId, lengthMax: 40 },
-    { kind: 'ServerlessCacheName', parse: identifiers.parseServerlessCacheName, lengthMax: 40 },
     { kind: 'CacheParameterGroupName', parse: identifiers.parseCacheParameterGroupName, lengthMax: 255 },
     { kind: 'CacheSubnetGroupName', parse: identifiers.parseCacheSubnetGroupName, lengthMax: 255 },
     { kind: 'CacheSecurityGroupName', parse: identifiers.parseCacheSecurityGroupName, lengthMax: 255 },
-    { kind: 'SnapshotName', parse: identifiers.parseSnapshotName, lengthMax: 255 },
     { kind: 'ReservedCacheNodeId', parse: identifiers.parseReservedCacheNodeId, lengthMax: 255 },
   ];
   for (const { kind, parse, lengthMax } of named) {
@@ -50,25 +48,6 @@ describe('identifiers', () => {
       () => identifiers.parseCacheClusterId('!'.repeat(1_000_000)),
       (error: Error) => error.message.length < 500,
     ));
-
-  describe('UserId and UserGroupId', () => {
-    it('fold case and allow what the pattern of the model allows', () => {
-      assert.equal(identifiers.parseUserId('App-User--1-'), 'app-user--1-');
-      assert.equal(identifiers.parseUserGroupId('G'), 'g');
-    });
-    it('refuse digits first and other characters', () => {
-      refused(() => identifiers.parseUserId('1a'), 'UserId');
-      refused(() => identifiers.parseUserGroupId('a.b'), 'UserGroupId');
-    });
-  });
-
-  describe('UserName', () => {
-    it('keeps its case', () => assert.equal(identifiers.parseUserName('App_User'), 'App_User'));
-    it('refuses white space and control characters', () => {
-      refused(() => identifiers.parseUserName('a b'), 'UserName');
-      refused(() => identifiers.parseUserName('a\u0000'), 'UserName');
-    });
-  });
 
   describe('NodeGroupId', () => {
     it('has four digits; fewer are filled up', () => {

@@ -49,7 +49,6 @@ describe('DNS labels', () => {
       'orders.a1b2c3.cfg.use1',
     ],
     ['the same with TLS', naming.memcachedConfigurationHost(tls), 'orders.a1b2c3.cfg.use1'],
-    ['a serverless cache', naming.serverlessHost(tls), 'orders-a1b2c3.serverless.use1'],
   ];
   for (const [what, found, expected] of rows)
     it(`name ${what} ${expected}`, () => assert.equal(found, expected));
@@ -74,8 +73,6 @@ describe('short region codes', () => {
 
 describe('names made from the time', () => {
   const at = new Date('2026-11-20T03:05:09.123Z');
-  it('give automatic snapshots their source and minute', () =>
-    assert.equal(naming.automaticSnapshotName('orders', at), 'automatic.orders-2026-11-20-03-05'));
   it('give reserved nodes a time to the millisecond', () =>
     assert.equal(naming.defaultReservedCacheNodeId(at), 'ri-2026-11-20-03-05-09-123'));
 });

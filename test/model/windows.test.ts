@@ -6,7 +6,6 @@ import {
   defaultMaintenanceWindow,
   defaultSnapshotWindow,
   isInWindow,
-  nextOpening,
   parseMaintenanceWindow,
   parseSnapshotWindow,
   windowsOverlap,
@@ -97,22 +96,6 @@ describe('being in a window', () => {
     const window = parseSnapshotWindow('23:30-01:00');
     assert.ok(isInWindow(window, new Date('2026-11-20T00:59:00Z')));
     assert.ok(!isInWindow(window, new Date('2026-11-20T12:00:00Z')));
-  });
-  it('the next opening is strictly later', () => {
-    const daily = parseSnapshotWindow('05:00-06:00');
-    assert.equal(
-      nextOpening(daily, new Date('2026-11-20T04:59:30Z')).toISOString(),
-      '2026-11-20T05:00:00.000Z',
-    );
-    assert.equal(
-      nextOpening(daily, new Date('2026-11-20T05:00:00Z')).toISOString(),
-      '2026-11-21T05:00:00.000Z',
-    );
-    const weekly = parseMaintenanceWindow('mon:05:00-mon:06:00');
-    assert.equal(
-      nextOpening(weekly, new Date('2026-11-20T05:00:00Z')).toISOString(),
-      '2026-11-23T05:00:00.000Z',
-    );
   });
 });
 

@@ -6,7 +6,6 @@ import {
   commonErrorStatuses,
   elastiCacheErrorStatuses,
   ServiceError,
-  serviceErrorCodes,
   serviceErrorStatuses,
 } from '../../src/model/service-errors.ts';
 
@@ -47,8 +46,7 @@ describe('service errors', () => {
 
   it('are each explained on the page of errors, with their status', () => {
     const rows = documented();
-    for (const code of serviceErrorCodes) assert.equal(rows.get(code), serviceErrorStatuses[code], code);
-    assert.deepEqual([...rows.keys()].sort(), [...serviceErrorCodes].sort());
+    assert.deepEqual(Object.fromEntries(rows), { ...serviceErrorStatuses });
   });
 
   it('say whose fault they are: 5xx is ours', () => {

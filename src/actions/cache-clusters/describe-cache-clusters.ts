@@ -46,10 +46,7 @@ export async function answerCluster(deps: ActionDeps, cluster: CacheCluster, wit
 }
 
 /** Clusters with what is needed to show them; groups are read once however many members are shown. */
-export async function readClusterRows(
-  store: Store,
-  clusters: readonly CacheCluster[],
-): Promise<ClusterRows[]> {
+async function readClusterRows(store: Store, clusters: readonly CacheCluster[]): Promise<ClusterRows[]> {
   const groupIds = new Set(clusters.flatMap((cluster) => cluster.desired.replicationGroupId ?? []));
   const [first] = clusters;
   if (!first) return [];

@@ -4,7 +4,7 @@ import { type Configuration, newestConfiguration } from '../../model/configurati
 import type { CacheNode } from '../../model/node.ts';
 
 /** `in-sync`: with all of them; `applying`: with some in a moment, or at its next start; `pending-reboot`: with some after a reboot. */
-export type ParameterStatus = 'in-sync' | 'applying' | 'pending-reboot';
+type ParameterStatus = 'in-sync' | 'applying' | 'pending-reboot';
 
 export function parameterStatusOf(
   settings: { readonly configurations: readonly Configuration[] },

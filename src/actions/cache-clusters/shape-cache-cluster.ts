@@ -21,7 +21,7 @@ export interface ClusterRows {
   readonly endpoints: readonly Endpoint[];
 }
 
-export interface ClusterShapeOptions {
+interface ClusterShapeOptions {
   readonly dnsZone: string | null;
   /** ShowCacheNodeInfo. */
   readonly withNodes: boolean;

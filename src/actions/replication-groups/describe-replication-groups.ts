@@ -35,7 +35,7 @@ export async function answerGroup(deps: ActionDeps, group: ReplicationGroup) {
 }
 
 /** The rows of several groups in three reads, and one more for each that is changing. */
-export async function readGroupRows(store: Store, groups: readonly ReplicationGroup[]): Promise<GroupRows[]> {
+async function readGroupRows(store: Store, groups: readonly ReplicationGroup[]): Promise<GroupRows[]> {
   const incarnations = groups.map((group) => group.incarnation);
   const [nodeGroups, nodes, endpoints, members] = await Promise.all([
     store.nodeGroupsOf(incarnations),

@@ -18,12 +18,12 @@ import { checkSlotsCoverAll, evenSlotRanges, formatSlots, parseSlots } from '../
 import { parseZone, spreadNodeGroup } from '../../model/zones.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 
-export interface PlannedMember {
+interface PlannedMember {
   readonly cacheClusterId: string;
   readonly availabilityZone: string;
 }
 
-export interface PlannedNodeGroup {
+interface PlannedNodeGroup {
   readonly nodeGroupId: string;
   /** Empty with cluster mode disabled. */
   readonly slots: string;

@@ -7,7 +7,7 @@ import type { ActionDeps } from '../action.ts';
 import { requireCacheCluster } from '../shared/look-ups.ts';
 import { readShards } from './replica-configuration.ts';
 
-export interface Promotion {
+interface Promotion {
   readonly clusterId: string;
   /** What the group waits for afterwards: the promotion, until it is done. */
   readonly pending: PendingReplicationGroupValues;

@@ -66,7 +66,7 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
 }
 
 /** `default` keeps nothing on disk, as ElastiCache's nodes without durability do. */
-export function effectiveDurability(
+function effectiveDurability(
   desired: Pick<ReplicationGroupDesired, 'durability'>,
 ): 'sync' | 'async' | 'disabled' {
   return desired.durability === 'default' ? 'disabled' : desired.durability;

@@ -26,7 +26,7 @@ import { blank, notYet } from './refusals.ts';
 import { resourceKey } from './rows.ts';
 
 /** The members of both inputs, as the wire has them. */
-export interface CacheInput {
+interface CacheInput {
   readonly CacheNodeType?: string | undefined;
   readonly CacheSubnetGroupName?: string | undefined;
   readonly CacheSecurityGroupNames?: readonly string[] | undefined;
@@ -41,10 +41,10 @@ export interface CacheInput {
   readonly IpDiscovery?: string | undefined;
 }
 
-export const defaultPorts: Readonly<Record<Engine, number>> = { valkey: 6379, redis: 6379, memcached: 11211 };
+const defaultPorts: Readonly<Record<Engine, number>> = { valkey: 6379, redis: 6379, memcached: 11211 };
 
 /** What was resolved before: engine, version and parameter group depend on each other and on the kind of cache. */
-export interface ResolvedEngineSettings {
+interface ResolvedEngineSettings {
   readonly engine: Engine;
   readonly engineVersion: string;
   readonly parameterGroupName: string;

@@ -10,7 +10,7 @@ import { maxmemoryBytes, memcachedLimits, nodeType } from '../../catalog/node-ty
 import type { Cache } from '../../model/resource.ts';
 import type { Change } from '../../store/contract.ts';
 
-export interface CreationFacts {
+interface CreationFacts {
   /** Why the engine is not literally the version that was asked for; null when it is. */
   readonly note: string | null;
   /** AtRestEncryptionEnabled was given, and not left to its default. */

@@ -8,7 +8,7 @@ import { invalidCombination } from '../../model/service-errors.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
 import { configurationFrom, requireParameterGroup } from './default-groups.ts';
 
-export interface EngineChoice<E extends Engine = Engine> {
+interface EngineChoice<E extends Engine = Engine> {
   readonly engine: E;
   readonly engineVersion: string;
   /** The engine that is to run, in full: `8.1.1`. */
@@ -21,7 +21,7 @@ export interface EngineChoice<E extends Engine = Engine> {
   readonly note: string | null;
 }
 
-export interface EngineQuestion<E extends Engine> {
+interface EngineQuestion<E extends Engine> {
   readonly engine: E;
   readonly engineVersion: string | undefined;
   readonly parameterGroupName: string | undefined;

@@ -4,9 +4,9 @@ import { ServiceError } from '../../model/service-errors.ts';
 import type { Store } from '../../store/contract.ts';
 import { resourceKey } from './rows.ts';
 
-export const replicationGroupNotFound = (id: string) =>
+const replicationGroupNotFound = (id: string) =>
   new ServiceError('ReplicationGroupNotFoundFault', `ReplicationGroup ${id} not found.`);
-export const cacheClusterNotFound = (id: string) =>
+const cacheClusterNotFound = (id: string) =>
   new ServiceError('CacheClusterNotFound', `CacheCluster not found: ${id}`);
 
 /** AWS's words, which programs match. */

@@ -14,7 +14,7 @@ import { requireFamily } from './engine-choice.ts';
 /** What the new group must have in common with the old one: the engine cannot change them in place. */
 const mustAgree = ['databases', 'cluster-enabled', 'activerehashing', 'cluster-databases'];
 
-export interface ParameterGroupChange {
+interface ParameterGroupChange {
   readonly settings: {
     readonly parameterGroupName: string;
     readonly configurations: readonly Configuration[];

@@ -7,7 +7,7 @@ import type { ActionContext, ActionDeps } from '../action.ts';
 import { securityGroups, topic } from './cache-settings.ts';
 import { refuseNotYet } from './refusals.ts';
 
-export interface ModifyInput {
+interface ModifyInput {
   readonly CacheSecurityGroupNames?: readonly string[] | undefined;
   readonly SecurityGroupIds?: readonly string[] | undefined;
   readonly PreferredMaintenanceWindow?: string | undefined;

@@ -11,7 +11,7 @@ import { answerQuestion, type NameRecord, relativeName, rotate, type ZoneAnswer 
 import { encodeAnswer, failure, parseQuery, payloadLimit, type Query } from './message.ts';
 import { serveStream } from './stream.ts';
 
-export interface DnsServerOptions {
+interface DnsServerOptions {
   /** Lower-case, without a dot at the end. */
   readonly zone: string;
   /** 0 takes a free one. */
@@ -21,7 +21,7 @@ export interface DnsServerOptions {
   readonly log: Log;
 }
 
-export interface DnsServer {
+interface DnsServer {
   readonly port: number;
   /** Resolves when both sockets are closed. */
   close(): Promise<void>;

@@ -15,13 +15,13 @@ export type { ServerStatus } from './server.ts';
 
 const serverProgram = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-export interface ServerCommand {
+interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface ServerCommandOptions {
+interface ServerCommandOptions {
   /** The Node that runs it. Default: the one that runs us. */
   readonly nodeProgram?: string;
   /** Where compiled code is kept between starts; without it the server takes 20 MB more and starts slower. */

@@ -32,7 +32,7 @@ export interface NodeKey {
   status(): NodeKeyStatus;
 }
 
-export interface NodeKeyOptions {
+interface NodeKeyOptions {
   readonly node: ListedNode;
   readonly refreshMs: () => number;
   /** The data to keep (`discoveryData`). */

@@ -18,7 +18,7 @@ import { createTextRequests } from './text-requests.ts';
 /** How long a client may take to read its last bytes and close, after the end was sent. */
 const lingerMs = 10_000;
 
-export interface SessionContext {
+interface SessionContext {
   /** The newest configuration: an answer that waited shows the list of the moment it is sent. */
   readonly configuration: () => EndpointConfiguration;
   readonly onAnswered: (ask: LocalAsk) => void;

@@ -6,7 +6,7 @@ import { type EndpointConfiguration, fileSuffix, parseConfiguration } from './co
 /** Change notices of the file system are only a hurry-up; this look finds whatever they missed. */
 const lookMs = 1_000;
 
-export interface StateListener {
+interface StateListener {
   /** A file is new or changed. */
   onConfiguration(name: string, configuration: EndpointConfiguration): void;
   /** A file is new or changed, and wrong. */

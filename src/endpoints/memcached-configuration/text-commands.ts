@@ -1,7 +1,7 @@
 /** What one line of the text protocol means to the endpoint. */
 import { discoveryKey, type LocalAsk } from './answers.ts';
 
-export type Meaning =
+type Meaning =
   /** Passed on as it is. */
   | { readonly kind: 'line' }
   /** Passed on, and so many bytes after it: a value and its line end. */

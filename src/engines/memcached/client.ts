@@ -16,7 +16,7 @@ export class MemcachedRefused extends Error {
   override readonly name = 'MemcachedRefused';
 }
 
-export interface MemcachedClientOptions {
+interface MemcachedClientOptions {
   readonly address: string;
   readonly port: number;
   /** For the connection, and for each request; milliseconds. */

@@ -1,7 +1,7 @@
 /** The arguments of a Memcached cache node. Memcached has no configuration file; nothing secret is among them. */
 import { readFileSync } from 'node:fs';
 
-export interface MemcachedLaunch {
+interface MemcachedLaunch {
   /** The only address it listens on. */
   readonly address: string;
   readonly port: number;

@@ -1,9 +1,9 @@
 /** A Memcached parameter group as arguments of the server (`src/catalog/data/parameters.json`, families memcached1.x). */
 
 /** Parameter name → value as the API has it (`0` and `1` for booleans). */
-export type ParameterValues = Readonly<Record<string, string>>;
+type ParameterValues = Readonly<Record<string, string>>;
 
-export interface ParameterContext {
+interface ParameterContext {
   /** The engine's own version, `1.6.45`: two options changed their meaning between versions. */
   readonly engineVersion: string;
 }

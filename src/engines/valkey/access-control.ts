@@ -9,7 +9,6 @@ import type { EngineCommand, EngineFingerprint } from './fingerprint.ts';
 /** No user of a cache may be called so. */
 export const limberUser = 'limber';
 export const replicationUser = 'limber-replication';
-export const reservedUserNames: readonly string[] = ['default', limberUser, replicationUser];
 
 /** Random, at least 32 bytes as hex; the same for all nodes of a cache, since every node may come to lead. */
 export interface EngineSecrets {
@@ -25,31 +24,24 @@ export function deniedCommands(fingerprint: EngineFingerprint): string[] {
     .sort();
 }
 
-/** Commands of `@admin` or `@dangerous` in neither list of the table: denied, and somebody should review them. */
-export function unreviewedCommands(fingerprint: EngineFingerprint): string[] {
-  return fingerprint.commands
-    .filter((command) => isPowerful(command) && !isReviewed(command))
-    .map((command) => command.name);
-}
-
 /** What a client's user may do, after its flags, passwords, keys and channels. For `default` and for RBAC's users (after the access string, so that nothing gives back what is denied). */
-export function clientDenials(fingerprint: EngineFingerprint): string[] {
+function clientDenials(fingerprint: EngineFingerprint): string[] {
   const denied = deniedCommands(fingerprint);
   // `-config` covers `config|get`: shorter lines, and subcommands of later patches are covered too.
   return denied.filter((name) => !denied.includes(containerOf(name) ?? '')).map((name) => `-${name}`);
 }
 
 /** ACL rules of the user `default` until AUTH or RBAC is asked for: everybody, everything but what is denied. */
-export function clientRules(fingerprint: EngineFingerprint): string[] {
+function clientRules(fingerprint: EngineFingerprint): string[] {
   return ['reset', 'on', 'nopass', '~*', '&*', '+@all', ...clientDenials(fingerprint)];
 }
 
-export function limberRules(secrets: EngineSecrets): string[] {
+function limberRules(secrets: EngineSecrets): string[] {
   return ['reset', 'on', passwordHash(secrets.limber), '~*', '&*', '+@all'];
 }
 
 /** Just what a replica sends, and what Valkey 9 sends to move a slot (it needs the keys too). */
-export function replicationRules(secrets: EngineSecrets, fingerprint: EngineFingerprint): string[] {
+function replicationRules(secrets: EngineSecrets, fingerprint: EngineFingerprint): string[] {
   const wanted = ['ping', 'psync', 'sync', 'replconf', 'cluster|syncslots'];
   const names = new Set(fingerprint.commands.map((command) => command.name));
   const allowed = wanted.filter((name) => names.has(name));
@@ -81,10 +73,6 @@ function isPowerful(command: EngineCommand): boolean {
 function isDenied(command: EngineCommand): boolean {
   if (isListed(deniedToClients, command.name)) return true;
   return isPowerful(command) && !allowedToClients.includes(command.name);
-}
-
-function isReviewed(command: EngineCommand): boolean {
-  return isListed(deniedToClients, command.name) || allowedToClients.includes(command.name);
 }
 
 function isListed(table: Readonly<Record<string, string>>, name: string): boolean {

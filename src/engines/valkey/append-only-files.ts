@@ -19,7 +19,7 @@ export interface AppendOnlyFile {
  * `missing`: nothing was ever kept there. `whole`: the files that the manifest names, in the order in which they are
  * read; what is in them was not looked at. `unreadable`: the engine cannot start from it, or would lose data.
  */
-export type AppendOnlyFolder =
+type AppendOnlyFolder =
   | { readonly kind: 'missing' }
   | { readonly kind: 'whole'; readonly files: readonly AppendOnlyFile[] }
   | {
@@ -125,7 +125,7 @@ async function whyUnreadable({ name, path }: Pick<AppendOnlyFile, 'name' | 'path
   }
 }
 
-export interface Rebuilt {
+interface Rebuilt {
   /** Of the new manifest. */
   readonly manifest: string;
   /** Names in the folder that it does not need: to be moved away, since the engine writes over what it does not know. */

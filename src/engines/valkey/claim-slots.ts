@@ -24,7 +24,7 @@ export interface SlotClaim {
 }
 
 /** A node that has a new id, and what its old one may have owned. */
-export type Former = Pick<SlotClaim, 'node' | 'slots'>;
+type Former = Pick<SlotClaim, 'node' | 'slots'>;
 
 /** The rest of the cluster. */
 export interface Neighbours {

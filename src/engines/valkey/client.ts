@@ -13,10 +13,10 @@ import { readGreeting } from './port.ts';
 
 export { waitForPort } from './port.ts';
 
-export type Argument = string | number;
+type Argument = string | number;
 export type Command = readonly [name: string, ...args: Argument[]];
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly address: string;
   readonly port: number;
   /** Without a user name the connection stays what the engine makes it: `default`. */

@@ -37,7 +37,7 @@ export interface ClusterView {
   readonly served: readonly ServedRange[];
 }
 
-export interface ServedRange extends SlotRange {
+interface ServedRange extends SlotRange {
   /** The primary first. */
   readonly nodes: readonly (NodeAddress & { readonly id: string })[];
 }

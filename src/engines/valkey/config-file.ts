@@ -7,7 +7,7 @@ import { type EngineSecrets, engineUsers, replicationUser } from './access-contr
 import { belongsToLimber, type Directive, primaryCredentialNames, renderDirective } from './directives.ts';
 import type { EngineFingerprint } from './fingerprint.ts';
 import { nodesFileName } from './nodes-file.ts';
-import { clusterTimingWhileForming, firstSyncBefore, steadyClusterTiming, steadySync } from './timing.ts';
+import { clusterTimingWhileForming, quickFirstSync, steadyClusterTiming, steadySync } from './timing.ts';
 
 export interface NodeAddress {
   readonly address: string;
@@ -24,7 +24,7 @@ export interface ConfigSpec {
   readonly secrets: EngineSecrets;
   readonly durability: Durability;
   readonly mode: StandaloneMode | ClusterMode;
-  /** The group is new and empty: settings of `quickFirstSync` from the start. Default false. */
+  /** The group is new and empty: a first sync that is quick (timing.ts). Default false. */
   readonly isFirstSync?: boolean;
   /** Valkey tells it to clients that prefer a near replica. */
   readonly availabilityZone?: string;
@@ -32,7 +32,7 @@ export interface ConfigSpec {
   readonly parameters: readonly Directive[];
 }
 
-export interface StandaloneMode {
+interface StandaloneMode {
   readonly kind: 'standalone';
   /**
    * Whose replica the node is from its first moment. Every member that may have lost data must have it while
@@ -42,7 +42,7 @@ export interface StandaloneMode {
 }
 
 /** Roles of a cluster are in its nodes.conf; the engine refuses `replicaof` here. */
-export interface ClusterMode {
+interface ClusterMode {
   readonly kind: 'cluster';
   readonly busPort: number;
   /** The cluster is being formed: gossip at once, see topology.ts. Default false. */
@@ -83,7 +83,7 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
     ['shutdown-timeout', '2'],
     ['save', ''],
     ...durabilityDirectives(spec.durability),
-    ...(spec.isFirstSync ? firstSyncBefore : steadySync),
+    ...(spec.isFirstSync ? quickFirstSync : steadySync),
     [credentials.user, replicationUser],
     [credentials.password, spec.secrets.replication],
     ...modeDirectives(spec),

@@ -8,7 +8,7 @@ import type { AppendOnlyFile } from './append-only-files.ts';
 import { findUnfinishedWrite } from './unfinished-write.ts';
 
 /** How to start a program; the engine store gives it. */
-export interface CheckProgram {
+interface CheckProgram {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export interface CheckPrograms {
   readonly checkRdb: CheckProgram | null;
 }
 
-export interface Damage {
+interface Damage {
   /** Absolute path of the file. */
   readonly file: string;
   /** The checker's own words. */

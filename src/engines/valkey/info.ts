@@ -40,7 +40,7 @@ export interface EngineInfo {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-export interface UpstreamLink {
+interface UpstreamLink {
   readonly address: string;
   readonly port: number;
   /** True up to 1 s before a diskless sync has delivered anything: never enough to promote a replica. */

@@ -3,7 +3,7 @@ import type { EngineConnection } from './client.ts';
 import { belongsToLimber, type Directive } from './directives.ts';
 import { EngineReplyError } from './engine-errors.ts';
 
-export interface RefusedDirective {
+interface RefusedDirective {
   readonly directive: string;
   /** The engine's own sentence. */
   readonly reason: string;

@@ -6,7 +6,7 @@ import type { Directive } from './directives.ts';
  * a diskless sync. `on-empty-db` stays for good: without it Valkey 9 downloads beside its main thread, which looks
  * once a second; a replica that holds data does not use it.
  */
-export const firstSyncBefore: readonly Directive[] = [
+export const quickFirstSync: readonly Directive[] = [
   ['repl-diskless-sync', 'no'],
   ['repl-diskless-load', 'on-empty-db'],
 ];
@@ -17,9 +17,6 @@ export const steadySync: readonly Directive[] = [
   ['repl-diskless-sync-delay', '0'],
   ['repl-diskless-load', 'on-empty-db'],
 ];
-
-/** Give each new node `before` in its config file, send REPLICAOF after its first PONG, and set `after` when `confirmSynced` has said so. */
-export const quickFirstSync = { before: firstSyncBefore, after: steadySync } as const;
 
 /** With the usual timeout replicas stay out of CLUSTER SLOTS for 7-18 s, and a joining node waits up to 5 s more. */
 export const clusterTimingWhileForming: readonly Directive[] = [

@@ -41,13 +41,13 @@ export {
   whatIsMissing,
 } from './cluster-plan.ts';
 
-export interface NodeCommand {
+interface NodeCommand {
   /** `keyOf` the node. */
   readonly to: string;
   readonly command: Command;
 }
 
-export type FormingDecision =
+type FormingDecision =
   | { readonly kind: 'send'; readonly commands: readonly NodeCommand[] }
   /** Gossip is under way: look again in some milliseconds. */
   | { readonly kind: 'wait'; readonly reason: string }

@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 
-export interface UnfinishedWrite {
+interface UnfinishedWrite {
   readonly file: string;
   /** The engine cuts here: the beginning of the last command, or of its MULTI. */
   readonly offset: number;
@@ -13,7 +13,7 @@ export interface UnfinishedWrite {
 }
 
 /** What of a file can be read: all, all but an unfinished end, or not by these rules (damage, or no beginning found). */
-export type Reading =
+type Reading =
   | { readonly kind: 'whole' }
   | { readonly kind: 'unfinished'; readonly offset: number }
   | { readonly kind: 'unreadable' };
@@ -72,7 +72,7 @@ function firstCommand(tail: Buffer): number | null {
 }
 
 /** Commands as the engine writes them, `*2 $3 DEL $1 k`, and lines with a `#` (time stamps) between them. */
-export function readCommands(text: Buffer, from: number): Reading {
+function readCommands(text: Buffer, from: number): Reading {
   let transaction: number | null = null;
   for (let at = from; at < text.length; ) {
     const command = readCommand(text, at);

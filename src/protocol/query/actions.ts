@@ -19,7 +19,7 @@ export type ActionName = CommandName extends infer C ? (C extends `${infer A}Com
  * The SDK's type with what decoding has ensured: required members are there, at every depth (the SDK allows
  * `undefined` for them).
  */
-export type Decoded<T> = T extends Date | string | number | boolean | undefined
+type Decoded<T> = T extends Date | string | number | boolean | undefined
   ? T
   : T extends readonly (infer E)[]
     ? readonly Decoded<E>[]
@@ -30,7 +30,7 @@ export type Decoded<T> = T extends Date | string | number | boolean | undefined
       };
 
 /** The SDK's type, but read-only lists are welcome too. */
-export type Encodable<T> = T extends Date | string | number | boolean | undefined
+type Encodable<T> = T extends Date | string | number | boolean | undefined
   ? T
   : T extends readonly (infer E)[]
     ? readonly Encodable<E>[]

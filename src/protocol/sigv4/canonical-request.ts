@@ -32,7 +32,7 @@ export function splitTarget(target: string): Target {
   return { path: target.slice(0, mark), query: parseForm(target.slice(mark + 1)) };
 }
 
-export interface CanonicalInput {
+interface CanonicalInput {
   readonly method: string;
   readonly target: Target;
   readonly headers: HeaderValues;

@@ -7,7 +7,7 @@ import type { SignatureClaim } from './contract.ts';
 const algorithm = 'AWS4-HMAC-SHA256';
 
 /** Seven days, the limit of AWS for presigned requests. */
-export const expiresSecondsMax = 7 * 24 * 3600;
+const expiresSecondsMax = 7 * 24 * 3600;
 
 /** Throws MissingAuthenticationToken when nothing is claimed, IncompleteSignature when the claim is malformed. */
 export function readClaim(headers: HeaderValues, query: FormParams): SignatureClaim {

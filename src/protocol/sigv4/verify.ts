@@ -25,7 +25,7 @@ import type {
 } from './contract.ts';
 
 /** AWS's tolerance for clocks that differ. */
-export const clockSkewMsMax = 15 * 60 * 1000;
+const clockSkewMsMax = 15 * 60 * 1000;
 
 /** A claim that may be true: of a known key, for this service, made now. Only the body is missing. */
 export interface CheckedClaim {

@@ -50,7 +50,7 @@ export interface HealthMonitor {
   close(): void;
 }
 
-export interface MonitorOptions {
+interface MonitorOptions {
   readonly runtime: NodeRuntime;
   readonly clock: Clock;
   readonly log: Log;

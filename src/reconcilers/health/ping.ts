@@ -5,7 +5,7 @@ import type { Connections } from '../../fleet/connections.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { SignOfLife } from './monitor.ts';
 
-export interface Ping {
+interface Ping {
   /** Throws when the node does not answer in time. */
   ping(node: CacheNode): Promise<SignOfLife>;
   close(): void;

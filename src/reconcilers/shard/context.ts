@@ -26,7 +26,7 @@ export interface StartFailure {
   readonly error: Error;
 }
 
-export interface LatestStart {
+interface LatestStart {
   /** Monotonic milliseconds. */
   readonly at: number;
   /** It came up to lead with what it has: once that is loaded, what was confirmed of the others holds no longer. */

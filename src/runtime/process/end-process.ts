@@ -6,7 +6,7 @@ import type { Log } from '../../platform/log.ts';
 import { everyThread, isDead, isReleased, type ProcessStat } from '../../platform/proc.ts';
 import { statOf } from './process-state.ts';
 
-export interface Ending {
+interface Ending {
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { isOutOfRoom } from './database.ts';
 
-export const ballastBytes = 1024 * 1024;
+const ballastBytes = 1024 * 1024;
 /** Room that must be free before it is made again: a judgement, so that it does not come and go on a full disk. */
 const roomNeededBytes = 4 * ballastBytes;
 const refillIntervalMs = 10_000;

@@ -10,7 +10,7 @@ import type { Database } from './database.ts';
 /** `Limb`, as a big-endian number in the file's header. */
 export const applicationId = 0x4c696d62;
 
-export interface Migration {
+interface Migration {
   readonly number: number;
   readonly name: string;
   readonly sql: string;
@@ -30,7 +30,7 @@ export function readMigrations(
   });
 }
 
-export function schemaVersion(database: Database): number {
+function schemaVersion(database: Database): number {
   return database.get<{ user_version: number }>('PRAGMA user_version')!.user_version;
 }
 

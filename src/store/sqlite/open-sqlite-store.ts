@@ -57,7 +57,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 }
 
 /** Of a store that is open. */
-export interface StoreParts {
+interface StoreParts {
   readonly path: string;
   readonly database: Database;
   readonly lock: DirectoryLock;
@@ -66,7 +66,7 @@ export interface StoreParts {
 }
 
 /** Over a database that the caller has opened and migrated; it is closed with the store. */
-export function createStore(parts: StoreParts): Store {
+function createStore(parts: StoreParts): Store {
   const { path, database, ballast, generation } = parts;
   let isOpen = true;
 

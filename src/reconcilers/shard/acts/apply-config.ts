@@ -4,10 +4,11 @@
  * middle. What needs a restart comes with the next one, whoever asks for that.
  */
 import { changesBetween } from '../../../catalog/configuration-changes.ts';
-import { parameterNotApplied, parameterUpdated } from '../../../catalog/events.ts';
+import { parameterGroupApplied, parameterNotApplied, parameterUpdated } from '../../../catalog/events.ts';
 import { applyParameters } from '../../../engines/valkey/parameters.ts';
 import { nodeParameters, nodeSettings } from '../../../fleet/parameters.ts';
 import { updateNode } from '../../../fleet/start-node.ts';
+import { configurationOf } from '../../../model/configuration.ts';
 import { type CacheNode, isSameProcess } from '../../../model/node.ts';
 import type { Cache } from '../../../model/resource.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
@@ -57,7 +58,7 @@ async function applySettings({ fleet }: ShardContext, cache: Cache, node: CacheN
   });
 }
 
-/** An event for each parameter of a node that has another value than the node was known to run with. */
+/** An event for each parameter of a node that has another value than the node was known to run with, and for another group. */
 export function parameterUpdates(
   context: ShardContext,
   cache: Cache,
@@ -65,14 +66,24 @@ export function parameterUpdates(
   refused: readonly Refused[] = [],
 ): Change[] {
   const { applied: from, started, target } = node;
-  if (!from || node.engine === 'memcached') return [];
+  if (!from) return [];
+  const [before, after] = [from, target].map(
+    ({ configVersion }) => configurationOf(cache.desired, configVersion)?.parameterGroupName,
+  );
+  const exchanged =
+    before !== undefined && after !== undefined && before !== after
+      ? [memberEvent(context, node, parameterGroupApplied(after))]
+      : [];
+  if (node.engine === 'memcached') return exchanged;
   const values = nodeParameters(cache, target);
   const engineVersion = started?.engineVersion ?? target.engineVersion;
   const skipped = [...nodeSettings(cache, { ...target, engineVersion }).notApplied, ...refused];
   const changed = changesBetween(cache.desired, from, target)?.immediate ?? [];
-  return changed
-    .filter((name) => !skipped.some(({ parameter }) => parameter === name))
-    .map((name) => memberEvent(context, node, parameterUpdated(name, values[name] ?? '')));
+  const updated = changed.filter((name) => !skipped.some(({ parameter }) => parameter === name));
+  return [
+    ...exchanged,
+    ...updated.map((name) => memberEvent(context, node, parameterUpdated(name, values[name] ?? ''))),
+  ];
 }
 
 const refusals = (context: ShardContext, node: CacheNode, refused: readonly Refused[]): Change[] =>

@@ -7,7 +7,7 @@ import type { Member, ShardView } from '../view.ts';
 import { isCandidate, isDown } from '../view.ts';
 import { doesNotAnswer, isAnswering, leads, name } from './decision.ts';
 
-export interface Needed {
+interface Needed {
   /** Those that cannot go yet. */
   readonly members: readonly Member[];
   /** Why, for people. */

@@ -52,7 +52,7 @@ async function holdsSlots(
  * All slots of its shard are its own, but for those that another shard has, and it knows somebody of another shard:
  * without that it has claimed them and not met the others yet. `siblings`: `keyOf` the members of its own shard.
  */
-export function ownsAll(
+function ownsAll(
   shard: Pick<NodeGroup, 'slots'>,
   known: readonly ClusterMember[],
   siblings: ReadonlySet<string>,
