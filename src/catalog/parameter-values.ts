@@ -49,6 +49,10 @@ export function modifiedOverrides(
     if (isAttached && parametersFixedByUse.includes(name) && value !== current) throw fixedByUse(name);
     after[name] = value;
   }
+  // The newer way to say it replaces the older one (§29); both in one request are still refused.
+  const names = changes.map(({ name }) => name);
+  if (names.includes('reserved-memory-percent') && !names.includes('reserved-memory'))
+    delete after['reserved-memory'];
   checkTogether(family, after);
   return after;
 }

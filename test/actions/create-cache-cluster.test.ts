@@ -4,7 +4,8 @@ import type { CreateCacheClusterMessage } from '@aws-sdk/client-elasticache';
 import type { ActionDeps } from '../../src/actions/action.ts';
 import { createCacheCluster } from '../../src/actions/cache-clusters/create-cache-cluster.ts';
 import { describeCacheClusters } from '../../src/actions/cache-clusters/describe-cache-clusters.ts';
-import { type Fixture, openFixture, refused } from './group-fixture.ts';
+import { modifyCacheCluster } from '../../src/actions/cache-clusters/modify-cache-cluster.ts';
+import { account, type Fixture, openFixture, refused, region } from './group-fixture.ts';
 
 async function create(
   fixture: Fixture,
@@ -49,3 +50,42 @@ describe('CreateCacheCluster', () => {
     }
   });
 });
+
+describe('cache security groups of a cache', () => {
+  const old = { CacheSecurityGroupNames: ['default'] };
+  const text =
+    'Use of cache security groups is not permitted along with cache subnet group and/or security group Ids.';
+
+  it('are refused together with those of EC2 or with a subnet group', async (t) => {
+    const fixture = await openFixture(t);
+    for (const other of [{ SecurityGroupIds: ['sg-1'] }, { CacheSubnetGroupName: 'default' }])
+      await refused(create(fixture, { ...old, ...other }), 'InvalidParameterCombination', text);
+    await create(fixture, { SecurityGroupIds: ['sg-1'] });
+    await settle(fixture);
+    await refused(
+      fixture.call(modifyCacheCluster, { CacheClusterId: 'single', ...old, SecurityGroupIds: ['sg-2'] }),
+      'InvalidParameterCombination',
+      text,
+    );
+  });
+
+  it('show `default` when it is asked for, at creation and by a change', async (t) => {
+    const fixture = await openFixture(t);
+    const shown = [{ CacheSecurityGroupName: 'default', Status: 'active' }];
+    assert.deepEqual(
+      (await create(fixture, { CacheSecurityGroupNames: ['Default'] })).CacheSecurityGroups,
+      shown,
+    );
+    assert.deepEqual((await create(fixture, { CacheClusterId: 'other' })).CacheSecurityGroups, []);
+    await settle(fixture);
+    const { CacheCluster } = await fixture.call(modifyCacheCluster, { CacheClusterId: 'other', ...old });
+    assert.deepEqual(CacheCluster?.CacheSecurityGroups, shown);
+  });
+});
+
+/** Every cluster is available. */
+async function settle({ store }: Fixture): Promise<void> {
+  const scope = { account, region, kind: 'cache-cluster' } as const;
+  for (const row of await store.resources(scope, { after: null, limit: 100 }))
+    await store.commit([{ put: 'resource', row: { ...row, version: row.version + 1, status: 'available' } }]);
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ModifyReplicationGroupMessage } from '@aws-sdk/client-elasticache';
 import { deleteCacheCluster } from '../../src/actions/cache-clusters/delete-cache-cluster.ts';
+import { describeCacheClusters } from '../../src/actions/cache-clusters/describe-cache-clusters.ts';
 import { decreaseReplicaCount } from '../../src/actions/replication-groups/decrease-replica-count.ts';
 import { modifyReplicationGroup } from '../../src/actions/replication-groups/modify-replication-group.ts';
 import { type Fixture, openFixture, refused, storePair } from './group-fixture.ts';
@@ -49,6 +50,50 @@ describe('ModifyReplicationGroup', () => {
       'InvalidParameterCombination',
       'Cannot set snapshotting cluster for cluster mode enabled replication group',
     );
+  });
+});
+
+describe('turning snapshots on', () => {
+  const retention = { SnapshotRetentionLimit: 5 };
+  const text = 'Must specify both SnapshotRetentionLimit and SnapshottingClusterId to turn on snapshots';
+
+  it('needs a source, in the words that programs match', async (t) => {
+    const fixture = await openFixture(t);
+    await storePair(fixture);
+    await refused(modify(fixture, retention), 'InvalidParameterCombination', text);
+    const answer = await modify(fixture, { ...retention, SnapshottingClusterId: 'orders-001' });
+    assert.deepEqual([answer.SnapshotRetentionLimit, answer.SnapshottingClusterId], [5, 'orders-001']);
+  });
+
+  it('needs none when they are on, when they are turned off, and with cluster mode', async (t) => {
+    const fixture = await openFixture(t);
+    await storePair(fixture, { snapshotRetentionLimit: 1, snapshottingClusterId: 'orders-002' });
+    assert.equal((await modify(fixture, retention)).SnapshotRetentionLimit, 5);
+    assert.equal((await modify(fixture, { SnapshotRetentionLimit: 0 })).SnapshotRetentionLimit, 0);
+    await refused(modify(fixture, retention), 'InvalidParameterCombination', text);
+    const sharded = await openFixture(t);
+    await storePair(sharded, { clusterMode: 'enabled' });
+    assert.equal((await modify(sharded, retention)).SnapshotRetentionLimit, 5);
+  });
+});
+
+describe('the notification topic', () => {
+  const arn = 'arn:aws:sns:eu-west-1:111122223333:caches';
+  const topicOf = async (fixture: Fixture) => {
+    const { CacheClusters: [one] = [] } = await fixture.call(describeCacheClusters, {});
+    return one?.NotificationConfiguration;
+  };
+
+  it('is not changed by an empty ARN, with a topic and without', async (t) => {
+    const fixture = await openFixture(t);
+    await storePair(fixture);
+    await modify(fixture, { NotificationTopicArn: '' });
+    assert.equal(await topicOf(fixture), undefined);
+    await modify(fixture, { NotificationTopicArn: arn });
+    await modify(fixture, { NotificationTopicArn: '' });
+    assert.deepEqual(await topicOf(fixture), { TopicArn: arn, TopicStatus: 'active' });
+    await modify(fixture, { NotificationTopicArn: '', NotificationTopicStatus: 'inactive' });
+    assert.deepEqual(await topicOf(fixture), { TopicArn: arn, TopicStatus: 'inactive' });
   });
 });
 

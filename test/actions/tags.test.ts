@@ -116,6 +116,28 @@ describe('tags', () => {
     await refused(remove(fixture, arn('cluster', 'orders-001'), 'a'), 'InvalidReplicationGroupState', words);
   });
 
+  for (const status of ['creating', 'modifying'])
+    it(`cannot be listed of a cache that is ${status}, nor of its members`, async (t) => {
+      const fixture = await openFixture(t);
+      await storeGroup(fixture, 'orders', {}, status);
+      const words = 'Cluster not in available state to perform tagging operations.';
+      for (const ResourceName of [arn('replicationgroup', 'orders'), arn('cluster', 'orders-001')])
+        await refused(
+          fixture.call(listTagsForResource, { ResourceName }),
+          'InvalidReplicationGroupState',
+          words,
+          status,
+        );
+    });
+
+  for (const status of ['deleting', 'create-failed', 'snapshotting'])
+    it(`can be listed of a cache that is ${status}`, async (t) => {
+      const fixture = await openFixture(t);
+      await storeGroup(fixture, 'orders', {}, status);
+      const ResourceName = arn('replicationgroup', 'orders');
+      assert.deepEqual(await fixture.call(listTagsForResource, { ResourceName }), { TagList: [] });
+    });
+
   it('cannot be put on a default group, whose (empty) list can be read', async (t) => {
     const fixture = await openFixture(t);
     for (const name of [arn('parametergroup', 'default.valkey8'), arn('subnetgroup', 'default')]) {

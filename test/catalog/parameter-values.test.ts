@@ -126,19 +126,29 @@ describe('modifying a parameter group', () => {
     assert.deepEqual(set('redis7', 'rename-commands', ''), { 'rename-commands': '' });
   });
   it('takes reserved memory in bytes or percent, not both', () => {
-    const percent = modifiedOverrides(
-      'redis5.0',
-      {},
-      [{ name: 'reserved-memory-percent', value: '10' }],
-      false,
-    );
-    if (!findParameter('redis5.0', 'reserved-memory')) return;
-    refused(
-      () => modifiedOverrides('redis5.0', percent, [{ name: 'reserved-memory', value: '1000' }], false),
-      'InvalidParameterCombination',
-      /exclude each other/,
-    );
+    const bytes = { name: 'reserved-memory', value: '1000' };
+    const percent = { name: 'reserved-memory-percent', value: '10' };
+    for (const [overrides, changes] of [
+      [{ 'reserved-memory-percent': '10' }, [bytes]],
+      [{}, [bytes, percent]],
+    ] as const)
+      refused(
+        () => modifiedOverrides('redis4.0', overrides, changes, false),
+        'InvalidParameterCombination',
+        /exclude each other/,
+      );
   });
+  for (const family of ['redis3.2', 'redis4.0'])
+    it(`lets reserved-memory-percent take the place of reserved-memory: ${family}`, () =>
+      assert.deepEqual(
+        modifiedOverrides(
+          family,
+          { 'reserved-memory': '1000', timeout: '300' },
+          [{ name: 'reserved-memory-percent', value: '10' }],
+          true,
+        ),
+        { timeout: '300', 'reserved-memory-percent': '10' },
+      ));
   it('keeps Memcached’s item size a multiple of its chunk size', () => {
     refused(
       () => set('memcached1.6', 'max_item_size', '1000000'),

@@ -133,6 +133,7 @@ describe('a replication group as it is described', () => {
         ReplicationGroupDescription: 'another',
         PreferredMaintenanceWindow: 'tue:02:00-tue:03:00',
         SnapshotRetentionLimit: 3,
+        SnapshottingClusterId: 'shown-002',
         NotificationTopicStatus: 'inactive',
         AutoMinorVersionUpgrade: true,
         MultiAZEnabled: false,

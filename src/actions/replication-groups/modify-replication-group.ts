@@ -124,9 +124,16 @@ async function changedMembers(
 async function snapshotting(
   deps: ActionDeps,
   group: ReplicationGroup,
-  { SnapshottingClusterId }: ModifyReplicationGroupMessage,
+  { SnapshottingClusterId, SnapshotRetentionLimit = 0 }: ModifyReplicationGroupMessage,
 ): Promise<Partial<ReplicationGroupDesired>> {
-  if (SnapshottingClusterId === undefined) return {};
+  if (SnapshottingClusterId === undefined) {
+    const { clusterMode, snapshotRetentionLimit: present } = group.desired;
+    if (clusterMode === 'disabled' && present === 0 && SnapshotRetentionLimit > 0)
+      throw invalidCombination(
+        'Must specify both SnapshotRetentionLimit and SnapshottingClusterId to turn on snapshots', // AWS's words
+      );
+    return {};
+  }
   if (group.desired.clusterMode === 'enabled')
     throw invalidCombination(
       'Cannot set snapshotting cluster for cluster mode enabled replication group', // AWS's words

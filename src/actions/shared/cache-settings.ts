@@ -11,7 +11,7 @@ import {
   type NotificationTopic,
   referencesOf,
 } from '../../model/resource.ts';
-import { invalidValue, ServiceError } from '../../model/service-errors.ts';
+import { invalidCombination, invalidValue, ServiceError } from '../../model/service-errors.ts';
 import {
   checkWindowsApart,
   defaultMaintenanceWindow,
@@ -70,6 +70,7 @@ export async function cacheSettings<E extends ResolvedEngineSettings>(
     parseReference(input.CacheSubnetGroupName ?? 'default', 'CacheSubnetGroupName'),
   );
   checkNetwork(input);
+  checkSecurityGroups(input);
   return {
     ...resolved,
     ...windows(deps, context, input),
@@ -107,7 +108,7 @@ export function topic(arn: string | undefined): NotificationTopic | null {
   return { arn, status: 'active' };
 }
 
-/** Legacy groups must exist; EC2's own ids are echoed, since there is no EC2 to ask. */
+/** Legacy groups must exist, but for `default`, which every account has; EC2's own ids are echoed. */
 export async function securityGroups(
   deps: Pick<ActionDeps, 'store'>,
   context: ActionContext,
@@ -118,7 +119,18 @@ export async function securityGroups(
     if (id !== 'default' && !(await deps.store.resource(resourceKey(context, 'security-group', id))))
       throw new ServiceError('CacheSecurityGroupNotFound', `Cache security group ${id} does not exist.`);
   }
-  return ids.filter((id) => id !== 'default');
+  return ids;
+}
+
+/** The old cache security groups were for networks without subnets: ElastiCache refuses both kinds together. */
+export function checkSecurityGroups(
+  input: Pick<CacheInput, 'CacheSecurityGroupNames' | 'SecurityGroupIds' | 'CacheSubnetGroupName'>,
+): void {
+  const { CacheSecurityGroupNames: names = [], SecurityGroupIds: ids = [] } = input;
+  if (names.length > 0 && (ids.length > 0 || input.CacheSubnetGroupName !== undefined))
+    throw invalidCombination(
+      'Use of cache security groups is not permitted along with cache subnet group and/or security group Ids.',
+    );
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CacheSettings } from '../../model/resource.ts';
 import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import { checkWindowsApart, parseMaintenanceWindow, parseSnapshotWindow } from '../../model/windows.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
-import { securityGroups, topic } from './cache-settings.ts';
+import { checkSecurityGroups, securityGroups, topic } from './cache-settings.ts';
 import { refuseNotYet } from './refusals.ts';
 
 interface ModifyInput {
@@ -37,6 +37,7 @@ export async function modifiedSettings(
         'SnapshotRetentionLimit is not available with memcached, which has no snapshots.',
       );
   }
+  checkSecurityGroups(input);
   return {
     ...modifiedWindows(current, input),
     ...modifiedTopic(current, input),
@@ -66,11 +67,12 @@ function modifiedWindows(current: CacheSettings, input: ModifyInput): Changed {
 function modifiedTopic(current: CacheSettings, input: ModifyInput): Changed {
   const { NotificationTopicArn: arn, NotificationTopicStatus: status } = input;
   if (arn === undefined && status === undefined) return {};
-  const chosen = arn === undefined ? current.notificationTopic : topic(arn);
+  // The empty text changes nothing (§29): NotificationTopicStatus turns a topic off.
+  const chosen = arn === undefined || arn === '' ? current.notificationTopic : topic(arn);
   if (status !== undefined && status !== 'active' && status !== 'inactive')
     throw invalidValue(`NotificationTopicStatus is ${status}; it can be active or inactive.`);
   if (!chosen) {
-    if (arn !== undefined) return { notificationTopic: null };
+    if (status === undefined) return { notificationTopic: null };
     throw invalidCombination('NotificationTopicStatus needs a NotificationTopicArn: the cache has no topic.');
   }
   return { notificationTopic: { ...chosen, status: status ?? chosen.status } };

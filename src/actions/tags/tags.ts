@@ -49,9 +49,12 @@ export const removeTagsFromResource =
 
 export const listTagsForResource =
   (deps: ActionDeps): Action<ListTagsForResourceMessage, TagListMessage> =>
-  async (input, context) => ({
-    TagList: shapeTags((await requireTagged(deps.store, context, input.ResourceName)).tags),
-  });
+  async (input, context) => {
+    const row = await requireTagged(deps.store, context, input.ResourceName);
+    // Only these two are known to be refused (§29); a cache that could not be made still shows its tags.
+    if (isCache(row) && (row.status === 'creating' || row.status === 'modifying')) throw notAvailable(row);
+    return { TagList: shapeTags(row.tags) };
+  };
 
 type ChangeTags = (tags: readonly Tag[]) => readonly Tag[];
 
@@ -83,12 +86,16 @@ function refuseUntaggable(row: Resource): void {
       'InvalidARN',
       `The default group ${row.id} is the service's own and cannot be tagged.`,
     );
-  if ((row.kind === 'cache-cluster' || row.kind === 'replication-group') && row.status !== 'available')
-    throw new ServiceError(
-      'InvalidReplicationGroupState',
-      `Cluster not in available state to perform tagging operations. ${row.id} is ${row.status}.`,
-    );
+  if (isCache(row) && row.status !== 'available') throw notAvailable(row);
 }
+
+const isCache = ({ kind }: Resource): boolean => kind === 'cache-cluster' || kind === 'replication-group';
+
+const notAvailable = (row: Resource): ServiceError =>
+  new ServiceError(
+    'InvalidReplicationGroupState',
+    `Cluster not in available state to perform tagging operations. ${row.id} is ${row.status}.`,
+  );
 
 async function requireTagged(store: Store, scope: Scope, arn: string | undefined): Promise<Resource> {
   const { type, id } = parseArn(arn ?? '', scope);
