@@ -16,7 +16,6 @@ import { createNameLookup } from './fleet/endpoint-names.ts';
 import { createFingerprints } from './fleet/fingerprints.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { defaultSettings, type Settings } from './fleet/settings.ts';
-import type { ActionHandlers } from './http/contract.ts';
 import { createFrontDoor } from './http/front-door.ts';
 import { createOperationKinds } from './operations/index.ts';
 import { createRunner } from './operations/runner.ts';
@@ -114,7 +113,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await store.acceptOlderCopy();
   }
   const frontDoor = createFrontDoor({
-    // The SDK's input types can be written to; what the front door decodes is only read by every action.
     actions: createActions({
       store,
       clock,
@@ -126,7 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       testFailoversPerDay: settings.testFailoversPerDay,
       allowValkeyCacheClusters: settings.allowValkeyCacheClusters,
       deleteAnywayAfterMs: settings.deleteAnywayAfterMs,
-    }) as unknown as ActionHandlers,
+    }),
     adminRoutes: createAdminRoutes({
       tools,
       engineStore,

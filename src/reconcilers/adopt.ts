@@ -20,7 +20,9 @@ interface Adoption {
 
 const pageRows = 500;
 
-export async function adoptNodes(fleet: Fleet): Promise<Adoption> {
+type AdoptionParts = Pick<Fleet, 'store' | 'runtime' | 'host'>;
+
+export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
   const processes = await fleet.runtime.findProcesses();
   const keys = new Map<string, ShardKey>();
   const findings: string[] = [];
@@ -58,7 +60,7 @@ export async function adoptNodes(fleet: Fleet): Promise<Adoption> {
 
 /** True when its process lives. A process that was spawned and never recorded is recorded now. */
 async function adopt(
-  fleet: Fleet,
+  fleet: AdoptionParts,
   node: CacheNode,
   found: readonly NodeHandle[],
   findings: string[],
@@ -86,7 +88,7 @@ async function adopt(
   return isRecorded;
 }
 
-function isAlive(fleet: Fleet, handle: NodeHandle): boolean {
+function isAlive(fleet: AdoptionParts, handle: NodeHandle): boolean {
   const { kind } = fleet.runtime.inspect(handle);
   return kind === 'running' || kind === 'stopped';
 }

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
-import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { CacheNode, NodeHandle } from '../../src/model/node.ts';
 import { adoptNodes } from '../../src/reconcilers/adopt.ts';
 import { newIncarnation, openBench, program, readyAtOnce } from '../runtime/support.ts';
@@ -14,8 +13,7 @@ async function openFleet(t: TestContext) {
   const [bench, store] = [await openBench(), await openStore(t, temporaryDirectory(t))];
   t.after(() => bench.end());
   const { runtime } = bench;
-  // Adoption uses nothing else of a fleet.
-  const fleet = { store, runtime, host: 'here' } as unknown as Fleet;
+  const fleet = { store, runtime, host: 'here' };
   const start = async (incarnation = newIncarnation()) => {
     await runtime.prepare(incarnation);
     return { incarnation, handle: await runtime.start(program(incarnation), readyAtOnce) };

@@ -14,16 +14,16 @@ const kinds = ['full', 'bare', 'empty-lists'] as const;
 /** Handlers for all actions that keep what they were given and answer what they are told. */
 function mirror() {
   const seen: { input?: unknown } = {};
-  const next: { output: unknown } = { output: {} };
-  const handlers = Object.fromEntries(
+  const next: { output: object } = { output: {} };
+  const handlers: ActionHandlers = Object.fromEntries(
     actionNames.map((action) => [
       action,
-      async (input: unknown) => {
+      async (input: object) => {
         seen.input = input;
         return next.output;
       },
     ]),
-  ) as unknown as ActionHandlers;
+  );
   return { seen, next, handlers };
 }
 
@@ -49,7 +49,7 @@ describe('every action, through the AWS SDK and back', () => {
         const forInput: SampleOptions = { kind, number: 2_147_483_647 };
         const forOutput: SampleOptions = { kind, number: -12.25 };
         const input = sample(inputSchema(action), forInput);
-        next.output = sample(outputSchema(action), forOutput);
+        next.output = sample(outputSchema(action), forOutput) as object;
         const { $metadata, ...output } = (await send(
           client,
           action,

@@ -1,6 +1,7 @@
 /** Acts of real kinds over a real store, where everything that can be waited for never comes. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { EngineConnection } from '../../src/engines/valkey/client.ts';
 import { addMembersKind } from '../../src/operations/add-members.ts';
 import { connectionTo } from '../../src/operations/connection-to.ts';
 import { createCacheKind } from '../../src/operations/create-cache.ts';
@@ -12,10 +13,10 @@ import { resizeMemcachedKind } from '../../src/operations/resize-memcached.ts';
 import { testFailoverKind } from '../../src/operations/test-failover.ts';
 import type { Tools } from '../../src/operations/tools.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import { NotInTime } from '../../src/platform/until-aborted.ts';
+import type { ProcessState } from '../../src/runtime/contract.ts';
 import { cacheCluster, cacheNode, nodeGroup, replicationGroup } from '../store/rows.ts';
-import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { openTools } from '../support/parts.ts';
 
 const never = () => new Promise<never>(() => {});
 const handle = { bootId: 'b', pid: 4_194_303, startTime: 1 };
@@ -32,7 +33,9 @@ const memberId = (cacheId: string, number: number) => `${cacheId}-0001-00${numbe
 
 /** Two nodes of every cache; the second one is marked for deletion, so that there is something to destroy. */
 async function hangingTools(t: TestContext): Promise<Tools> {
-  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
+  const tools = await openTools(t);
+  const { fleet, shards, configurationServer } = tools;
+  const { store } = fleet;
   for (const cache of caches) {
     const owner = { cacheIncarnation: cache.incarnation };
     const isGroup = cache.kind === 'replication-group';
@@ -69,22 +72,17 @@ async function hangingTools(t: TestContext): Promise<Tools> {
       },
     ]);
   }
-  const fleet = {
-    store,
-    clock: systemClock,
-    log: silentLog,
-    connections: { of: never, drop: () => {} },
-    engineStore: { resolve: never },
-    runtime: {
-      fence: never,
-      stop: never,
-      findProcesses: never,
-      inspect: () => ({ kind: 'running' }),
+  const alive: ProcessState = { kind: 'running', cpuMs: 0, isWaitingForDisk: false, rssBytes: 0 };
+  return {
+    fleet: {
+      ...fleet,
+      connections: { ...fleet.connections, of: never },
+      engineStore: { ...fleet.engineStore, resolve: never },
+      runtime: { ...fleet.runtime, fence: never, stop: never, findProcesses: never, inspect: () => alive },
     },
+    shards: { ...shards, forget: never },
+    configurationServer: { ...configurationServer, publish: never },
   };
-  const shards = { forget: never, forgetNode: () => {}, recheck: () => {}, ensure: () => {} };
-  const configurationServer = { publish: never, withdraw: () => {} };
-  return { fleet, shards, configurationServer } as unknown as Tools;
 }
 
 /** Where one of several nodes was not reached, that is the cause. */
@@ -150,15 +148,21 @@ describe('an act whose deadline passes while it waits', () => {
 });
 
 describe("an act's connection to a node", () => {
-  it('sends nothing any more once the deadline has passed', async () => {
+  it('sends nothing any more once the deadline has passed', async (t) => {
     const sent: string[] = [];
-    const connection = {
-      isOpen: true,
-      call: async (command: string) => void sent.push(command),
+    const { connections } = (await openTools(t)).fleet;
+    const connection: EngineConnection = {
+      ...{ address: '127.0.0.1', port: 6379, isOpen: true, clock: systemClock },
+      call: async (command) => void sent.push(command),
+      callWithin: async (_deadlineMs, command) => void sent.push(command),
+      pipeline: async () => [],
+      another: async () => connection,
+      onClose: () => () => {},
+      close() {},
     };
-    const fleet = { connections: { of: async () => connection } } as unknown as Tools['fleet'];
     const deadline = new AbortController();
-    const within = await connectionTo(fleet, cacheNode(), deadline.signal);
+    const parts = { connections: { ...connections, of: async () => connection } };
+    const within = await connectionTo(parts, cacheNode(), deadline.signal);
     await within.call('PING');
     deadline.abort();
     await assert.rejects(within.call('FLUSHALL'), { name: 'NotInTime' });

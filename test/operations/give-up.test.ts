@@ -4,11 +4,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { giveUpChange, giveUpCreation, goOnTrying } from '../../src/operations/give-up.ts';
 import type { GivenUp } from '../../src/operations/operation-kind.ts';
 import type { Tools } from '../../src/operations/tools.ts';
-import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { cacheCluster, cacheNode, replicationGroup } from '../store/rows.ts';
-import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { openTools } from '../support/parts.ts';
 
 interface Scene {
   readonly store: Store;
@@ -36,11 +34,8 @@ const nodeOf = (number: number, status: string) =>
   });
 
 async function scene(t: TestContext): Promise<Scene> {
-  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
-  const tools = {
-    fleet: { store, clock: systemClock, log: silentLog },
-    shards: { forgetNode: () => {} },
-  } as unknown as Tools;
+  const tools = await openTools(t);
+  const { store } = tools.fleet;
   const put = (row: ReturnType<typeof member>) => ({ put: 'resource', row }) as const;
   await store.commit([
     { put: 'resource', row: group },

@@ -193,10 +193,16 @@ describe('an operation of a newer version', () => {
     const bench = await openBench(t);
     await bench.enqueue('1', { status: 'running', state: { step: 'dividing' } });
     let looks = 0;
-    const decide = (() => {
+    const decide: Script['decide'] = (_input, state) => {
       looks += 1;
-      return undefined;
-    }) as unknown as NonNullable<Script['decide']>;
+      switch (state.step) {
+        case 'first':
+        case 'second':
+          return finish('done');
+        default:
+          return state.step satisfies never;
+      }
+    };
     const runner = bench.open({ decide });
     runner.wake();
     await eventually(() => runner.progress()[0]?.activity === 'unknown');

@@ -4,11 +4,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { decideCreateFromPrimary } from '../../src/operations/create-from-primary.ts';
 import { takeBack } from '../../src/operations/members/take-back.ts';
 import type { Tools } from '../../src/operations/tools.ts';
-import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { cacheNode, nodeGroup, replicationGroup } from '../store/rows.ts';
-import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { openTools } from '../support/parts.ts';
 import { input, node, untried, view, well } from './member-views.ts';
 
 const group = replicationGroup('orders');
@@ -18,17 +16,15 @@ const [first, second, third] = ['001', '002', '003'].map((number) =>
 ) as [ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>];
 
 async function scene(t: TestContext, primary: string): Promise<{ store: Store; tools: Tools }> {
-  const store = await openStore(t, temporaryDirectory(t), { clock: systemClock });
+  const tools = await openTools(t);
+  const { store } = tools.fleet;
   const shard = nodeGroup({ ...owner, version: 1, currentPrimary: primary, targetPrimary: primary });
   await store.commit([
     { put: 'resource', row: group },
     ...[first, second, third].map((row) => ({ put: 'node', row }) as const),
     { put: 'node-group', row: shard },
   ]);
-  const runtime = { findProcesses: async () => new Map(), destroy: async () => {} };
-  const fleet = { store, clock: systemClock, log: silentLog, runtime, settings: { addressRestMs: 0 } };
-  const shards = { forgetNode: () => {}, recheck: () => {} };
-  return { store, tools: { fleet, shards } as unknown as Tools };
+  return { store, tools };
 }
 
 const left = async (store: Store) =>

@@ -17,16 +17,14 @@ export type ActionName = CommandName extends infer C ? (C extends `${infer A}Com
 
 /**
  * The SDK's type with what decoding has ensured: required members are there, at every depth (the SDK allows
- * `undefined` for them).
+ * `undefined` for them). It can be written to, as the SDK's can, since every request has its own.
  */
 type Decoded<T> = T extends Date | string | number | boolean | undefined
   ? T
   : T extends readonly (infer E)[]
-    ? readonly Decoded<E>[]
+    ? Decoded<E>[]
     : {
-        readonly [K in keyof T]: Record<never, never> extends Pick<T, K>
-          ? Decoded<T[K]>
-          : Decoded<NonNullable<T[K]>>;
+        [K in keyof T]: Record<never, never> extends Pick<T, K> ? Decoded<T[K]> : Decoded<NonNullable<T[K]>>;
       };
 
 /** The SDK's type, but read-only lists are welcome too. */

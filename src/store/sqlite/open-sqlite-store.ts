@@ -1,8 +1,10 @@
 /** The embedded store: one SQLite file in the data directory. See ../README.md for the files and their limits. */
+
+import type { Resource, ResourceKind, Scope } from '../../model/resource.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import type { Log } from '../../platform/log.ts';
-import { type Change, type Store, StoreUnavailable } from '../contract.ts';
+import { type Change, type Page, type Store, StoreUnavailable } from '../contract.ts';
 import { applyChange } from './apply-change.ts';
 import { type Ballast, createBallast } from './ballast.ts';
 import * as credentials from './credentials.ts';
@@ -139,11 +141,11 @@ function readers(read: Guarded): Omit<Store, Writers> {
   const nodeGroupsOf = keepRows(nodes.readNodeGroupsOf);
   const endpointsOf = keepRows(endpoints.readEndpointsOf);
   return {
-    // The kind in the key is the kind of the row: the compiler cannot see it through the table.
-    resource: (key) => read((database) => resources.readResource(database, key)) as never,
+    resource: (key) => read((database) => resources.readResource(database, key)),
     resourceByIncarnation: (kind, incarnation) =>
-      read((database) => resources.readResourceByIncarnation(database, kind, incarnation)) as never,
-    resources: (scope, page) => read((database) => resourcesOf(database, scope, page)) as never,
+      read((database) => resources.readResourceByIncarnation(database, kind, incarnation)),
+    resources: <K extends ResourceKind>(scope: Scope & { readonly kind: K }, page: Page) =>
+      read((database) => resourcesOf(database, scope, page) as Resource<K>[]),
     cachesWithPendingValues: () => read((database) => resources.readWithPendingValues(database)),
     countResources: (scope) => read((database) => resources.countResources(database, scope)),
     referrers: (key, limit) => read((database) => resources.readReferrers(database, key, limit)),

@@ -77,16 +77,22 @@ export function requireNoReferrers(database: Database, key: ResourceKey): void {
   if (readReferrers(database, key, 1).length > 0) throw new StaleWrite(`use of ${named(key)}`);
 }
 
-export function readResource(database: Database, key: ResourceKey): Resource | null {
-  return readRow(database, table, `${select} WHERE ${byKey}`, ...keyValues(key));
+/** The kind in the key is the kind of the row: the compiler cannot see it through the table. */
+export function readResource<K extends ResourceKind>(
+  database: Database,
+  key: ResourceKey<K>,
+): Resource<K> | null {
+  const row = readRow(database, table, `${select} WHERE ${byKey}`, ...keyValues(key));
+  return row as Resource<K> | null;
 }
 
-export function readResourceByIncarnation(
+export function readResourceByIncarnation<K extends ResourceKind>(
   database: Database,
-  kind: ResourceKind,
+  kind: K,
   incarnation: string,
-): Resource | null {
-  return readRow(database, table, `${select} WHERE kind = ? AND incarnation = ?`, kind, incarnation);
+): Resource<K> | null {
+  const sql = `${select} WHERE kind = ? AND incarnation = ?`;
+  return readRow(database, table, sql, kind, incarnation) as Resource<K> | null;
 }
 
 export function readResources(
