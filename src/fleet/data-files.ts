@@ -1,8 +1,5 @@
 /** The data files of nodes: whether they are there, whether they can be read, and setting them aside, never deleting. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import {
   folderName,
   manifestOf,
@@ -15,7 +12,6 @@ import { findUnfinishedWrite } from '../engines/valkey/unfinished-write.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
-import { writeFileAtomic } from '../platform/files.ts';
 import type { Fleet } from './fleet.ts';
 import { durabilityOf, engineOf } from './launch.ts';
 
@@ -35,7 +31,7 @@ export const dataDirectory = (fleet: Fleet, node: CacheNode): string =>
 
 export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): Promise<DataState> {
   if (durabilityOf(cache) === 'disabled') return 'none';
-  const { kind } = await readAppendOnlyFolder(dataDirectory(fleet, node));
+  const { kind } = await readAppendOnlyFolder(fleet.runtime.files, dataDirectory(fleet, node));
   return kind === 'whole' ? 'present' : kind;
 }
 
@@ -45,12 +41,13 @@ export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): 
  */
 export async function removeSyncFiles(fleet: Fleet, node: CacheNode): Promise<void> {
   const directory = dataDirectory(fleet, node);
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const { files } = fleet.runtime;
+  const entries = await files.list(directory).catch(() => []);
   for (const entry of entries.filter(({ name }) => name === 'dump.rdb' || /^temp-.*\.rdb$/.test(name))) {
     const path = join(directory, entry.name);
     // No engine made a folder of that name; it could not start beside it.
-    if (entry.isDirectory()) await rename(path, freshName(fleet, join(dirname(directory), entry.name)));
-    else await rm(path, { force: true });
+    if (entry.isFolder) await files.rename(path, freshName(fleet, join(dirname(directory), entry.name)));
+    else await files.remove(path);
   }
 }
 
@@ -79,7 +76,7 @@ export async function repairDataFiles(
   options: { readonly keepWhatCanBeRead: boolean; readonly isDoubted: boolean },
 ): Promise<Repair | null> {
   const { keepWhatCanBeRead, isDoubted } = options;
-  const folder = await readAppendOnlyFolder(dataDirectory(fleet, node));
+  const folder = await readAppendOnlyFolder(fleet.runtime.files, dataDirectory(fleet, node));
   if (folder.kind === 'missing') return null;
   if (folder.kind === 'whole') return isDoubted ? repairContent(fleet, node, keepWhatCanBeRead) : null;
   if (!keepWhatCanBeRead) return wholeAside(fleet, node, folder.problem);
@@ -94,15 +91,16 @@ async function wholeAside(fleet: Fleet, node: CacheNode, reason: string): Promis
 
 /** The manifest is written anew for what can be read; all else is moved away. Null when that is nothing. */
 async function rebuild(fleet: Fleet, node: CacheNode, reason: string): Promise<Repair | null> {
+  const { files } = fleet.runtime;
   const directory = dataDirectory(fleet, node);
-  const rebuilt = await planRebuild(directory);
+  const rebuilt = await planRebuild(files, directory);
   if (!rebuilt) return null;
   const aside = freshName(fleet, directory);
-  await mkdir(join(aside, folderName), { recursive: true, mode: 0o700 });
+  await files.makeFolder(join(aside, folderName));
   for (const name of rebuilt.unused)
-    await rename(join(directory, folderName, name), join(aside, folderName, name));
+    await files.rename(join(directory, folderName, name), join(aside, folderName, name));
   faultPoint('mend:moved');
-  await writeFileAtomic(manifestOf(directory), rebuilt.manifest, { durable: true });
+  await files.write(manifestOf(directory), rebuilt.manifest);
   return { aside, reason, isPartial: true };
 }
 
@@ -111,14 +109,15 @@ async function repairContent(
   node: CacheNode,
   keepWhatCanBeRead: boolean,
 ): Promise<Repair | null> {
+  const { files } = fleet.runtime;
   const directory = dataDirectory(fleet, node);
-  const folder = await readAppendOnlyFolder(directory);
+  const folder = await readAppendOnlyFolder(files, directory);
   const programs = await checkPrograms(fleet, node);
-  const damage = folder.kind === 'whole' ? await findDamage(folder.files, programs) : null;
+  const damage = folder.kind === 'whole' ? await findDamage(files, folder.files, programs) : null;
   if (!damage) return null;
   if (!keepWhatCanBeRead || !damage.isIncrement) return wholeAside(fleet, node, damage.problem);
   const aside = freshName(fleet, directory);
-  await cp(directory, aside, { recursive: true });
+  await files.copy(directory, aside);
   await cutDamage(damage, programs);
   return { aside, reason: damage.problem, isPartial: true };
 }
@@ -128,12 +127,13 @@ async function repairContent(
  * comes back as the one that the others know. The process must be gone. Returns where the files are.
  */
 export async function setAside(fleet: Fleet, node: CacheNode): Promise<string> {
+  const { files } = fleet.runtime;
   const directory = dataDirectory(fleet, node);
   const aside = freshName(fleet, directory);
-  await rename(directory, aside);
-  await mkdir(directory, { mode: 0o700 });
-  const { kind } = await nodesFileState(aside);
-  if (kind === 'fine') await copyFile(join(aside, nodesFileName), join(directory, nodesFileName));
+  await files.rename(directory, aside);
+  await files.makeFolder(directory);
+  const { kind } = await nodesFileState(files, aside);
+  if (kind === 'fine') await files.copy(join(aside, nodesFileName), join(directory, nodesFileName));
   return aside;
 }
 
@@ -152,41 +152,39 @@ const checkDeadlineMs = 5_000;
  * start: nobody was told that they are written, or (everysec) nobody was promised that they last.
  */
 export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promise<KeptTail | null> {
+  const { files } = fleet.runtime;
   const directory = dataDirectory(fleet, node);
-  const folder = await readAppendOnlyFolder(directory);
+  const folder = await readAppendOnlyFolder(files, directory);
   const last = folder.kind === 'whole' ? folder.files.at(-1) : undefined;
   if (!last || last.isBase) return null;
   const file = last.path;
   const check = async (path: string) =>
     readableBytes(path, await checkPrograms(fleet, node), checkDeadlineMs);
-  const found = await findUnfinishedWrite(file, check);
+  const found = await findUnfinishedWrite(files, file, check);
   if (!found) return null;
   // By place and size, so that a start which is tried again does not keep it twice.
   const name = `${basename(file)}.aside-${found.offset}-${found.offset + found.bytes}`;
   const aside = join(dirname(directory), name);
-  if ((await stat(aside).catch(() => null))?.size === found.bytes) return null;
+  if ((await files.look(aside).catch(() => null))?.bytes === found.bytes) return null;
   try {
-    await pipeline(
-      createReadStream(file, { start: found.offset }),
-      createWriteStream(aside, { mode: 0o600, flush: true }),
-    );
+    await files.copyEnd(file, found.offset, aside);
     return { aside, bytes: found.bytes };
   } catch (error) {
     fleet.log.warn('the end of an append-only file could not be kept', { file, error });
-    await rm(aside, { force: true });
+    await files.remove(aside);
     return { aside: null, bytes: found.bytes };
   }
 }
 
 /** Of a cluster node that is down: whether it would come back as the node that the others know. */
 export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileState> =>
-  nodesFileState(dataDirectory(fleet, node));
+  nodesFileState(fleet.runtime.files, dataDirectory(fleet, node));
 
 /** The node gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */
 export async function setNodesFileAside(fleet: Fleet, node: CacheNode): Promise<string> {
   const directory = dataDirectory(fleet, node);
   const aside = freshName(fleet, join(dirname(directory), nodesFileName));
-  await rename(join(directory, nodesFileName), aside);
+  await fleet.runtime.files.rename(join(directory, nodesFileName), aside);
   return aside;
 }
 

@@ -2,11 +2,9 @@
  * Data files that a node must not lose when it is filled anew, because nobody else has all that is in them. They are
  * marked while the node is down, by a file beside them that outlives Limber, and set aside when it starts to follow.
  */
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAppendOnlyFolder } from '../engines/valkey/append-only-files.ts';
 import type { CacheNode } from '../model/node.ts';
-import { writeFileAtomic } from '../platform/files.ts';
 import { dataDirectory, setAside } from './data-files.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -22,18 +20,19 @@ const markOf = (fleet: Fleet, node: CacheNode): string =>
 
 /** Durable when it resolves. May be repeated. */
 export const markToKeep = (fleet: Fleet, node: CacheNode, reason: string): Promise<void> =>
-  writeFileAtomic(markOf(fleet, node), reason, { durable: true });
+  fleet.runtime.files.write(markOf(fleet, node), reason);
 
 /** The node leads with its files: nothing is to be kept from it. */
 export const unmark = (fleet: Fleet, node: CacheNode): Promise<void> =>
-  rm(markOf(fleet, node), { force: true });
+  fleet.runtime.files.remove(markOf(fleet, node));
 
 /** Sets marked files aside; null when there are none. The process must be gone. May be repeated. */
 export async function keepMarked(fleet: Fleet, node: CacheNode): Promise<KeptFiles | null> {
-  const reason = await readFile(markOf(fleet, node), 'utf8').catch(() => null);
+  const { files } = fleet.runtime;
+  const reason = await files.read(markOf(fleet, node)).catch(() => null);
   if (reason === null) return null;
   const directory = dataDirectory(fleet, node);
-  const { kind } = await readAppendOnlyFolder(directory);
+  const { kind } = await readAppendOnlyFolder(files, directory);
   const aside = kind === 'missing' ? null : await setAside(fleet, node);
   await unmark(fleet, node);
   return aside === null ? null : { aside, reason };

@@ -3,7 +3,6 @@
  * without it the stream opens only with the replica's next acknowledgement, which comes once a second (measured: full
  * redundancy after 0.1-0.2 s instead of 1.2 s). A large data set, or a full disk, goes without the disk.
  */
-import { statfs } from 'node:fs/promises';
 import type { EngineConnection } from '../engines/valkey/client.ts';
 import { readInfo } from '../engines/valkey/info.ts';
 import type { Fleet } from './fleet.ts';
@@ -13,8 +12,8 @@ const smallBytes = 128 * 2 ** 20;
 
 export async function chooseSyncManner(fleet: Fleet, primary: EngineConnection): Promise<void> {
   const { memory } = await readInfo(primary);
-  const { bavail, bsize } = await statfs(fleet.dataDirectory);
-  const hasRoom = bavail * bsize > 4 * memory.usedBytes + smallBytes;
+  const freeBytes = await fleet.runtime.files.freeBytes(fleet.dataDirectory);
+  const hasRoom = freeBytes > 4 * memory.usedBytes + smallBytes;
   const isThroughDisk = memory.usedBytes < smallBytes && hasRoom;
   await primary.call('CONFIG', 'SET', 'repl-diskless-sync', isThroughDisk ? 'no' : 'yes');
 }

@@ -12,6 +12,40 @@ interface WriteOptions {
   readonly durable?: boolean;
 }
 
+/**
+ * The files of the nodes that a runtime runs, by absolute paths where it runs them. `localFiles`: on this machine. All
+ * throw what the file system says, with the codes of node:fs.
+ */
+export interface Files {
+  list(folder: string): Promise<readonly { readonly name: string; readonly isFolder: boolean }[]>;
+  read(path: string): Promise<string>;
+  /** Fewer bytes at the end of the file. */
+  readPart(path: string, from: number, length: number): Promise<Buffer>;
+  look(path: string): Promise<FileFacts>;
+  /** Throws unless it may be read and written. */
+  requireUsable(path: string): Promise<void>;
+  /** Whole or not at all, and on disk when it resolves; 0600. */
+  write(path: string, content: string): Promise<void>;
+  /** With those above it; 0700. May be repeated. */
+  makeFolder(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** A file, or a folder with all that is in it. */
+  copy(from: string, to: string): Promise<void>;
+  /** Bytes from `from` on as a file of its own, on disk when it resolves; 0600. */
+  copyEnd(path: string, from: number, to: string): Promise<void>;
+  /** A file. May be repeated. */
+  remove(path: string): Promise<void>;
+  /** Of the file system that holds the path. */
+  freeBytes(path: string): Promise<number>;
+}
+
+export interface FileFacts {
+  readonly kind: 'file' | 'folder' | 'other';
+  readonly bytes: number;
+  /** Milliseconds since 1970; a rename does not change it. */
+  readonly bornAt: number;
+}
+
 let counter = 0;
 
 /** Readers see the old content or the new one. Throws what the file system says; the old content stays then. */

@@ -9,6 +9,7 @@
  * ```
  */
 import type { NodeHandle } from '../model/node.ts';
+import type { Files } from '../platform/files.ts';
 
 /** What to run for one node. */
 export interface NodeSpec {
@@ -82,6 +83,8 @@ export interface StartOptions {
 }
 
 export interface NodeRuntime {
+  /** What the nodes' engines read and write. */
+  readonly files: Files;
   /** `<data>/nodes/<incarnation>`; engines put their data into its folder `data`. */
   directoryOf(incarnation: string): string;
   /** Makes the directory (0700) and its folder `data`. May be repeated. Throws `DirectoryUnusable`. */

@@ -21,6 +21,7 @@ import { createEngineStore } from '../../src/engine-store/engine-store.ts';
 import { manifestOf, planRebuild, readAppendOnlyFolder } from '../../src/engines/valkey/append-only-files.ts';
 import { findDamage } from '../../src/engines/valkey/data-files.ts';
 import { readInfo } from '../../src/engines/valkey/info.ts';
+import { localFiles } from '../../src/platform/local-files.ts';
 import { type Bench, engines, eventually, type TestNode, withBench } from './valkey-support.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'limber-append-only-'));
@@ -144,16 +145,16 @@ for (const engine of engines)
     it('is seen before the engine ends at it, or starts without all of the data', () =>
       withBench(engine, async (bench) => {
         const whole = await written(bench);
-        assert.equal((await readAppendOnlyFolder(join(whole, 'data'))).kind, 'whole');
+        assert.equal((await readAppendOnlyFolder(localFiles, join(whole, 'data'))).kind, 'whole');
         for (const [what, strike, problem] of damages) {
           const directory = mkdtempSync(join(scratch, 'node-'));
           cpSync(whole, directory, { recursive: true });
           const data = join(directory, 'data');
           strike(data);
-          const seen = await readAppendOnlyFolder(data);
+          const seen = await readAppendOnlyFolder(localFiles, data);
           assert.equal(seen.kind, 'unreadable', what);
           assert.match(seen.kind === 'unreadable' ? seen.problem : '', problem, what);
-          const plan = await planRebuild(data);
+          const plan = await planRebuild(localFiles, data);
           assert.equal(plan === null, rebuilt[what] === undefined, `${what}: ${plan?.manifest}`);
           assert.notEqual(await keysAfterStart(bench, directory), 200, `${what}: the engine has it all`);
         }
@@ -167,11 +168,11 @@ for (const engine of engines)
           cpSync(whole, directory, { recursive: true });
           const data = join(directory, 'data');
           strike(data);
-          const plan = await planRebuild(data);
+          const plan = await planRebuild(localFiles, data);
           assert.ok(plan);
           for (const name of plan.unused) renameSync(join(folderOf(data), name), join(directory, name));
           writeFileSync(manifestOf(data), plan.manifest);
-          assert.equal((await readAppendOnlyFolder(data)).kind, 'whole', what);
+          assert.equal((await readAppendOnlyFolder(localFiles, data)).kind, 'whole', what);
           assert.equal(await keysAfterStart(bench, directory), rebuilt[what], what);
         }
       }));
@@ -198,38 +199,38 @@ describe('a manifest that is written anew', () => {
   it('names the newest base and what goes on from it, not what is in the base already', async () => {
     // A rewrite is over, and what it took the place of is not deleted yet: the increment was opened before the base.
     const data = handmade([of(1, 'base'), of(1, 'incr'), of(2, 'incr'), of(2, 'base')], null);
-    const plan = await planRebuild(data);
+    const plan = await planRebuild(localFiles, data);
     assert.equal(plan?.manifest, line(2, 'base') + line(2, 'incr'));
     assert.deepEqual(plan?.unused.toSorted(), [of(1, 'base'), of(1, 'incr')]);
   });
 
   it('names every increment since the base while a rewrite is under way', async () => {
     const data = handmade([of(2, 'incr'), of(2, 'base'), of(3, 'incr'), 'temp-rewriteaof-7.aof'], 'cut');
-    const plan = await planRebuild(data);
+    const plan = await planRebuild(localFiles, data);
     assert.equal(plan?.manifest, line(2, 'base') + line(2, 'incr') + line(3, 'incr'));
   });
 
   it('ends before a gap, as the list had it', async () => {
     const list = line(1, 'base') + line(4, 'incr') + line(5, 'incr') + line(6, 'incr');
     const data = handmade([of(1, 'base'), of(4, 'incr'), of(6, 'incr')], list);
-    const plan = await planRebuild(data);
+    const plan = await planRebuild(localFiles, data);
     assert.equal(plan?.manifest, line(1, 'base') + line(4, 'incr'));
     assert.ok(plan?.unused.includes(of(6, 'incr')), 'the engine would write over it');
     // The first that goes on from the base is what is missing.
     const later = handmade([of(1, 'base'), of(5, 'incr')], list);
-    assert.equal((await planRebuild(later))?.manifest, line(1, 'base'));
+    assert.equal((await planRebuild(localFiles, later))?.manifest, line(1, 'base'));
   });
 
   it('is none without a base', async () => {
-    assert.equal(await planRebuild(handmade([of(1, 'incr')], null)), null);
-    assert.equal(await planRebuild(join(scratch, 'nowhere')), null);
+    assert.equal(await planRebuild(localFiles, handmade([of(1, 'incr')], null)), null);
+    assert.equal(await planRebuild(localFiles, join(scratch, 'nowhere')), null);
   });
 });
 
 describe('a folder', () => {
   it('in which nothing was ever kept is missing', async () => {
-    assert.deepEqual(await readAppendOnlyFolder(join(scratch, 'nowhere')), { kind: 'missing' });
-    assert.deepEqual(await readAppendOnlyFolder(handmade([], null)), { kind: 'missing' });
+    assert.deepEqual(await readAppendOnlyFolder(localFiles, join(scratch, 'nowhere')), { kind: 'missing' });
+    assert.deepEqual(await readAppendOnlyFolder(localFiles, handmade([], null)), { kind: 'missing' });
   });
 
   it('that must not be read is left to people: its files may be well', (t) => {
@@ -241,9 +242,11 @@ describe('a folder', () => {
     chmodSync(join(folderOf(data), of(1, 'base')), 0o600);
     chmodSync(manifestOf(data), 0o644);
     const module = new URL('../../src/engines/valkey/append-only-files.ts', import.meta.url);
+    const files = new URL('../../src/platform/local-files.ts', import.meta.url);
     const script = `const { readAppendOnlyFolder } = await import(${JSON.stringify(module.href)});
+      const { localFiles } = await import(${JSON.stringify(files.href)});
       process.setuid(65534);
-      console.log(JSON.stringify(await readAppendOnlyFolder(${JSON.stringify(data)})));`;
+      console.log(JSON.stringify(await readAppendOnlyFolder(localFiles, ${JSON.stringify(data)})));`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
     });
@@ -275,7 +278,11 @@ describe('the content of an increment', async () => {
         for (const [what, text, isDamaged] of cases) {
           const path = join(data, of(1, 'incr'));
           writeFileSync(path, text);
-          const damage = await findDamage([{ name: of(1, 'incr'), path, isBase: false }], programs);
+          const damage = await findDamage(
+            localFiles,
+            [{ name: of(1, 'incr'), path, isBase: false }],
+            programs,
+          );
           assert.equal(damage !== null, isDamaged, `${what}: ${damage?.problem}`);
         }
       });

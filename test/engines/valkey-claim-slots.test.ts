@@ -15,6 +15,7 @@ import {
 import { keyOf } from '../../src/engines/valkey/cluster-plan.ts';
 import { parseClusterNodes } from '../../src/engines/valkey/cluster-view.ts';
 import { nodesFileState } from '../../src/engines/valkey/nodes-file.ts';
+import { localFiles } from '../../src/platform/local-files.ts';
 import { type Bench, engines, eventually, type TestNode, withBench } from './valkey-support.ts';
 
 const busPort = 16379;
@@ -113,13 +114,13 @@ for (const engine of engines)
       withBench(engine, async (bench) => {
         const { nodes } = await startCluster(bench);
         const data = join(nodes[2]!.directory, 'data');
-        assert.deepEqual(await nodesFileState(data), { kind: 'fine' });
+        assert.deepEqual(await nodesFileState(localFiles, data), { kind: 'fine' });
         const text = readFileSync(join(data, 'nodes.conf'), 'utf8').trimEnd();
         const own = mkdtempSync(join(tmpdir(), 'limber-nodes-file-'));
         for (let end = text.length - 1; end > 0; end -= 7) {
           writeFileSync(join(own, 'nodes.conf'), text.slice(0, end));
           // The last number may have lost a digit: as good a number as before, to all who read it.
-          const { kind } = await nodesFileState(own);
+          const { kind } = await nodesFileState(localFiles, own);
           if (!/vars currentEpoch \d+/.test(text.slice(0, end)))
             assert.equal(kind, 'damaged', `up to ${end}`);
         }
@@ -131,7 +132,7 @@ describe('a nodes.conf', () => {
   const stateOf = async (text: string | null) => {
     const directory = mkdtempSync(join(tmpdir(), 'limber-nodes-file-'));
     if (text !== null) writeFileSync(join(directory, 'nodes.conf'), text);
-    const state = await nodesFileState(directory);
+    const state = await nodesFileState(localFiles, directory);
     rmSync(directory, { recursive: true });
     return state;
   };

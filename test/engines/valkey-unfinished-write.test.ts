@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { findUnfinishedWrite } from '../../src/engines/valkey/unfinished-write.ts';
+import { localFiles } from '../../src/platform/local-files.ts';
 import { engines, eventually, withBench } from './valkey-support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'limber-unfinished-'));
@@ -35,7 +36,7 @@ const ends: readonly (readonly [what: string, text: string, cutAt: number | null
 async function find(text: string, check = async (): Promise<number | null> => null) {
   const file = join(directory, 'file');
   writeFileSync(file, text);
-  return findUnfinishedWrite(file, check);
+  return findUnfinishedWrite(localFiles, file, check);
 }
 
 describe('an append-only file', () => {
@@ -58,7 +59,7 @@ describe('an append-only file', () => {
     await find(large, never);
     const wroteMs = performance.now() - began;
     const again = performance.now();
-    assert.equal(await findUnfinishedWrite(join(directory, 'file'), never), null);
+    assert.equal(await findUnfinishedWrite(localFiles, join(directory, 'file'), never), null);
     const tookMs = performance.now() - again;
     t.diagnostic(`${tookMs.toFixed(2)} ms (${wroteMs.toFixed(0)} with writing it)`);
     assert.ok(tookMs < 100, `${tookMs} ms`);

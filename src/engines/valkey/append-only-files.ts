@@ -4,8 +4,8 @@
  * a manifest it starts empty and writes over the other files, and an empty base file counts as one without keys. So
  * the folder is looked at before each start.
  */
-import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Files } from '../../platform/files.ts';
 
 export interface AppendOnlyFile {
   readonly name: string;
@@ -41,22 +41,22 @@ const unreadable = (problem: string, isForbidden = false): AppendOnlyFolder => (
 });
 
 /** `directory`: the node's data directory. A fraction of a millisecond. The engine may run. */
-export async function readAppendOnlyFolder(directory: string): Promise<AppendOnlyFolder> {
+export async function readAppendOnlyFolder(files: Files, directory: string): Promise<AppendOnlyFolder> {
   for (let attempt = 1; ; attempt += 1) {
-    const before = await readManifest(directory);
+    const before = await readManifest(files, directory);
     if (typeof before !== 'string') return before;
-    const found = await judge(directory, before);
+    const found = await judge(files, directory, before);
     // A running engine deletes what it has just taken off its list.
-    if (found.kind !== 'unreadable' || attempt === 3 || before === (await readManifest(directory)))
+    if (found.kind !== 'unreadable' || attempt === 3 || before === (await readManifest(files, directory)))
       return found;
   }
 }
 
-async function readManifest(directory: string): Promise<string | AppendOnlyFolder> {
+async function readManifest(files: Files, directory: string): Promise<string | AppendOnlyFolder> {
   const folder = join(directory, folderName);
   try {
-    const names = await readdir(folder);
-    if (names.includes(manifestName)) return await readFile(join(folder, manifestName), 'utf8');
+    const names = (await files.list(folder)).map(({ name }) => name);
+    if (names.includes(manifestName)) return await files.read(join(folder, manifestName));
     if (!names.some((name) => fileName.test(name))) return { kind: 'missing' };
     return unreadable(`${manifestName} is missing, and the files that it named are there`);
   } catch (error) {
@@ -76,12 +76,12 @@ const problems: Readonly<Record<string, string>> = {
 };
 const isForbidden = (code: string): boolean => code === 'EACCES' || code === 'EPERM';
 
-async function judge(directory: string, manifest: string): Promise<AppendOnlyFolder> {
+async function judge(where: Files, directory: string, manifest: string): Promise<AppendOnlyFolder> {
   const listed = parseManifest(manifest);
   if (typeof listed === 'string') return unreadable(`${manifestName}: ${listed}`);
   const files = listed.map((file) => ({ ...file, path: join(directory, folderName, file.name) }));
   for (const file of files) {
-    const code = await whyUnreadable(file);
+    const code = await whyUnreadable(where, file);
     if (code !== null) return unreadable(`${file.name}: ${problems[code] ?? code}`, isForbidden(code));
   }
   return { kind: 'whole', files };
@@ -113,13 +113,16 @@ function parseManifest(text: string): readonly Listed[] | string {
 }
 
 /** An error's code; null when the file can be opened as the engine opens it. */
-async function whyUnreadable({ name, path }: Pick<AppendOnlyFile, 'name' | 'path'>): Promise<string | null> {
+async function whyUnreadable(
+  files: Files,
+  { name, path }: Pick<AppendOnlyFile, 'name' | 'path'>,
+): Promise<string | null> {
   try {
-    const found = await stat(path);
-    if (!found.isFile()) return found.isDirectory() ? 'EISDIR' : 'it is not a file';
-    await access(path, constants.R_OK | constants.W_OK);
+    const found = await files.look(path);
+    if (found.kind !== 'file') return found.kind === 'folder' ? 'EISDIR' : 'it is not a file';
+    await files.requireUsable(path);
     // One without any key still has a header.
-    return found.size === 0 && name.endsWith('.rdb') ? 'it is empty' : null;
+    return found.bytes === 0 && name.endsWith('.rdb') ? 'it is empty' : null;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
   }
@@ -136,12 +139,12 @@ interface Rebuilt {
  * What of an unreadable folder can still be read: the base, and the increments that follow it without a gap. Null when
  * there is no base to begin with. For when nobody else has the data. The process must be gone.
  */
-export async function planRebuild(directory: string): Promise<Rebuilt | null> {
+export async function planRebuild(files: Files, directory: string): Promise<Rebuilt | null> {
   const folder = join(directory, folderName);
-  const names = await readdir(folder).catch(() => []);
-  const found = await Promise.all(names.map((name) => describe(folder, name)));
+  const names = (await files.list(folder).catch(() => [])).map(({ name }) => name);
+  const found = await Promise.all(names.map((name) => describe(files, folder, name)));
   const readable = found.filter((file) => file !== null);
-  const text = await readFile(manifestOf(directory), 'utf8').catch(() => '');
+  const text = await files.read(manifestOf(directory)).catch(() => '');
   const listed = parseManifest(text);
   const used = typeof listed === 'string' ? chainOf(readable) : upToGap(listed, readable);
   if (!used[0]?.isBase) return null;
@@ -177,12 +180,12 @@ function chainOf(readable: readonly Found[]): readonly Found[] {
   return [base, ...own.slice(0, gap < 0 ? undefined : gap)];
 }
 
-async function describe(folder: string, name: string): Promise<Found | null> {
+async function describe(files: Files, folder: string, name: string): Promise<Found | null> {
   const [, number, kind] = fileName.exec(name) ?? [];
   const path = join(folder, name);
-  if (kind === undefined || (await whyUnreadable({ name, path })) !== null) return null;
-  const { birthtimeMs } = await stat(path);
-  return { name, number: Number(number), isBase: kind !== 'incr.aof', bornAt: birthtimeMs };
+  if (kind === undefined || (await whyUnreadable(files, { name, path })) !== null) return null;
+  const { bornAt } = await files.look(path);
+  return { name, number: Number(number), isBase: kind !== 'incr.aof', bornAt };
 }
 
 export const manifestOf = (directory: string): string => join(directory, folderName, manifestName);

@@ -4,6 +4,7 @@
  * (unfinished-write.ts). Any other file has to be whole. Whether the files are there at all: append-only-files.ts.
  */
 import { spawn } from 'node:child_process';
+import type { Files } from '../../platform/files.ts';
 import type { AppendOnlyFile } from './append-only-files.ts';
 import { findUnfinishedWrite } from './unfinished-write.ts';
 
@@ -33,6 +34,7 @@ interface Damage {
  * manifest calls its own base files invalid (dataplane-experiments §7). Programs that are missing check nothing.
  */
 export async function findDamage(
+  where: Files,
   files: readonly AppendOnlyFile[],
   programs: CheckPrograms,
 ): Promise<Damage | null> {
@@ -43,7 +45,7 @@ export async function findDamage(
     if (code === 0) continue;
     // A cut-off end fails the check as damage does. What stands there tells them apart; the checker's words would not.
     const isLast = !isBase && path === files.at(-1)?.path;
-    const isCutOff = isLast && (await findUnfinishedWrite(path, async () => okUpTo(output))) !== null;
+    const isCutOff = isLast && (await findUnfinishedWrite(where, path, async () => okUpTo(output))) !== null;
     if (!isCutOff) return { file: path, problem: lastLines(output), isIncrement: !isBase };
   }
   return null;

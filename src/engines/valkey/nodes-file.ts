@@ -2,9 +2,9 @@
  * `nodes.conf`, in which a cluster node keeps its id, its slots and whom it knows. The engine writes it by itself. A bad
  * one ends Redis 7.0 and Valkey 8.0 at once and crashes Valkey 8.1 and 9, so it is looked at before a start.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { slotCount } from '../../model/slots.ts';
+import type { Files } from '../../platform/files.ts';
 
 export const nodesFileName = 'nodes.conf';
 
@@ -15,10 +15,10 @@ export type NodesFileState =
   | { readonly kind: 'damaged'; readonly problem: string };
 
 /** `directory`: the node's data directory. */
-export async function nodesFileState(directory: string): Promise<NodesFileState> {
+export async function nodesFileState(files: Files, directory: string): Promise<NodesFileState> {
   let text: string;
   try {
-    text = await readFile(join(directory, nodesFileName), 'utf8');
+    text = await files.read(join(directory, nodesFileName));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return { kind: 'missing' };

@@ -3,7 +3,7 @@
  * its next start (aof-load-truncated), without a copy. With `appendfsync always` it was never acknowledged; with
  * `everysec` it may have been. Here it is found before, so that its bytes can be kept.
  */
-import { open } from 'node:fs/promises';
+import type { Files } from '../../platform/files.ts';
 
 interface UnfinishedWrite {
   readonly file: string;
@@ -30,35 +30,28 @@ const windows = [64 * 2 ** 10, 4 * 2 ** 20] as const;
  * 350 MB/s, so not before every start); null when it does not know, and then the look at the end decides.
  */
 export async function findUnfinishedWrite(
+  files: Files,
   file: string,
   check: (file: string) => Promise<number | null>,
 ): Promise<UnfinishedWrite | null> {
-  const handle = await open(file, 'r');
-  try {
-    const { size } = await handle.stat();
-    let reading: Reading = { kind: 'unreadable' };
-    for (const window of windows) {
-      const start = Math.max(0, size - window);
-      const tail = Buffer.alloc(size - start);
-      await handle.read(tail, 0, tail.length, start);
-      const from = start === 0 ? 0 : firstCommand(tail);
-      reading = from === null ? { kind: 'unreadable' } : readCommands(tail, from);
-      if (reading.kind === 'unfinished') reading = { ...reading, offset: start + reading.offset };
-      if (reading.kind === 'whole') return null;
-      // From its beginning on nothing is left to doubt. What is unreadable then is damage, which the engine refuses.
-      if (start === 0) return asWrite(file, size, reading);
-      if (reading.kind === 'unfinished') break;
-    }
-    const offset = await check(file);
-    if (offset === null || offset >= size) return offset === null ? asWrite(file, size, reading) : null;
-    // Damage in the middle ends a check too; only what runs beyond the end is cut off.
-    const rest = Buffer.alloc(Math.min(size - offset, windows[1]));
-    await handle.read(rest, 0, rest.length, offset);
-    const { kind } = readCommands(rest, 0);
-    return kind === 'unreadable' ? null : { file, offset, bytes: size - offset };
-  } finally {
-    await handle.close();
+  const size = (await files.look(file)).bytes;
+  let reading: Reading = { kind: 'unreadable' };
+  for (const window of windows) {
+    const start = Math.max(0, size - window);
+    const tail = await files.readPart(file, start, size - start);
+    const from = start === 0 ? 0 : firstCommand(tail);
+    reading = from === null ? { kind: 'unreadable' } : readCommands(tail, from);
+    if (reading.kind === 'unfinished') reading = { ...reading, offset: start + reading.offset };
+    if (reading.kind === 'whole') return null;
+    // From its beginning on nothing is left to doubt. What is unreadable then is damage, which the engine refuses.
+    if (start === 0) return asWrite(file, size, reading);
+    if (reading.kind === 'unfinished') break;
   }
+  const offset = await check(file);
+  if (offset === null || offset >= size) return offset === null ? asWrite(file, size, reading) : null;
+  // Damage in the middle ends a check too; only what runs beyond the end is cut off.
+  const rest = await files.readPart(file, offset, Math.min(size - offset, windows[1]));
+  return readCommands(rest, 0).kind === 'unreadable' ? null : { file, offset, bytes: size - offset };
 }
 
 const asWrite = (file: string, size: number, reading: Reading): UnfinishedWrite | null =>

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeHandle } from '../../model/node.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
+import { localFiles } from '../../platform/local-files.ts';
 import type { Log } from '../../platform/log.ts';
 import {
   DirectoryUnusable,
@@ -66,6 +67,7 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     starting: new Set(),
   };
   return {
+    files: localFiles,
     directoryOf: directories.of,
     async prepare(incarnation) {
       if (await directories.make(incarnation)) context.fresh.add(incarnation);
