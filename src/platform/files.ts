@@ -39,7 +39,7 @@ export interface Files {
   freeBytes(path: string): Promise<number>;
 }
 
-export interface FileFacts {
+interface FileFacts {
   readonly kind: 'file' | 'folder' | 'other';
   readonly bytes: number;
   /** Milliseconds since 1970; a rename does not change it. */
