@@ -190,6 +190,46 @@ describe('a restart that was asked for', () => {
   });
 });
 
+describe('a restart of a node that a client keeps from answering', () => {
+  const occupied = (position: number, silentMs = 5_000) =>
+    memberAt(position, { verdict: 'unresponsive', silentMs }, restarting);
+
+  it('waits some seconds: it may end, and then nothing is lost', () => {
+    waits(viewOf([occupied(1, 4_999), replicaAt(2, 1)]), /orders-001 leads but/);
+    waits(viewOf([primaryAt(1), occupied(2, 4_999)]), /orders-002 does not answer/);
+  });
+
+  it('of the primary kills it when a replica has its data, whatever follows then', () => {
+    for (const options of [{}, manual, { clusterMode: 'enabled' }, { durability: 'sync' }] as const)
+      decides(viewOf([occupied(1), replicaAt(2, 1)], options), [fence(1)], /killed for its restart/);
+  });
+
+  it('of the primary does not count on a replica that is to restart itself', () => {
+    const view = viewOf([occupied(1), replicaAt(2, 1, {}, restarting)]);
+    waits(view, /restarts once a replica holds its data/);
+  });
+
+  it('of the primary waits while its memory is all that has its data', () => {
+    waits(viewOf([occupied(1), replicaAt(2, 1, {}, unsynced)]), /restarts once a replica holds its data/);
+  });
+
+  it('of the primary ends it when its own files have the data, or when it is alone', () => {
+    const kept = { durability: 'async' } as const;
+    decides(viewOf([occupied(1), replicaAt(2, 1, {}, unsynced)], kept), [end(1)], /stopped for its restart/);
+    decides(viewOf([occupied(1)]), [end(1)], /stopped for its restart/);
+  });
+
+  it('of a replica ends it while the primary answers', () => {
+    decides(viewOf([primaryAt(1), occupied(2)]), [end(2)], /orders-002 is stopped for its restart/);
+    waits(viewOf([silentAt(1, 'unresponsive'), occupied(2)]), /orders-002 does not answer/);
+  });
+
+  it('is none of its business when no restart was asked for', () => {
+    const busy = memberAt(1, { verdict: 'unresponsive', silentMs: 3_600_000 });
+    waits(viewOf([busy, replicaAt(2, 1)]), /orders-001 leads but/);
+  });
+});
+
 describe('followers of a primary that stands', () => {
   it('that are dead are started as its replicas, each with its own back-off', () => {
     decides(

@@ -43,6 +43,8 @@ export interface HealthMonitor {
   verdict(node: CacheNode): Verdict;
   /** Why it does not answer, for people; null while it does, and while that is not known. */
   silence(node: CacheNode): string | null;
+  /** For how long it has not answered; 0 while it does, and for one that is not watched. */
+  silentMs(node: CacheNode): number;
   /** How far a replica that has come to `offset` is behind this primary, as it was last seen; null when that is not known. */
   lagBehind(primary: CacheNode, offset: number): Lag | null;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
@@ -262,6 +264,11 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
       const entry = watched.get(node.incarnation);
       if (!entry || !isSameProcess(entry.handle, node.handle)) return null;
       return reasonOfSilence(entry.track, runtime.inspect(entry.handle), clock.monotonic(), entry.refusal);
+    },
+    silentMs(node) {
+      const entry = watched.get(node.incarnation);
+      const since = entry && isSameProcess(entry.handle, node.handle) ? entry.track.silentSince : null;
+      return since === null ? 0 : clock.monotonic() - since;
     },
     lagBehind(primary, offset) {
       const entry = watched.get(primary.incarnation);

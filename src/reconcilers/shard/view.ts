@@ -42,6 +42,8 @@ export interface Member {
   readonly engine: EngineFacts | null;
   /** Why one that is `unresponsive` does not answer, for people; null when that is not known. */
   readonly silence?: string | null;
+  /** For how long one that is `unresponsive` has not answered. */
+  readonly silentMs?: number;
   /** It failed to start or died again a moment ago, and the next start waits for the back-off. */
   readonly isBackingOff: boolean;
   /** Why its last start failed, or what became of it, for people; null when it came up. */

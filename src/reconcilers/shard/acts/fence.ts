@@ -19,6 +19,10 @@ export async function fence(context: ShardContext, fresh: ShardFacts, incarnatio
     throw new Error(
       `${node.cacheClusterId} (${processName(node.handle)}) was killed and its exit was not seen`,
     );
-  const text = nodeDied(node.cacheClusterId, node.cacheNodeId, 'it made no progress and was killed');
+  const how =
+    node.intent === 'restarting'
+      ? 'it did not answer, and was killed for the restart that was asked for'
+      : 'it made no progress and was killed';
+  const text = nodeDied(node.cacheClusterId, node.cacheNodeId, how);
   await context.fleet.store.commit([memberEvent(context, node, text)]);
 }

@@ -18,6 +18,7 @@ import {
   doesNotAnswer,
   doing,
   isAnswering,
+  isToBeForced,
   leads,
   name,
   type ShardDecision,
@@ -62,6 +63,7 @@ export function decideShard(view: ShardView): ShardDecision {
   if (!current) return decideWithoutPrimary(view);
   if (isDown(current)) return decideDeadPrimary(view, current);
   if (current.verdict === 'hung') return decideHungPrimary(view, current);
+  if (isToBeForced(current)) return decideForcedRestart(view, current);
   if (!isAnswering(current))
     return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);
   if (current.engine.role === 'replica') return decideDeposedPrimary(view, current);
@@ -186,6 +188,34 @@ function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFact
   const chosen = copies.find(leads);
   if (chosen || current.engine.holdsData) return chosen ?? null;
   return newestOlderCopy(copies);
+}
+
+/**
+ * A restart of the primary was asked for, and a client keeps it from answering: an endless script, a pause. It cannot hand
+ * over, so that it fails over, as if it hung; what is nowhere else is kept from that by the same rules as in any restart.
+ */
+function decideForcedRestart(view: ShardView, current: Member): ShardDecision {
+  const others = view.members.filter((member) => member !== current);
+  const best = mostCaughtUp(others.filter(({ node }) => node.intent === 'running'));
+  if (best)
+    return doing(
+      `${name(current)} ${doesNotAnswer(current)}; it is killed for its restart: ${name(best)} has its data`,
+      {
+        kind: 'fence',
+        node: current.node.incarnation,
+      },
+    );
+  const isInMemoryOnly = view.durability === 'disabled' || current.keepsData === false;
+  if (isInMemoryOnly && others.length > 0)
+    return decideFollowers(
+      view,
+      current,
+      `${name(current)} ${doesNotAnswer(current)}, and restarts once a replica holds its data`,
+    );
+  return doing(`${name(current)} ${doesNotAnswer(current)}; it is stopped for its restart`, {
+    kind: 'end',
+    node: current.node.incarnation,
+  });
 }
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */

@@ -7,6 +7,7 @@ import {
   doesNotAnswer,
   doing,
   isAnswering,
+  isToBeForced,
   name,
   type ShardAct,
   type ShardDecision,
@@ -46,6 +47,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     // It may be the only copy that is left: the primary has to be well before this one is killed.
     return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
   }
+  if (isToBeForced(member) && isAnswering(primary)) return { kind: 'end', node };
   if (!isAnswering(member)) return `${name(member)} ${doesNotAnswer(member)}`;
   if (!isAnswering(primary)) return applyConfig(member);
   if (member.node.intent === 'restarting') return { kind: 'end', node };

@@ -101,6 +101,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
     verdict: again === 'answering' ? 'unresponsive' : again,
     engine: null,
     silence,
+    silentMs: monitor.silentMs(node),
   };
 }
 
