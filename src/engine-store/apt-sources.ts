@@ -7,7 +7,7 @@ import { ProgramMissing, runProgram } from './run-program.ts';
 export interface Mirror {
   /** What goes before `/dists/…`. */
   readonly uri: string;
-  /** Those that the machine uses; the archive usually holds more. */
+  /** The suites that the machine uses; the archive usually holds more. */
   readonly suites: readonly string[];
   /** Value for `Signed-By`: a keyring file, or the indented lines of a key. */
   readonly signedBy: string;

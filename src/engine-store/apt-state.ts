@@ -55,7 +55,7 @@ export async function fetchAptState(
   throw failure ?? new EngineUnavailable('no-sources', 'apt on this machine names no Debian mirror');
 }
 
-/** What apt said when it failed, as one of our reasons. Its messages are all it gives: the exit code is always 100. */
+/** Why apt failed, as one of our reasons. Only its messages tell that: its exit code is always 100. */
 export function aptFailure(what: string, result: ProgramResult): EngineUnavailable {
   const [reason, advice] = reasonOf(result.output);
   const lines = result.output.split('\n').filter((line) => line.trim() !== '');
@@ -115,7 +115,7 @@ async function writeConfiguration(folder: string, sources: string): Promise<void
   await writeFile(join(folder, 'sources', 'debian.sources'), sources);
   const settings = {
     'APT::Architecture': machine?.debian,
-    'APT::Sandbox::User': 'root', // no other user to change to, and none is needed
+    'APT::Sandbox::User': 'root', // apt does not change to another user: there is none to change to, and none is needed
     'Dir::State': folder,
     'Dir::State::lists': join(folder, 'lists'),
     'Dir::State::status': join(folder, 'status'),
@@ -128,7 +128,7 @@ async function writeConfiguration(folder: string, sources: string): Promise<void
     'Dir::Etc::preferences': '/dev/null',
     'Dir::Etc::preferencesparts': '/dev/null',
     'Acquire::Languages': 'none',
-    'Acquire::Retries': '1', // each waits a second longer than the one before
+    'Acquire::Retries': '1', // apt waits a second longer before each further attempt
     'Acquire::http::Timeout': '20',
     'Acquire::https::Timeout': '20',
   };

@@ -6,19 +6,19 @@ interface VersionAlias {
   readonly engine: EngineName;
   readonly asked: string;
   readonly runs: string;
-  /** False where the service's version has more than the engine that serves it. */
+  /** False where ElastiCache's version has functions that the engine serving it here lacks. */
   readonly complete: boolean;
   readonly note: string;
 }
 
-/** What to look for once aliases are resolved. `version` is null for the newest. */
+/** The engine to look for, with aliases resolved. `version` is null for the newest. */
 export interface EngineWish {
   readonly engine: EngineName;
   readonly version: string | null;
   readonly alias?: VersionAlias;
 }
 
-/** Reads a request; null when its version is not one. */
+/** Reads a request; null when its version is malformed. */
 export function readRequest(request: EngineRequest, aliases: readonly VersionAlias[]): EngineWish | null {
   const { engine, version } = request;
   if (version === 'newest') return { engine, version: null };
@@ -30,8 +30,8 @@ export function readRequest(request: EngineRequest, aliases: readonly VersionAli
 }
 
 /**
- * How well a version serves a wish: `exact` (the very version, or one of the series asked for), `newer-patch`, or not
- * at all. The newest is a wish that any version serves; which one is `newest`, the order says.
+ * How well a version serves a request: `exact` (the very version, or one of the series asked for), `newer-patch`, or not
+ * at all. Any version serves a request for the newest; the order of the candidates decides which one that is.
  */
 export function fit(version: string, wish: EngineWish): 'exact' | 'newer-patch' | null {
   if (wish.version === null || isOfVersion(version, wish.version)) return 'exact';
@@ -46,7 +46,8 @@ interface Versioned {
 }
 
 /**
- * Those that serve a wish, best first: exact before newer patches, each newest first; equal ones keep their order.
+ * The versions that serve a request, best first: exact ones before newer patches, and the newest first among each; equal
+ * ones keep their order.
  */
 function fitting<T extends Versioned>(candidates: readonly T[], wish: EngineWish): T[] {
   const rank = (one: T) => (fit(one.version, wish) === 'exact' ? 0 : 1);
@@ -57,7 +58,7 @@ function fitting<T extends Versioned>(candidates: readonly T[], wish: EngineWish
 
 type Choice<T> =
   | { readonly kind: 'use'; readonly engine: T }
-  /** To be fetched in turn until one fits; `otherwise` is at hand should none be had. */
+  /** These are fetched in turn until one fits; `otherwise` is the engine at hand that serves when none can be fetched. */
   | { readonly kind: 'fetch'; readonly entries: readonly FetchableEngine[]; readonly otherwise: T | null }
   | { readonly kind: 'unavailable' };
 
@@ -84,7 +85,7 @@ function isBetter(entry: FetchableEngine, present: Versioned | null, wish: Engin
   return fit(present.version, wish) === 'newer-patch' && fit(entry.version, wish) === 'exact';
 }
 
-/** The suite gave us this or something newer before, so that fetching again would give the same. */
+/** True when this suite has given us this version or a newer one before: fetching again would give the same. */
 function hasMovedOn(entry: FetchableEngine, installed: readonly Versioned[]): boolean {
   return installed.some(
     (one) =>

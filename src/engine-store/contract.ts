@@ -103,7 +103,7 @@ const unavailableReasons = [
 ] as const;
 export type UnavailableReason = (typeof unavailableReasons)[number];
 
-/** An engine that was asked for cannot be had. The message says what was found and what to do about it. */
+/** Thrown when an engine that was asked for is neither here nor can be fetched. The message says what was found and what to do. */
 export class EngineUnavailable extends Error {
   override readonly name = 'EngineUnavailable';
   readonly reason: UnavailableReason;

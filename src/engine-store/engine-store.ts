@@ -26,7 +26,7 @@ interface EngineStoreOptions {
   readonly catalogue?: readonly FetchableEngine[];
 }
 
-/** Opens the store of engines; makes and reads nothing until asked. */
+/** Opens the store of engines. Nothing is made or read before the first call. */
 export function createEngineStore(options: EngineStoreOptions = {}): EngineStore {
   const environment = options.environment ?? process.env;
   const directory =
@@ -87,7 +87,7 @@ export function createEngineStore(options: EngineStoreOptions = {}): EngineStore
   };
 }
 
-/** The first entry that fits; else why the first of them failed, if it did. A suite may have moved on. */
+/** Fetches the first entry that fits, since a suite may have moved on; when none does, gives why the first one failed. */
 async function fetchFirst(
   wish: EngineWish,
   entries: readonly FetchableEngine[],

@@ -18,12 +18,12 @@ const roomBytesMin = 300 * 1024 * 1024;
 /** Fetches one entry of the catalogue into the store. Throws `EngineUnavailable`, or the signal's reason. */
 type FetchEngine = (
   entry: FetchableEngine,
-  /** Asked once the entry is locked, since another process may have fetched it meanwhile. */
+  /** Called once the entry is locked, since another process may have fetched the engine meanwhile. */
   alreadyThere: () => Promise<InstalledEngine | null>,
   options: ResolveOptions,
 ) => Promise<InstalledEngine>;
 
-/** One per store and process, so that engines fetched at the same time share their package lists. */
+/** There is one fetcher per store and process, so that engines fetched at the same time share their package lists. */
 export function engineFetcher(store: string): FetchEngine {
   const work = join(store, '.work');
   const withLists = sharedLists(work);
@@ -55,7 +55,7 @@ export function engineFetcher(store: string): FetchEngine {
   };
 }
 
-/** Removes what installers left behind that died: their folder is there, and nobody holds its lock. */
+/** Removes the folders of installers that died: such a folder is there, and nobody holds its lock. */
 async function sweep(work: string): Promise<void> {
   for (const entry of await readdir(work, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
@@ -83,7 +83,7 @@ function unsupported(): EngineUnavailable {
   return new EngineUnavailable('architecture', message);
 }
 
-/** System errors of the store's folder in words that say what to do. */
+/** Turns system errors of the store's folder into words that say what to do. */
 function explain(error: unknown, store: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {

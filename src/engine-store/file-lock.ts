@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
 interface FileLock {
-  /** Gives the lock up. The file stays. */
+  /** Releases the lock. The file stays. */
   release(): Promise<void>;
 }
 

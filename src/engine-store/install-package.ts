@@ -13,7 +13,7 @@ interface InstallInput {
   readonly store: string;
   readonly entry: FetchableEngine;
   readonly state: AptState;
-  /** Ours alone while the entry's lock is held; emptied first. */
+  /** A folder that only we use while the entry's lock is held; it is emptied first. */
   readonly workFolder: string;
   readonly signal?: AbortSignal | undefined;
   readonly onStep: (phase: 'packages' | 'unpacking' | 'checking', text: string) => void;
@@ -47,7 +47,7 @@ export async function installPackage(input: InstallInput): Promise<InstalledEngi
     folder,
     target,
     { ...manifest, suites: entry.suites, packages },
-    () => runProgram('sync', ['-f', folder]), // else a power cut could leave the name with empty files behind it
+    () => runProgram('sync', ['-f', folder]), // else a power cut could leave a folder of that name with empty files in it
   );
   await rm(workFolder, { recursive: true, force: true });
   const installed = await readPackagedEngine(target);
@@ -79,7 +79,7 @@ async function unpack(archives: string, files: string, signal: AbortSignal | und
   await rm(archives, { recursive: true, force: true });
 }
 
-/** Every program finds all its libraries inside the folder, and the server says its version, which is returned. */
+/** Checks that every program finds all its libraries inside the folder, and returns the version that the server prints. */
 async function prove(
   folder: string,
   entry: FetchableEngine,
@@ -118,7 +118,7 @@ export function foreignLibraries(listing: string, folder: string): string[] {
     .filter((line) => line.includes('=>') && !line.split('=>')[1]?.trim().startsWith(`${folder}/`));
 }
 
-/** A folder of that name without a good manifest is a half of something: out of the way, not into it. */
+/** Moves a folder of that name that has no good manifest, and so is half installed, out of the way. */
 async function setAside(target: string, replaced: string): Promise<void> {
   await rename(target, replaced).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;

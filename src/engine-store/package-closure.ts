@@ -48,7 +48,7 @@ function isLibrary(record: PackageRecord): boolean {
   return record.section === 'libs' || (record.section === 'interpreters' && record.name.startsWith('lua-'));
 }
 
-/** Adds what the package lists know of some names; null for those that are virtual or unknown. */
+/** Reads from the package lists what they hold of these names; null for names that are virtual or unknown. */
 async function look(
   state: AptState,
   known: Map<string, PackageRecord | null>,

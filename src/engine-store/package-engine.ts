@@ -16,7 +16,7 @@ interface EngineManifest {
   readonly packages: readonly DebianPackage[];
 }
 
-/** Everything of a package lies under this name in the engine's folder. */
+/** The folder, within that of the engine, that holds everything of the package. */
 export const filesFolder = 'files';
 
 /** The engines that were fetched into a store, in no order. A folder without a fitting manifest does not count. */

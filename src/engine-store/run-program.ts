@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 export interface ProgramResult {
   readonly code: number | null;
   readonly stdout: string;
-  /** Both streams in the order in which they came: what to quote in an error. */
+  /** Output and error output in the order in which they came, to be quoted in an error. */
   readonly output: string;
 }
 

@@ -55,7 +55,7 @@ function fetchLists(workFolder: string, suites: readonly string[]): SharedLists 
     users: 0,
     async close() {
       controller.abort(new Error('nobody needs these package lists any more'));
-      await state.catch(() => null); // its failure was its users' to report
+      await state.catch(() => null); // its users have reported its failure
       const held = await lock.catch(() => null);
       if (held) await rm(folder, { recursive: true, force: true });
       await held?.release();

@@ -39,7 +39,7 @@ async function engineAtPath(engine: EngineName, path: string): Promise<Installed
   throw new EngineUnavailable('bad-path', `${variable} names ${path}, where no ${file} can be run`);
 }
 
-/** Asked once per process and file: `--version` takes 10 to 40 ms. A replaced file is asked again. */
+/** The answer of `--version`, kept per file since it takes 10 to 40 ms. A file that was replaced is asked again. */
 const versions = new Map<string, ReturnType<typeof parseServerVersion>>();
 
 async function readServer(
@@ -51,7 +51,7 @@ async function readServer(
   const real = await realpath(server);
   const { mtimeMs, size, isFile } = await stat(real).then((at) => ({ ...at, isFile: at.isFile() }));
   if (!isFile) return null;
-  // Part of the key by the name it is run under: one binary plays server, check-rdb and (as a link) redis-server.
+  // The name is a part of the key, because one binary plays server, check-rdb and (as a link) redis-server.
   const key = `${server} ${real} ${mtimeMs} ${size}`;
   if (!versions.has(key)) {
     const said = await runProgram(server, ['--version'], { timeoutMs: 5_000 });

@@ -63,7 +63,7 @@ export function parseArn(
   return { type, id: id.toLowerCase() };
 }
 
-/** `aws`, or the partitions of China and GovCloud, told by the region's name. */
+/** `aws`, or the partition of China or GovCloud, which follows from the region's name. */
 function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';

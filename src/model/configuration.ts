@@ -19,14 +19,14 @@ interface Configured {
   readonly configurations: readonly Configuration[];
 }
 
-/** What new targets are made from. A member of a group has none of its own: its nodes run with the group's. */
+/** The configuration that new targets are made from. A member of a group has none of its own: its node runs with the group's. */
 export function newestConfiguration({ configurations }: Configured): Configuration {
   const newest = configurations.at(-1);
   if (!newest) throw new Error('a cache without a configuration');
   return newest;
 }
 
-/** Undefined when it is not known any more, or never was (0: nobody recorded what the node was started with). */
+/** Undefined when the cache does not have that configuration any more, or never had it (0: nobody recorded what a node was started with). */
 export const configurationOf = ({ configurations }: Configured, version: number): Configuration | undefined =>
   configurations.find((one) => one.version === version);
 
@@ -38,7 +38,7 @@ export function withNextConfiguration(
   return [...settings.configurations, { ...changed, version: version + 1 }];
 }
 
-/** Without those that no node runs with or is to run with. The newest two stay: a node may just be starting with the older one. */
+/** The configurations that a node runs with or is to run with, and the newest two: a node may just be starting with the older one. */
 export function usedConfigurations(
   { configurations }: Configured,
   nodes: readonly Pick<CacheNode, 'target' | 'started' | 'applied'>[],

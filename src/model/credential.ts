@@ -1,4 +1,4 @@
-/** An access key: whose requests it signs. `root` is made at the first start. */
+/** An access key, and the account whose requests it signs. The key `root` is made at the first start. */
 export interface AccessKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

@@ -1,4 +1,4 @@
-/** Checks what comes back from JSON, and gives it its type. A decoder throws a `TypeError` that names the place. */
+/** Decoders check a value that comes from JSON and give it its type; one that does not fit throws a `TypeError` that names the place. */
 
 /** `at`: where the value stands, for the error text. */
 export type Decoder<T> = (value: unknown, at: string) => T;
@@ -26,7 +26,7 @@ export const listOf =
       ? value.map((one, index) => item(one, `${at}[${index}]`))
       : refuse(value, at, 'a list');
 
-/** An object with these members; others are left out. */
+/** Decodes an object with these members; members of other names are left out. */
 export const fields =
   <const D extends Readonly<Record<string, Decoder<unknown>>>>(
     members: D,
@@ -41,7 +41,7 @@ export const fields =
     return Object.fromEntries(entries) as { readonly [Name in keyof D]: Decoded<D[Name]> };
   };
 
-/** A member that rows of earlier versions do not have. */
+/** Decodes a member that rows of earlier versions do not have: absent, it has this value. */
 export const orElse =
   <T>(member: Decoder<T>, absent: T): Decoder<T> =>
   (value, at) =>

@@ -13,7 +13,7 @@ export const eventSourceTypes = [
 ] as const;
 export type EventSourceType = (typeof eventSourceTypes)[number];
 
-/** What DescribeEvents answers, kept for 14 days. */
+/** An event as DescribeEvents answers it. Events are kept for 14 days. */
 export interface CacheEvent extends Scope {
   readonly sourceType: EventSourceType;
   readonly sourceId: string;

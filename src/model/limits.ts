@@ -77,7 +77,7 @@ export const quotas = {
   userGroups: { limit: 100, code: 'UserGroupQuotaExceeded', counted: 'user groups in this region' },
 } as const satisfies Readonly<Record<string, Quota>>;
 
-/** Throws the quota's own error when `existing + added` is beyond it. */
+/** Throws the quota's own error when `existing + added` is more than the quota allows. */
 export function checkQuota(quota: Quota, existing: number, added: number): void {
   if (existing + added > quota.limit)
     throw new ServiceError(

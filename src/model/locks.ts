@@ -6,7 +6,7 @@
 const ancestorsOf = (lock: string): string[] =>
   lock.split('/').map((_part, index, parts) => parts.slice(0, index + 1).join('/'));
 
-/** What a lock is a part of, or itself: the cache. */
+/** The cache that a lock is of, or whose shard it is of. */
 export const rootOf = (lock: string): string => lock.split('/', 1)[0]!;
 
 export const excludes = (one: string, other: string): boolean =>
@@ -15,7 +15,7 @@ export const excludes = (one: string, other: string): boolean =>
 /** A set of locks that are held or waited for. */
 export class LockSet {
   readonly #locks = new Set<string>();
-  /** Every lock with all that it is a part of. */
+  /** Every lock of the set, and the cache of every shard's lock. */
   readonly #paths = new Set<string>();
 
   add(lock: string): void {
@@ -23,7 +23,7 @@ export class LockSet {
     for (const path of ancestorsOf(lock)) this.#paths.add(path);
   }
 
-  /** One of them excludes this one. */
+  /** True when a lock of the set excludes this one. */
   excludes(lock: string): boolean {
     return this.#paths.has(lock) || ancestorsOf(lock).some((path) => this.#locks.has(path));
   }

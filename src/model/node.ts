@@ -2,7 +2,7 @@
 import type { Engine, Scope } from './resource.ts';
 
 /**
- * How to find a process again after Limber was gone. A pid alone lies: it is reused. Boot id, pid and start
+ * How a Limber finds a process that an earlier Limber started. A pid alone lies: it is reused. Boot id, pid and start
  * time together name one process of one boot of one machine. Only the runtime that made a handle looks into it: others
  * keep it, compare it (`isSameProcess`) and show it (`processName`).
  */
@@ -11,7 +11,7 @@ export interface NodeHandle {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks since boot. */
   readonly startTime: number;
-  /** What the engine calls this life of itself (INFO's `run_id`), noted when it first answered. Memcached has none. */
+  /** The engine's own name for this process (INFO's `run_id`), noted when it first answered. Memcached has none. */
   readonly runId?: string;
 }
 
@@ -19,8 +19,8 @@ export const isSameProcess = (a: NodeHandle | null, b: NodeHandle | null): boole
   a !== null && b !== null && a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
 
 /**
- * The engine that says this of itself is the one that the handle names, and not somebody else's at the same address. By
- * its run id, once that is noted: the process ids that an engine and its runtime see need not be the same (a container).
+ * True when an engine that answers is the process that the handle names, and not somebody else's at the same address. Run
+ * ids are compared once the handle has one: an engine in a container sees another process id than its runtime does.
  */
 export const isEngineOf = (
   handle: NodeHandle | null,
@@ -28,7 +28,7 @@ export const isEngineOf = (
 ): boolean =>
   handle !== null && (handle.runId === undefined ? handle.pid === engine.pid : handle.runId === engine.runId);
 
-/** For people. */
+/** The name of a process in logs and messages. */
 export const processName = ({ pid }: NodeHandle): string => `process ${pid}`;
 
 export type NodeRole = 'primary' | 'replica';
@@ -41,10 +41,10 @@ export type NodeRole = 'primary' | 'replica';
  */
 type NodeIntent = 'running' | 'restarting' | 'stopped' | 'deleted';
 
-/** What of its target a running node can be brought to without a restart, as far as the engine allows. */
+/** The part of a node's target that its running process can be brought to without a restart, as far as the engine allows. */
 export interface NodeSettings {
   readonly cacheNodeType: string;
-  /** One of the cache's configurations (configuration.ts); 0: not known which. */
+  /** Number of one of the cache's configurations (configuration.ts); 0 when nobody recorded which. */
   readonly configVersion: number;
 }
 
@@ -69,23 +69,23 @@ export interface CacheNode extends Scope {
   readonly nodeGroupId: string | null;
   readonly engine: Engine;
   /**
-   * What it is to run. The next start takes it from here and from nowhere else: in the middle of a change that goes from
-   * node to node, one that dies comes back as it was meant. The cache's `desired` is what new targets are made from.
+   * What the node is to run. Its next start takes it from here and from nowhere else: a node that dies in the middle of a
+   * change from node to node comes back as it was meant. The cache's `desired` is what new targets are made from.
    */
   readonly target: NodeTarget;
-  /** What its present or last process was started with; null before the first start. */
+  /** What the node's present or last process was started with; null before the first start. */
   readonly started: NodeTarget | null;
-  /** `started`, with what the same process was brought to since. Null when that is not known. */
+  /** What the present process runs with: `started`, and what was changed in it since. Null when that is not known. */
   readonly applied: NodeSettings | null;
   readonly availabilityZone: string;
-  /** The machine that runs it. */
+  /** The machine that runs the node. */
   readonly host: string;
   readonly address: string;
   readonly port: number;
   /** The API's status word of the member or node. */
   readonly status: string;
   readonly intent: NodeIntent;
-  /** Last confirmed by the engine; null before the first confirmation and for Memcached. */
+  /** The role as the engine last confirmed it; null before the first confirmation and for Memcached. */
   readonly role: NodeRole | null;
   readonly handle: NodeHandle | null;
   /**
@@ -97,13 +97,13 @@ export interface CacheNode extends Scope {
   readonly createdAt: number;
 }
 
-/** It runs with everything of its target that it can be brought to without a restart. */
+/** True when the node's process runs with everything of the target that it can be brought to without a restart. */
 export const isConfigured = ({ target, applied }: Pick<CacheNode, 'target' | 'applied'>): boolean =>
   applied?.configVersion === target.configVersion && applied.cacheNodeType === target.cacheNodeType;
 
 /**
- * What a node group is in, as the API says it. It is `modifying` while its own members change, and `available` when the
- * others of its group are what changes.
+ * The state of a node group, in the API's words. A node group is `modifying` while its own members change, and stays
+ * `available` while only members of other node groups do.
  */
 type NodeGroupStatus = 'creating' | 'available' | 'modifying' | 'deleting';
 
@@ -117,7 +117,7 @@ export interface NodeGroup {
   readonly nodeGroupId: string;
   readonly version: number;
   readonly status: NodeGroupStatus;
-  /** Cluster mode: its slots are assigned, and its members and those of the other node groups know each other. True without cluster mode. */
+  /** Cluster mode: the node group has its slots, and all members of the cluster know each other. True without cluster mode. */
   readonly isFormed: boolean;
   /** Slot ranges, `0-5461,6000-6010`; empty with cluster mode disabled. */
   readonly slots: string;
@@ -139,8 +139,8 @@ export interface Endpoint {
   readonly nodeGroupId: string | null;
   /** For purpose `node`: whose address this is. */
   readonly nodeIncarnation: string | null;
-  /** The label that DNS answers, without the zone's suffix: `orders.ab12cd.clustercfg.use1`. */
+  /** The name that DNS answers for, without the zone's suffix: `orders.ab12cd.clustercfg.use1`. */
   readonly dnsName: string;
-  /** Which node binds it at present (node incarnation), as last applied; null when none. */
+  /** Incarnation of the node that was last made to bind the address; null when no node does. */
   readonly holder: string | null;
 }

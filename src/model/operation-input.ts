@@ -1,4 +1,4 @@
-/** What each kind of operation is asked to do. One table: who queues an operation and who runs it cannot differ. */
+/** The input of each kind of operation. It stands in one table, so that who queues an operation and who runs it cannot differ. */
 import {
   type Decoded,
   type Decoder,
@@ -48,11 +48,11 @@ const inputs = {
 
 export type OperationKindName = keyof typeof inputs;
 export type OperatedCache = Decoded<typeof operatedCache>;
-/** What a kind is told besides the cache that it works on. */
+/** The input of a kind, without the cache that it works on. */
 export type OperationOrder<K extends OperationKindName> = Decoded<(typeof inputs)[K]>;
 export type OperationInput<K extends OperationKindName> = OperatedCache & OperationOrder<K>;
 
-/** Throws a `TypeError` that names the member when a row holds something else, as a newer version may have written. */
+/** Throws a `TypeError` that names the member when a row holds something else: a newer version may have written it. */
 export function decodeOperationInput<K extends OperationKindName>(
   kind: K,
   input: unknown,
@@ -61,7 +61,7 @@ export function decodeOperationInput<K extends OperationKindName>(
   return { ...operatedCache(input, ''), ...order };
 }
 
-/** The cache that an operation of any kind works on, also of a kind that this version does not know; null without one. */
+/** The cache that an operation works on, also one of a kind that this version does not know; null when its input names none. */
 export function operatedCacheOf(input: unknown): OperatedCache | null {
   try {
     return operatedCache(input, '');

@@ -14,25 +14,25 @@ export interface Operation extends Scope {
   /** Name of an operation kind, e.g. `create-cache`; a newer version may have queued one that is not known here. */
   readonly kind: string;
   /**
-   * The incarnation of the cache, or `<incarnation>/<shard>`. Those that exclude each other run one at a time, in order
-   * of id: equal ones, and a cache's and each of its shards' (locks.ts).
+   * The incarnation of the cache, or `<incarnation>/<shard>`. Operations whose locks exclude each other run one at a time,
+   * in order of id. Equal locks exclude each other, and so do a cache's and each of its shards' (locks.ts).
    */
   readonly lock: string;
-  /** What it is to do; the kind decodes it where it is read (`operation-input.ts`). */
+  /** What the operation is to do; its kind decodes it where it is read (`operation-input.ts`). */
   readonly input: unknown;
   /** What `decide` of the kind returned last; null before the first step. */
   readonly state: unknown;
   readonly status: OperationStatus;
-  /** Failed attempts of the present step, as far as recorded: the first one is not, since most end with it. */
+  /** Failed attempts of the present step, as far as recorded: a first failure is not recorded, since most steps succeed after it. */
   readonly attempts: number;
   /** Why the last recorded attempt failed; null without one. Never holds a secret. */
   readonly lastError: string | null;
   /**
-   * For how long Limbers have worked on the present step, whole milliseconds, as far as recorded. Time in which none
+   * For how long Limbers have worked on the present step, whole milliseconds, as far as recorded. Time in which no Limber
    * ran does not count.
    */
   readonly workedMs: number;
-  /** What was done last or is waited for, in a sentence for people. */
+  /** A sentence for people: what the operation did last, or waits for. */
   readonly sentence: string;
   readonly createdAt: number;
   readonly updatedAt: number;

@@ -71,7 +71,7 @@ export function encodeMarker(key: string): string {
 
 function decodeMarker(parameterName: string, marker: string): string {
   const key = Buffer.from(marker, 'base64').toString('utf8');
-  // Node decodes any text; only what comes out the same again was ever a marker of ours.
+  // Node decodes any text. A text that is not encoded to itself again was never a marker of ours.
   if (key === '' || encodeMarker(key) !== marker)
     throw new ServiceError(
       'InvalidParameterValue',

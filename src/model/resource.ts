@@ -32,7 +32,7 @@ export interface CacheSettings {
   readonly engineVersion: string;
   readonly cacheNodeType: string;
   readonly parameterGroupName: string;
-  /** Oldest first. Empty for a member of a group: its node runs with one of the group's. */
+  /** The cache's configurations, oldest first. Empty for a member of a group: its node runs with one of the group's. */
   readonly configurations: readonly Configuration[];
   readonly subnetGroupName: string;
   readonly securityGroupNames: readonly string[];
@@ -66,7 +66,7 @@ export interface ReplicationGroupDesired extends CacheSettings {
 
 /** `sync`: every acknowledged write survives the loss of any one node's process (see ARCHITECTURE). */
 export type Durability = 'sync' | 'async' | 'disabled';
-/** What was asked for; `default` leaves the choice to the service. */
+/** The durability that a request asked for; `default` leaves the choice to the service. */
 type RequestedDurability = Durability | 'default';
 
 export interface PendingReplicationGroupValues {
@@ -131,8 +131,8 @@ interface ReservedNodeDesired {
 
 export interface CacheObserved {
   /**
-   * What `--version` of the running engine says, e.g. `8.1.1`; until the first node has answered, of the engine that is to
-   * run, so that the answer to a creation shows what Describe shows afterwards.
+   * The full version of the running engine, e.g. `8.1.1`. Until the first node has answered it is that of the engine that is
+   * to run, so that the answer to a creation shows what Describe shows afterwards.
    */
   readonly runningVersion: string | null;
   /** The last sentence of an operation on this resource, for people. */
@@ -202,7 +202,7 @@ export type SubnetGroup = Resource<'subnet-group'>;
 /** A resource that owns nodes: a replication group, or a cache cluster outside of any group. */
 export type Cache = ReplicationGroup | CacheCluster;
 
-/** Another resource that must not be deleted while this one stands. Kept by the store with each write. */
+/** Another resource that must not be deleted while this one exists. The store keeps references up to date with each write. */
 interface Reference {
   readonly kind: ResourceKind;
   readonly id: string;

@@ -134,10 +134,10 @@ export class ServiceError extends Error {
   }
 }
 
-/** A parameter with a value that it cannot have. */
+/** The error for a parameter with a value that it cannot have. */
 export const invalidValue = (message: string, options?: ErrorOptions): ServiceError =>
   new ServiceError('InvalidParameterValue', message, options);
 
-/** Parameters that exclude each other, or need each other or another state of what they are said of. */
+/** The error for parameters that exclude each other, need each other, or need the resource in another state. */
 export const invalidCombination = (message: string): ServiceError =>
   new ServiceError('InvalidParameterCombination', message);

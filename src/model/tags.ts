@@ -11,7 +11,7 @@ export interface Tag {
 
 const tagsPerResourceMax = 50;
 
-/** Tags as they come off the wire. */
+/** A tag as a request has it. */
 interface TagInput {
   readonly Key?: string | undefined;
   readonly Value?: string | undefined;

@@ -134,7 +134,7 @@ interface WindowParts {
 }
 
 function window({ value, text, start, end, periodMinutes, parameterName, allowed }: WindowParts): Window {
-  // Equal start and end would be no time at all, or a whole period: neither is allowed.
+  // A window whose end is its start would last no time at all, or a whole period: neither is allowed.
   const durationMinutes = start === null || end === null ? 0 : wrap(end - start, periodMinutes);
   if (start === null || durationMinutes < 60 || durationMinutes > dayMinutes) {
     const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;

@@ -1,4 +1,4 @@
-/** The door to time. Production uses `systemClock`; tests pass their own. */
+/** The only way to time: Limber uses `systemClock`, tests pass clocks of their own. */
 export interface Clock {
   /** Milliseconds since 1970: what people read. */
   now(): number;
@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 export interface Timer {
-  /** It does not call back any more. May be repeated. */
+  /** The timer does not call back any more. May be repeated. */
   stop(): void;
 }
 
@@ -26,7 +26,7 @@ export const systemClock: Clock = {
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
-/** Aborts `ms` from now, unless it is stopped before. */
+/** A signal that aborts `ms` from now, unless it is stopped before. */
 export function timeLimit(clock: Clock, ms: number): Timer & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   const { stop } = clock.after(ms, () => controller.abort());

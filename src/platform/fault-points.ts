@@ -11,6 +11,6 @@ export function faultPoint(name: string): void {
   passesLeft -= 1;
   if (passesLeft > 0) return;
   process.kill(process.pid, 'SIGKILL');
-  // The signal is delivered before this returns to user code only most of the time: never go on.
+  // Most of the time the signal arrives before `kill` returns. When it does not: wait for it, and never go on.
   for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
 }

@@ -1,4 +1,4 @@
-/** Files that are whole or absent: written beside, then renamed. */
+/** Writes files so that a reader finds them whole or not at all: into a file beside, which is then renamed. */
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -19,23 +19,23 @@ interface WriteOptions {
 export interface Files {
   list(folder: string): Promise<readonly { readonly name: string; readonly isFolder: boolean }[]>;
   read(path: string): Promise<string>;
-  /** Fewer bytes at the end of the file. */
+  /** Reads `length` bytes from `from` on; fewer where the file ends before. */
   readPart(path: string, from: number, length: number): Promise<Buffer>;
   look(path: string): Promise<FileFacts>;
-  /** Throws unless it may be read and written. */
+  /** Throws unless this process may read and write the file. */
   requireUsable(path: string): Promise<void>;
-  /** Whole or not at all, and on disk when it resolves; 0600. */
+  /** Writes a file, whole or not at all, mode 0600; it is on disk when this resolves. */
   write(path: string, content: string): Promise<void>;
-  /** With those above it; 0700. May be repeated. */
+  /** Makes a folder, and those above it, mode 0700. May be repeated. */
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** A file, or a folder with all that is in it. */
+  /** Copies a file, or a folder with all that is in it. */
   copy(from: string, to: string): Promise<void>;
-  /** Bytes from `from` on as a file of its own, on disk when it resolves; 0600. */
+  /** Copies the bytes from `from` on into a file of their own, mode 0600; it is on disk when this resolves. */
   copyEnd(path: string, from: number, to: string): Promise<void>;
-  /** A file. May be repeated. */
+  /** Removes a file. May be repeated. */
   remove(path: string): Promise<void>;
-  /** Of the file system that holds the path. */
+  /** Free bytes of the file system that holds the path. */
   freeBytes(path: string): Promise<number>;
 }
 
@@ -78,7 +78,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    // Not the parser's own words: they quote the content, which may be secret.
+    // The parser's own words are left out: they quote the content, which may be secret.
     throw new Error(`${path} is not valid JSON (${text.length} characters); move it away or restore it`);
   }
 }

@@ -1,11 +1,11 @@
-/** The door to randomness and new identities. */
+/** The only way to random numbers and new ids. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 
 export interface Ids {
   /** 16 hex digits. */
   incarnation(): string;
   requestId(): string;
-  /** Greater than every id made before by this process, and by earlier ones unless the clock went back. */
+  /** An id that is greater than every one made before by this process, and by earlier ones unless the clock went back. */
   operationId(now: number): string;
   /** Six lower-case alphanumerics for DNS labels. */
   dnsHash(): string;

@@ -7,14 +7,14 @@ export type LogLevel = (typeof logLevels)[number];
 export type LogFields = Readonly<Record<string, unknown>>;
 export type Log = Readonly<Record<LogLevel, (message: string, fields?: LogFields) => void>>;
 
-/** Errors as text with their causes; a stack only where a person has to look into the code. */
+/** An error as text, with its causes, and with its stack only where a person has to look into the code. */
 function plain(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const cause = value.cause === undefined ? '' : ` (cause: ${String(plain(value.cause))})`;
   return `${value.stack ?? value.message}${cause}`;
 }
 
-/** Writes lines of `minimum` and above. Default sink: standard error. */
+/** A log that writes lines of the level `minimum` and above. Default sink: standard error. */
 export function createLog(
   minimum: LogLevel,
   write: (line: string) => void = (line) => process.stderr.write(line),

@@ -1,5 +1,5 @@
 /**
- * What Linux tells about processes in /proc (proc(5)). Everything is synchronous: a read costs 4-12 µs, and a
+ * Reads what Linux says about processes in /proc (proc(5)). Everything is synchronous: a read costs 4-12 µs, and a
  * failover decides by it.
  *
  * "No such process" is an answer (null); "could not look" is `ProcUnreadable`: whoever mistakes the second for
@@ -17,7 +17,7 @@ export interface ProcessStat {
   readonly groupId: number;
   /** Equal to `pid` for the leader of a session: what was spawned detached, and not what it forked. */
   readonly sessionId: number;
-  /** It takes part in no more user code: it is being torn down (the kernel's PF_EXITING). */
+  /** The process runs no user code any more: the kernel tears it down (PF_EXITING). */
   readonly isExiting: boolean;
   /** User and system time of all threads so far, milliseconds, in steps of a clock tick (10 ms). */
   readonly cpuMs: number;
@@ -89,8 +89,8 @@ export function everyThread(pid: number, test: (thread: ProcessStat) => boolean)
 }
 
 /**
- * Processor time of the first thread, milliseconds, as fine as the kernel tells it: nanoseconds since it was
- * started; null when the process is gone or the kernel keeps no such account.
+ * Processor time of the first thread since it was started, in milliseconds, as fine as the kernel counts it (nanoseconds);
+ * null when the process is gone or the kernel keeps no such account.
  */
 export function readMainThreadCpuMs(pid: number): number | null {
   try {

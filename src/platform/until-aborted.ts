@@ -13,7 +13,7 @@ const notInTime = (what: string) => new NotInTime(`${what}: not done before the 
 
 /** Rejects with `NotInTime` as soon as the signal aborts. `what`: for the message, e.g. `ending process 17`. */
 export async function untilAborted<T>(signal: AbortSignal, work: Promise<T>, what: string): Promise<T> {
-  work.catch(() => {}); // a late failure has nobody left to tell
+  work.catch(() => {}); // nobody waits for it any more when it fails late
   let stop = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     stop = () => reject(notInTime(what));
@@ -27,7 +27,7 @@ export async function untilAborted<T>(signal: AbortSignal, work: Promise<T>, wha
   }
 }
 
-/** Throws `NotInTime` when the signal has aborted: before each deed that is not to be done any more then. */
+/** Throws `NotInTime` when the signal has aborted. To be called before each deed that must not be done after that. */
 export function requireTime(signal: AbortSignal, what: string): void {
   if (signal.aborted) throw notInTime(what);
 }

@@ -40,7 +40,7 @@ export type Change =
    * (1: unless none exists).
    */
   | { readonly put: 'resource'; readonly row: Resource }
-  /** Refused unless the stored row has this version (and incarnation, for who does not trust the id alone). */
+  /** Refused unless the stored row has this version, and, when an incarnation is given, that incarnation. */
   | {
       readonly remove: 'resource';
       readonly key: ResourceKey;
@@ -71,17 +71,17 @@ export type Change =
   | { readonly put: 'access-key'; readonly row: AccessKey }
   | { readonly put: 'setting'; readonly name: string; readonly value: string }
   /**
-   * Writes nothing. Refused unless the resource exists (a new cache names a group that somebody may delete
-   * meanwhile), or unless nothing refers to it (that deletion). Judged where it stands in the list.
+   * Writes nothing. Refused unless the resource exists (for a new cache that names a group), or unless nothing refers to it
+   * (for the deletion of that group). What stands before it in the list counts as done already.
    */
   | { readonly require: 'resource' | 'no-referrers'; readonly key: ResourceKey }
   /**
-   * Writes nothing. Refused unless the node's row has this version: whoever decided on what it says (what the node is
-   * to do, what it is known to hold) and writes other rows for that.
+   * Writes nothing. Refused unless the node's row has this version: for a commit that was decided on what that row says
+   * (what the node is to do, what it is known to hold) and writes other rows.
    */
   | { readonly require: 'node'; readonly incarnation: string; readonly version: number };
 
-/** A stated precondition did not hold any more: read again and decide anew. Nothing was written. */
+/** Thrown when a stated precondition does not hold any more, and nothing was written: the caller reads again and decides anew. */
 export class StaleWrite extends Error {
   readonly what: string;
   constructor(what: string) {
@@ -91,12 +91,12 @@ export class StaleWrite extends Error {
   }
 }
 
-/** The store cannot be read or written (full disk, corrupt file): promote nobody, say so. */
+/** Thrown when the store cannot be read or written (full disk, corrupt file). Nobody is promoted then, and that is said. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
-/** Another Limber holds the data directory. */
+/** Thrown when another Limber holds the data directory. */
 export class StoreLocked extends Error {
   override readonly name = 'StoreLocked';
 }
@@ -108,11 +108,11 @@ export interface Store {
    * `acceptOlderCopy`.
    */
   readonly olderCopy: boolean;
-  /** A write found no room since the store was opened, and there is none yet. Some writes may still succeed. */
+  /** True from a write that found no room on the disk until there is room again. Some writes may succeed all the same. */
   readonly diskFull: boolean;
 
   commit(changes: readonly Change[]): Promise<void>;
-  /** Whoever dealt with `olderCopy` is done. */
+  /** Ends `olderCopy`: to be called when everything that the older copy does not know has been reported. */
   acceptOlderCopy(): Promise<void>;
 
   /** Null when there is none. */
@@ -147,7 +147,7 @@ export interface Store {
   operation(id: string): Promise<Operation | null>;
   /** Queued or running, ordered by id. */
   openOperations(): Promise<Operation[]>;
-  /** The newest ended ones of a lock, newest first. */
+  /** The operations of a lock that ended last, newest first. */
   endedOperations(lock: string, limit: number): Promise<Operation[]>;
 
   /** Newest first; `before` is the number of the last event of the page before. */

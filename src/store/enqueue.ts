@@ -1,4 +1,4 @@
-/** Queues an operation, in the same commit as the intent that it serves. */
+/** Queues operations, each in the same commit as the intent that it serves. */
 import { newOperation } from '../model/operation.ts';
 import type { OperationKindName, OperationOrder } from '../model/operation-input.ts';
 import type { Cache } from '../model/resource.ts';

@@ -1,5 +1,5 @@
 /**
- * Parameters to an action's input. A decoder per shape is compiled when the shape is first met, then kept.
+ * Turns a request's parameters into an action's input. A decoder per shape is compiled when the shape is first met, then kept.
  *
  * Codes and texts follow spec/behaviour.md §1: a required parameter that is absent or blank is
  * InvalidParameterValue "The parameter X must be provided and must not be blank." (recorded from AWS, one text for
@@ -53,7 +53,7 @@ function decoderOf(schema: NormalizedSchema, structure: string, member: string):
   if (schema.isStructSchema()) return cachedStructureDecoder(schema);
   if (schema.isStringSchema()) return stringDecoder(enumValues(structure, member));
   if (schema.isBooleanSchema()) return scalarDecoder(parseBoolean);
-  // The schemas do not tell doubles from integers; no input member is a double (checked by a test).
+  // Doubles and integers look alike in the schemas; no input member is a double (a test checks that).
   if (schema.isNumericSchema()) return scalarDecoder(parseInteger);
   if (schema.isTimestampSchema()) return scalarDecoder(parseTimestamp);
   throw new Error(`${structure}.${member}: the codec cannot decode this kind of member`);

@@ -1,5 +1,5 @@
 /**
- * An action's output to XML. An encoder per shape is compiled when the shape is first met, then kept: 100
+ * Turns an action's output into XML. An encoder per shape is compiled when the shape is first met, then kept: 100
  * replication groups took 1.26 ms when the schema was walked each time and 0.25 ms compiled (TOOLCHAIN, "Query wire").
  */
 import type { NormalizedSchema } from '@smithy/core/schema';
@@ -19,7 +19,7 @@ type Encoder = (value: unknown) => string;
 const outputEncoders = new Map<ActionName, Encoder>();
 const structureEncoders = new Map<string, Encoder>();
 
-/** Members that are undefined are left out; an empty list is `<X></X>`. Throws on numbers and dates that are none. */
+/** Members that are undefined are left out; an empty list is `<X></X>`. Throws on numbers and dates that are not valid. */
 export function encodeOutput<A extends ActionName>(
   action: A,
   output: ActionOutput<A>,

@@ -70,7 +70,7 @@ function assertXmlText(name: string, value: string): void {
   );
 }
 
-/** Client's text in an error message: quoted by the caller, bounded here. */
+/** A client's text as an error message shows it: cut to a bounded length; the caller quotes it. */
 export function shorten(text: string): string {
   return text.length <= 128 ? text : `${text.slice(0, 125)}...`;
 }

@@ -1,4 +1,4 @@
-/** What signature verification needs to know, and what it says. */
+/** What the verification of a signature gets, and what it answers. */
 
 /** The head of an HTTP request as it came over the wire. */
 export interface RequestHead {
@@ -9,7 +9,7 @@ export interface RequestHead {
   readonly rawHeaders: readonly string[];
 }
 
-/** What an access key signs with and for. */
+/** The secret that an access key signs with, and the account that it signs for. */
 export interface Credential {
   readonly secretAccessKey: string;
   /** Twelve digits. */
@@ -37,7 +37,7 @@ export interface VerifiedSignature {
   readonly service: string;
 }
 
-/** What a request claims, from its Authorization header or its query. Nothing of it is proven. */
+/** What a request claims about its signature, in its Authorization header or its query. Nothing of it is proven yet. */
 export interface SignatureClaim {
   readonly kind: 'header' | 'presigned';
   readonly accessKeyId: string;

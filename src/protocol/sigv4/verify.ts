@@ -1,6 +1,6 @@
 /**
- * Verifies AWS Signature Version 4, in the Authorization header or presigned in the query. In two steps: what the head of
- * a request tells is checked before its body is read, so that a body costs nothing unless a known key claims it.
+ * Verifies AWS Signature Version 4, in the Authorization header or presigned in the query. In two steps: the head of a
+ * request is checked before its body is read, so that a body costs nothing unless a known key claims it.
  *
  * Errors: MissingAuthenticationToken 403 (not signed), IncompleteSignature 400 (malformed), RequestExpired 400
  * (clock or expiry), InvalidClientTokenId 403 (unknown key or session token), SignatureDoesNotMatch 403 (all else).
@@ -27,7 +27,7 @@ import type {
 /** AWS's tolerance for clocks that differ. */
 const clockSkewMsMax = 15 * 60 * 1000;
 
-/** A claim that may be true: of a known key, for this service, made now. Only the body is missing. */
+/** A claim that may be true: a known key made it, for this service, a moment ago. Only the body has not been checked. */
 export interface CheckedClaim {
   readonly claim: SignatureClaim;
   readonly credential: Credential;
@@ -150,7 +150,7 @@ function hmac(key: string | Uint8Array, data: string): Buffer {
   return createHmac('sha256', key).update(data).digest();
 }
 
-/** In constant time. */
+/** Compares in constant time. */
 function sameHex(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }

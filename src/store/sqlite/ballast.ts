@@ -11,12 +11,12 @@ import type { Log } from '../../platform/log.ts';
 import { isOutOfRoom } from './database.ts';
 
 const ballastBytes = 1024 * 1024;
-/** Room that must be free before it is made again: a judgement, so that it does not come and go on a full disk. */
+/** Bytes that must be free before the ballast is made again, so that it does not come and go on a full disk. A judgement. */
 const roomNeededBytes = 4 * ballastBytes;
 const refillIntervalMs = 10_000;
 
 export interface Ballast {
-  /** From the first write that found no room until the ballast is back. */
+  /** True from the first write that found no room until the ballast is back. */
   isDiskFull(): boolean;
   /** Runs `work`; when there is no room for it, frees the ballast and runs it once more. */
   withRoom<Result>(work: () => Result): Result;

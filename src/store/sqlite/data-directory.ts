@@ -7,9 +7,9 @@ import { StoreUnavailable } from '../contract.ts';
 export interface StatePaths {
   readonly directory: string;
   readonly database: string;
-  /** Locked by the Limber that runs here; always empty. */
+  /** The file that the Limber that runs here holds locked; always empty. */
   readonly lock: string;
-  /** Who locked it, for people only. Not in the lock file: see `directory-lock.ts`. */
+  /** The file with the pid of the Limber that holds the lock, for people only. Why it is another file: `directory-lock.ts`. */
   readonly holder: string;
   readonly ballast: string;
   readonly generation: string;

@@ -72,7 +72,7 @@ export function sqliteCode(error: unknown): number | undefined {
 }
 
 /**
- * There was no room to write. An exceeded quota (EDQUOT) comes as a plain failed write, therefore that counts
+ * True when there was no room to write. An exceeded quota (EDQUOT) comes as a plain failed write, therefore that counts
  * too; a failed fsync does not, because after it nobody knows what is on disk and a retry would hide that.
  */
 export function isOutOfRoom(error: unknown): boolean {
@@ -83,7 +83,7 @@ export function isOutOfRoom(error: unknown): boolean {
   );
 }
 
-/** The file is no SQLite file, or its pages contradict each other. */
+/** True when the file is no SQLite file, or its pages contradict each other. */
 export function isDamage(error: unknown): boolean {
   const code = (sqliteCode(error) ?? 0) & 0xff;
   return code === primary.corrupt || code === primary.notADatabase;

@@ -1,4 +1,4 @@
-/** Addresses: whose they are, and which rest after they were given back. */
+/** The rows of addresses: which cache has them, and which rest after they were given back. */
 import type { Endpoint } from '../../model/node.ts';
 import { StaleWrite } from '../contract.ts';
 import type { Database } from './database.ts';
@@ -36,7 +36,7 @@ export function putEndpoint(database: Database, row: Endpoint): void {
   if (written !== 1) throw new StaleWrite(`owner of ${row.address}:${row.port}`);
 }
 
-/** Nothing happens when the address is given back already, also if another cache has it by now. */
+/** Gives an address back. Nothing happens when that was done before, also if another cache has the address by now. */
 export function removeEndpoint(
   database: Database,
   change: { address: string; port: number; restUntil: number; cacheIncarnation?: string },
@@ -65,7 +65,7 @@ export function readEndpointsByName(database: Database, dnsName: string): Endpoi
   return readRows(database, table, `${select} WHERE dns_name = ? ORDER BY address, port`, dnsName);
 }
 
-/** Nodes count too: a node whose endpoints are gone may still hold its listening socket. */
+/** Addresses of endpoints and of nodes: a node whose endpoints are gone may still hold its listening socket. */
 export function readTakenAddresses(database: Database, now: number): Set<string> {
   const rows = database.all<{ address: string }>(
     `SELECT address FROM endpoint UNION SELECT address FROM node

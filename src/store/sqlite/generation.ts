@@ -1,7 +1,7 @@
 /**
  * Notices that an older copy of the state file has been put back (or that it was deleted). The file holds a
  * generation that grows with each opening and each minute with writes; `state.generation` beside it holds the
- * highest one that was seen. A state file behind that number is an older copy.
+ * highest one that was seen. A state file with a lower number is an older copy.
  *
  * Not noticed: a copy of the same minute of the same run, and a copy of the whole directory, which takes the
  * number back too.
@@ -16,11 +16,11 @@ const intervalMs = 60_000;
 export interface Generation {
   /** True until `accept`, also at later openings: whoever cleans up after it may be killed in the middle. */
   isOlderCopy(): boolean;
-  /** Inside a transaction: the new generation when one is due, else null. */
+  /** To be called inside a transaction. Gives the new generation when one is due, else null. */
   advance(): number | null;
-  /** After that transaction was committed. Never throws. */
+  /** To be called after that transaction was committed. Never throws. */
   remember(generation: number): void;
-  /** Inside a transaction: catches up with the highest generation ever seen, and returns it plus one. */
+  /** To be called inside a transaction. Gives the number after the highest generation that was ever seen. */
   accept(): number;
 }
 

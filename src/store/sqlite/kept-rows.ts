@@ -39,7 +39,7 @@ export function keepRows<Question extends readonly unknown[], Row>(
   };
 }
 
-/** SQLite's own word, so that no writer can forget to tell: changes with each write of ours, and of anybody's. */
+/** A value that changes with each write to the file, ours and anybody's. SQLite counts, so that no writer can forget to. */
 function writesOf(database: Database): readonly Value[] {
   const [writes] = database.arrays('SELECT total_changes(), data_version FROM pragma_data_version');
   return writes!;

@@ -50,7 +50,7 @@ export function checkSchema(database: Database, path: string, newest: number): v
     );
 }
 
-/** Applies what is missing. Killed in between, the next opening goes on with the first one that is missing. */
+/** Applies the migrations that the file lacks. After a death in between, the next opening goes on with the first one missing. */
 export function migrate(database: Database, migrations: readonly Migration[], log: Log): void {
   for (const { number, name, sql } of migrations.slice(schemaVersion(database))) {
     database.transaction(() => {

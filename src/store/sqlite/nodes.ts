@@ -88,7 +88,7 @@ export function readNode(database: Database, incarnation: string): CacheNode | n
   return readRow(database, nodes, `${selectNode} WHERE incarnation = ?`, incarnation);
 }
 
-/** Of one shard only, when a node group is named. */
+/** The nodes of these caches; of one shard only, when a node group is named. */
 export function readNodesOf(
   database: Database,
   cacheIncarnations: readonly string[],

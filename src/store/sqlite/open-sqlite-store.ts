@@ -58,7 +58,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-/** Of a store that is open. */
+/** The parts of a store that is open. */
 interface StoreParts {
   readonly path: string;
   readonly database: Database;
@@ -67,12 +67,12 @@ interface StoreParts {
   readonly generation: Generation;
 }
 
-/** Over a database that the caller has opened and migrated; it is closed with the store. */
+/** Makes the store over a database that the caller has opened and migrated; the store closes it. */
 function createStore(parts: StoreParts): Store {
   const { path, database, ballast, generation } = parts;
   let isOpen = true;
 
-  /** Every door to the database: closed afterwards, and with errors that callers know. */
+  /** All access to the database goes through here: refused once the store is closed, and with errors that callers know. */
   const guarded = async <Result>(work: (database: Database) => Result): Promise<Result> => {
     if (!isOpen) throw new StoreUnavailable(`state file ${path} is closed`);
     try {

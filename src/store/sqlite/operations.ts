@@ -26,7 +26,7 @@ const table: Table<Operation> = {
   key: ['id'],
 };
 const select = selectFrom(table);
-// Letter by letter the conditions of the partial indexes, or SQLite does not use them.
+// These are letter by letter the conditions of the partial indexes; SQLite does not use the indexes otherwise.
 const open = "status IN ('queued', 'running')";
 const ended = "status IN ('finished', 'failed')";
 

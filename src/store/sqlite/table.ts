@@ -1,4 +1,4 @@
-/** Rows of the model to rows of a table and back, and the one way to write a row that has a version. */
+/** Turns rows of the model into rows of a table and back; the only way to write a row that has a version. */
 import type { Database, Value } from './database.ts';
 
 /** `json`: stored as text. `boolean`: 0 or 1. */
@@ -86,7 +86,7 @@ function statementsOf<Row>(table: Table<Row>): Statements {
   return made;
 }
 
-/** Writes version 1 as a new row, any other over the version before it. False, and nothing written, when that is not what is stored. */
+/** Writes version 1 as a new row, any other over the version before it. When the stored row is another: false, and nothing is written. */
 export function putVersion<Row extends { readonly version: number }>(
   database: Database,
   table: Table<Row>,
