@@ -27,7 +27,7 @@ export interface CacheStatus {
     readonly zone: string;
     readonly status: string;
   }[];
-  /** Those that move between nodes; a single Valkey or Redis node has none. */
+  /** The endpoints that move between nodes; a single Valkey or Redis node has none. */
   readonly endpoints: readonly {
     readonly purpose: string;
     readonly address: string;
@@ -37,7 +37,7 @@ export interface CacheStatus {
   readonly sentence: string | null;
 }
 
-/** An operation that has begun, or waits behind another one of its cache. */
+/** An operation that has begun, or waits until another one of its cache has ended. */
 export interface OperationStatus {
   readonly id: string;
   readonly kind: string;
@@ -45,15 +45,15 @@ export interface OperationStatus {
   /** Null while it is queued. */
   readonly step: string | null;
   readonly activity: 'queued' | 'looking' | 'acting' | 'waiting' | 'backing-off' | 'unknown';
-  /** What it does, waits for, or failed with. */
+  /** A sentence: what the operation does, waits for, or failed with. */
   readonly sentence: string;
-  /** How long it has done that; null while it is queued. */
+  /** For how long the operation has done that; null while it is queued. */
   readonly forMs: number | null;
   /** For how long Limbers have worked on the present step. */
   readonly stepMs: number;
-  /** How long that may be; null when nothing is waited for. */
+  /** For how long the step may wait; null when it waits for nothing. */
   readonly limitMs: number | null;
-  /** It has not ended at its deadline; nothing else can be done with its cache until it has. */
+  /** True when the operation has not ended at its deadline; nothing else can be done with its cache until it has. */
   readonly isOverdue: boolean;
   /** Failures in a row. */
   readonly attempts: number;
@@ -117,7 +117,7 @@ export interface AdminClient {
   call<N extends keyof AdminCalls>(name: N, body: AdminCalls[N]['body']): Promise<AdminCalls[N]['answer']>;
 }
 
-/** Limber answered that it will not do so. */
+/** Thrown when Limber answers that it will not do what it was asked. */
 export class AdminRefused extends CommandFailed {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -129,7 +129,7 @@ export class AdminRefused extends CommandFailed {
 /** Stopping many engines with large data takes a while: each may take its time to write it. */
 const deadlineMs = 120_000;
 
-/** For the Limber that serves this data directory; null when none does. Throws when one is there but silent. */
+/** A client of the Limber that serves this data directory; null when none does. Throws when one is there but silent. */
 export async function connectAdmin(dataDirectory: string): Promise<AdminClient | null> {
   const presence = await findLimber(dataDirectory);
   if (presence.kind === 'stopped') return null;

@@ -1,14 +1,14 @@
-/** What the commands share in reading their arguments, and how they fail. */
+/** How commands read their arguments, and how they fail. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** The command was written wrongly: shown with its usage, exit code 2. */
+/** Thrown for a command line that is written wrongly: the message is shown with the usage, and the exit code is 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The command cannot do what it was asked; the message says why and what to do. Shown alone. */
+/** Thrown when a command cannot do what it was asked. The message says why and what to do, and is shown alone. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
   readonly exitCode: number;
@@ -26,12 +26,12 @@ export interface Command {
   run(argv: string[]): Promise<number>;
 }
 
-/** Another Limber uses the data directory: `up --detach` then asks that one whether it is healthy. */
+/** Thrown when another Limber uses the data directory: `up --detach` then asks that one whether it is healthy. */
 export const heldExitCode = 4;
 
 type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
-/** Which data directory is meant; every command that looks at a Limber takes it. */
+/** The option that says which data directory is meant; every command that looks at a Limber takes it. */
 export const dataOption = { data: { type: 'string' } } as const;
 
 /** Options with a value, of all commands: they may stand before the command (`limber --port 9000 up`). */
@@ -51,7 +51,7 @@ export function readArguments<T extends OptionTable>(argv: string[], options: T,
   return parsed;
 }
 
-/** The command and its arguments, with the options that stood before it put behind it; no command: undefined. */
+/** The command and its arguments; options that stood before the command are moved after it. Undefined without a command. */
 export function splitCommand(argv: readonly string[]): { name: string | undefined; rest: string[] } {
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at]!;

@@ -65,7 +65,7 @@ interface CacheCount {
   readonly available: number;
 }
 
-/** Asked like anybody else asks; a banner is not worth an error. */
+/** How many caches there are, asked as any client asks. A failure counts as none: a banner is not worth an error. */
 async function countCaches(dataDirectory: string): Promise<CacheCount> {
   try {
     const status: LimberStatus | undefined = await (await connectAdmin(dataDirectory))?.call('status', {});

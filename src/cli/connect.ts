@@ -6,7 +6,7 @@ import { talkToMemcached } from './memcached-lines.ts';
 export const usage = `Usage: limber connect NAME [--region REGION] [--data DIR] [-- ARGUMENTS]
 
 Opens the engine's own cli, connected to the cache's endpoint: a replication group, one of its members, or a cache
-cluster. Memcached, which has no cli, gets a plain line-mode one. What stands behind -- goes to the cli:
+cluster. Memcached, which has no cli, gets a plain line-mode one. What stands after -- goes to the cli:
 
   limber connect orders                      a prompt
   limber connect orders -- SET greeting hi   one command
@@ -49,7 +49,7 @@ async function locate(admin: AdminClient, name: string, region: string | undefin
   }
 }
 
-/** Takes our place, so that the terminal, pipes and signals are the program's own. */
+/** Lets the program take our place, so that the terminal, pipes and signals are its own. */
 function becomeProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv): number {
   const { execve } = process;
   if (!execve) throw new CommandFailed('Node 24 or newer is needed to start the cli');

@@ -10,7 +10,7 @@ import { askHealth, findLimber, readStartRecord } from './start-record.ts';
 import { noDns, type UpOptions } from './up-options.ts';
 
 const pollMs = 20;
-/** Healthy after 0.1-0.4 s as a rule; a machine that comes back with hundreds of nodes takes longer. A judgement. */
+/** A Limber is healthy after 0.1-0.4 s as a rule; on a machine that comes back with hundreds of nodes it takes longer. A judgement. */
 const healthyWithinMs = 60_000;
 const otherWithinMs = 10_000;
 
@@ -52,7 +52,7 @@ export async function launchDetached(
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  // Somebody who gives up waiting does not want what was to be waited for.
+  // Who gives up waiting for a Limber does not want it either.
   const stop = () => void child.kill('SIGTERM');
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
@@ -81,7 +81,7 @@ function argumentsFor({ port, dataDirectory, pool, dnsZone, dnsPort, logLevel }:
   return ['up', ...where, '--log-level', logLevel];
 }
 
-/** Healthy is: the child itself says so. A stranger on the port would pass for it otherwise. */
+/** True when the child itself says that it is healthy. Another program on the port would pass for it otherwise. */
 async function untilHealthy(child: ChildProcess, dataDirectory: string) {
   const untilMs = performance.now() + healthyWithinMs;
   while (performance.now() < untilMs && child.exitCode === null && child.signalCode === null) {
@@ -94,7 +94,7 @@ async function untilHealthy(child: ChildProcess, dataDirectory: string) {
   return `not healthy within ${healthyWithinMs / 1000} s`;
 }
 
-/** It holds the data directory, but may still be starting. */
+/** Waits for the Limber that holds the data directory, which may still be starting. */
 async function untilOtherServes(dataDirectory: string) {
   const untilMs = performance.now() + otherWithinMs;
   for (;;) {

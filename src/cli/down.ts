@@ -87,7 +87,7 @@ async function confirm(question: string, isSure: boolean): Promise<void> {
 }
 
 async function countProcesses(dataDirectory: string): Promise<number> {
-  if ((await readStartRecord(dataDirectory)) === null) return 0; // nothing has ever run here: make no folder
+  if ((await readStartRecord(dataDirectory)) === null) return 0; // no Limber has ever run here: no folder is made
   const runtime = createProcessRuntime({ dataDirectory, clock: systemClock, log: silentLog });
   return (await runtime.findProcesses()).size;
 }
@@ -100,13 +100,13 @@ async function startForStopping(dataDirectory: string): Promise<AdminClient> {
   throw new CommandFailed('Limber was started to stop its caches, and has ended again; look at its log');
 }
 
-/** Resolves when its process has ended: then the data directory is free for the next. */
+/** Resolves when the Limber's process has ended: then the data directory is free for the next one. */
 async function stopLimber(admin: AdminClient, dataDirectory: string): Promise<void> {
   const record = await readStartRecord(dataDirectory);
   try {
     await admin.call('stop', {});
   } catch (error) {
-    // It may be gone before its answer has come through.
+    // Limber may be gone before its answer has come through.
     if (record && isRunning(record)) throw error;
   }
   const untilMs = performance.now() + endWithinMs;

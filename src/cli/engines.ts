@@ -89,7 +89,7 @@ async function install(
   const stop = (signal: NodeJS.Signals) => controller.abort(new Stopped(signal));
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    // All of them are waited for, so that one that cannot be had does not take the others with it.
+    // All fetches are waited for, so that an engine that cannot be had does not end the fetch of another.
     const results = await Promise.allSettled(
       requests.map((request) => store.resolve(request, { signal: controller.signal, onProgress })),
     );

@@ -5,7 +5,7 @@ import { limberCommand } from './command-line.ts';
 
 export const usage = `Usage: limber fault kill|hang|resume|isolate|heal NODE|ZONE [--region REGION] [--all] [--json] [--data DIR]
 
-Breaks a node, or all nodes of an availability zone, as real life does. Limber is not told and repairs as always.
+Breaks a node, or all nodes of an availability zone, as real life does. Limber does not know that it was you, and repairs as always.
 
   kill      end the process at once (SIGKILL)
   hang      stop it without ending it (SIGSTOP); resume lets it go on
@@ -18,7 +18,7 @@ ZONE such as us-east-1a. --region decides between nodes of one name; --all takes
   limber fault kill orders-001      the primary dies: watch who takes over
   limber fault kill us-east-1a      a whole zone goes down at once`;
 
-/** As `src/admin/fault.ts` answers it. */
+/** The answer of `src/admin/fault.ts`. */
 interface FaultAnswer {
   readonly fault: Fault;
   readonly target: string | null;

@@ -22,7 +22,7 @@ export function logPath(dataDirectory: string): string {
   return join(dataDirectory, 'limber.log');
 }
 
-/** For a child's output, at its end. Throws `CommandFailed`. */
+/** Opens the log for a child's output, which is appended. Throws `CommandFailed`. */
 export function openLog(dataDirectory: string) {
   const path = logPath(dataDirectory);
   try {
@@ -36,7 +36,7 @@ export function openLog(dataDirectory: string) {
   }
 }
 
-/** What was written behind `from`; the log of earlier starts says nothing about this one. */
+/** What was written after the byte `from`; the log of earlier starts says nothing about this one. */
 export function lastWords(path: string, from: number): string {
   const descriptor = openSync(path, 'r');
   try {
@@ -57,8 +57,8 @@ export function lastWords(path: string, from: number): string {
 }
 
 /**
- * Set aside while we write to it: copied and cut, since Node cannot exchange the file behind a descriptor. It was
- * opened for appending, so that the next line starts the file anew; lines written in between may be lost.
+ * Sets the log aside while we write to it: it is copied and then cut, since Node cannot exchange the file of a descriptor.
+ * It was opened for appending, so that the next line starts the file anew; lines written in between may be lost.
  */
 export function keepLogSmall(dataDirectory: string): NodeJS.Timeout | undefined {
   const path = logPath(dataDirectory);

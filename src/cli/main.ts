@@ -54,7 +54,7 @@ async function load(name: string): Promise<Command> {
   return await import(`./${name}.ts`);
 }
 
-/** `--help` behind `--` belongs to the program that we call. */
+/** A `--help` that comes after `--` belongs to the program that we call. */
 function takesHelp(rest: readonly string[]): boolean {
   const end = rest.indexOf('--');
   const ours = end < 0 ? rest : rest.slice(0, end);
@@ -87,7 +87,7 @@ function fail(message: string, usageText: string | null, exitCode = 2): number {
   return exitCode;
 }
 
-/** With what caused it; a stack helps only who reads the code. */
+/** An error with what caused it. Its stack is shown with LIMBER_DEBUG only, since it helps people who read the code. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.LIMBER_DEBUG && !(error instanceof CommandFailed)) return error.stack ?? error.message;

@@ -30,12 +30,12 @@ export async function talkToMemcached(
   if (command.length > 0) socket.write(`${command.join(' ')}\r\nquit\r\n`);
   else sendLines(socket, address, port);
   await closed;
-  // A terminal that is still being read would keep us.
+  // Node does not end while a terminal is being read.
   process.stdin.destroy();
   return command.length > 0 && /^(ERROR|CLIENT_ERROR|SERVER_ERROR)/.test(start) ? 1 : 0;
 }
 
-/** Answers come in the order of the commands, so `quit` behind the last one ends the connection after all of them. */
+/** Answers come in the order of the commands, so a `quit` after the last one ends the connection after all answers. */
 function sendLines(socket: ReturnType<typeof connect>, address: string, port: number): void {
   if (process.stdin.isTTY) {
     console.error(`Connected to memcached at ${address}:${port}. Try: stats, version; quit or Ctrl-D ends.`);

@@ -1,7 +1,7 @@
-/** How `limber status` tells of operations. */
+/** How `limber status` shows operations. */
 import type { OperationStatus } from './admin-client.ts';
 
-/** What it does or waits for, and for how long. */
+/** What an operation does or waits for, and for how long. */
 export function describeOperation(operation: OperationStatus): string {
   const { cache, kind, step, activity, sentence, forMs, stepMs, limitMs } = operation;
   if (activity === 'queued' || forMs === null) return `${cache} ${kind}: waits for its turn`;
@@ -10,10 +10,10 @@ export function describeOperation(operation: OperationStatus): string {
   return `${cache} ${kind} (${step}): ${sentence}, for ${durationOf(forMs)}${limit}`;
 }
 
-/** Failures in a row before it is more than a hiccup: three seconds of back-off. A judgement. */
+/** So many failures in a row, which take three seconds with their back-off, are worth a line of their own. A judgement. */
 const attemptsWorthTelling = 6;
 
-/** A sentence when a person should look at it. */
+/** A sentence about an operation that a person should look at; none about any other. */
 export function concernOf({ cache, kind, step, forMs, attempts, ...operation }: OperationStatus): string[] {
   if (operation.activity === 'unknown')
     return [

@@ -47,7 +47,7 @@ function endSignal(): Promise<void> {
   });
 }
 
-/** Nothing is lost by it: Limber may be killed between any two lines. */
+/** Ends the process at once. Nothing is lost by that: Limber may be killed between any two lines. */
 function giveUp(why: string): void {
   process.stderr.write(`limber: ${why}: leaving at once. Caches go on.\n`);
   process.exit(1);
@@ -71,7 +71,7 @@ function closeDefaultDirectory(dataDirectory: string): void {
   try {
     chmodSync(dataDirectory, 0o700);
   } catch {
-    // Not there yet, or not ours: opening it tells.
+    // It is not there yet, or not ours: opening it will say so.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Where the Limber of a data directory serves, or served last: `<data>/limber.json`, written by `up` once it
- * serves and never removed. Whether that Limber still runs is told by its process and its answer, not by the file.
+ * serves and never removed. The file does not say whether that Limber still runs: its process and its answer do.
  */
 import { get } from 'node:http';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ export async function writeStartRecord(
   await writeFileAtomic(startRecordPath(dataDirectory), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Null when none was written, or what is there cannot be used: it can be found out anew. */
+/** The record; null when none was written, or it cannot be used: all of it can be found out anew. */
 export async function readStartRecord(dataDirectory: string): Promise<StartRecord | null> {
   const content = (await readJson(startRecordPath(dataDirectory)).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') throw error;
@@ -70,14 +70,14 @@ export async function findLimber(dataDirectory: string): Promise<Presence> {
   return isRunning(record) ? { kind: 'silent', record } : { kind: 'stopped', record };
 }
 
-/** That very process, dead or not yet reaped ones not counted. */
+/** True when that very process lives; one that is dead and not yet reaped does not. */
 export function isRunning(record: StartRecord): boolean {
   if (record.bootId !== bootId()) return false;
   const stat = readProcess(record.pid);
   return stat !== null && stat.startTime === record.startTime && !isDead(stat);
 }
 
-/** What `GET /healthz` tells. */
+/** The answer of `GET /healthz`. */
 interface Health {
   readonly pid: number;
   readonly dataDirectory: string;
@@ -88,7 +88,7 @@ export async function askHealth(port: number, deadlineMs = healthDeadlineMs): Pr
   return (await readHealth(port, deadlineMs))?.pid ?? null;
 }
 
-/** Null when no Limber answers on this port in time. */
+/** What the Limber on this port says of its health; null when none answers in time. */
 export function readHealth(port: number, deadlineMs = healthDeadlineMs): Promise<Health | null> {
   return new Promise((resolve) => {
     const request = get({ host: '127.0.0.1', port, path: '/healthz', agent: false }, (response) => {

@@ -89,7 +89,7 @@ function cacheTable(caches: readonly CacheStatus[]): string[] {
   return [styleText('bold', line(header), { stream: process.stdout }), ...rows.map(line)];
 }
 
-/** The one that applications are given: configuration or primary, else the node's own. */
+/** The endpoint that applications are given: the configuration or primary endpoint, else the node's own. */
 function endpointOf({ endpoints, members }: CacheStatus): string {
   const order = ['configuration', 'primary', 'reader'];
   const [best] = [...endpoints].sort((a, b) => order.indexOf(a.purpose) - order.indexOf(b.purpose));

@@ -1,4 +1,4 @@
-/** What `limber up` was told, by its options and by the environment. */
+/** What `limber up` is asked for, by its options and by the environment. */
 import { defaultPool, parsePool } from '../endpoints/addresses.ts';
 import { defaultSettings, type Settings } from '../fleet/settings.ts';
 import { type LogLevel, logLevels } from '../platform/log.ts';
@@ -50,7 +50,7 @@ export async function readUpOptions(
   };
 }
 
-/** It keeps its zone too: who follows the names would find nobody after a start by hand that forgot to say it. */
+/** A data directory keeps its zone too: programs that use the names would find nobody after a start that did not repeat the option. */
 function lastDns(last: StartRecord | null): Pick<UpOptions, 'dnsZone' | 'dnsPort'> {
   const { dnsZone = null, dnsPort = null } = last ?? {};
   return { dnsZone, ...(dnsZone === null || dnsPort === null ? {} : { dnsPort }) };

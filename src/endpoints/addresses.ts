@@ -9,19 +9,19 @@
  */
 export const defaultPool = '127.64.0.0/12';
 
-/** In the order in which they lie in a pool. Stored addresses depend on it: append only. */
+/** The slices in the order in which they lie in a pool. Stored addresses depend on that order: only append to it. */
 export const poolSlices = ['a', 'b', 'c', 'd', 'e', 'f', 'endpoint'] as const;
 type PoolSlice = (typeof poolSlices)[number];
 
 export interface AddressPool {
-  /** As it was given: `127.64.0.0/12`. */
+  /** The pool as it was given: `127.64.0.0/12`. */
   readonly cidr: string;
   /** The first address as a number. */
   readonly first: number;
   readonly size: number;
 }
 
-/** Every usable address of a slice is taken or rests. For users: `InsufficientCacheClusterCapacity`. */
+/** Thrown when every usable address of a slice is taken or rests. Users see `InsufficientCacheClusterCapacity`. */
 export class AddressesExhausted extends Error {
   override readonly name = 'AddressesExhausted';
 }
@@ -73,8 +73,8 @@ export interface AllocateOptions {
 }
 
 /**
- * The next free address behind the cursor, which the caller keeps as the new cursor: so an address that was
- * released comes back only after all others, and old clients do not meet a new cache there.
+ * The next free address after the cursor. The caller keeps it as the new cursor: so an address that was released is
+ * given out again only after all others, and old clients do not meet a new cache there.
  * Throws `AddressesExhausted`.
  */
 export function allocateAddress({ pool, slice, taken, cursor }: AllocateOptions): string {
@@ -94,8 +94,8 @@ export function allocateAddress({ pool, slice, taken, cursor }: AllocateOptions)
 }
 
 /**
- * Never what looks like the address of a network or a broadcast (.0, .255: some clients refuse them), and never
- * 127.0.0.x and 127.0.1.x, where other programs and the machine's own name live.
+ * True unless an address looks like that of a network or a broadcast (.0, .255: some clients refuse them), or lies in
+ * 127.0.0.x or 127.0.1.x, where other programs and the machine's own name live.
  */
 function isUsable(address: number): boolean {
   const low = address & 0xff;

@@ -1,6 +1,6 @@
 /**
- * Runs cache nodes. Implementations: `process/` (this machine). The runtime knows processes and directories;
- * what the processes speak is told to it by callbacks, since runtime and engines do not know each other.
+ * A runtime runs cache nodes. Implementations: `process/` (this machine). It knows processes and directories; callbacks say
+ * what the engines in them answer, since runtime and engines do not know each other.
  *
  * ```
  * prepare ──> start ──> (running) ──> stop / fence ──> (gone) ──> destroy
@@ -29,7 +29,7 @@ export interface ProcessState {
    */
   readonly kind: 'running' | 'stopped' | 'zombie' | 'gone';
   /**
-   * Processor time of the first thread so far, milliseconds, as fine as the kernel tells it (nanoseconds in
+   * Processor time of the first thread so far, milliseconds, as fine as the kernel counts it (nanoseconds in
    * /proc/PID/schedstat); 0 unless it lives. Two equal readings half a second apart mean that the process did nothing at all.
    */
   readonly cpuMs: number;
@@ -39,7 +39,7 @@ export interface ProcessState {
   readonly rssBytes: number;
 }
 
-/** The engine did not start. `lastWords` are the last lines of its log. */
+/** Thrown when an engine did not start. `lastWords` are the last lines of its log. */
 export class SpawnFailed extends Error {
   override readonly name = 'SpawnFailed';
   readonly lastWords: string;
@@ -59,12 +59,12 @@ export class SpawnFailed extends Error {
   }
 }
 
-/** The node's directory cannot be made: no room, no right, a file in its place. */
+/** Thrown when a node's directory cannot be made: no room, no right, a file in its place. */
 export class DirectoryUnusable extends Error {
   override readonly name = 'DirectoryUnusable';
 }
 
-/** A directory was to be destroyed while a process of its node lives: fence or stop it first. */
+/** Thrown when a directory is to be destroyed while a process of its node lives: the caller fences or stops that first. */
 export class NodeStillAlive extends Error {
   override readonly name = 'NodeStillAlive';
   readonly survivors: readonly NodeHandle[];

@@ -9,7 +9,7 @@ import { startRecordPath } from '../start-record.ts';
 import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
 
 const nodeMajorMin = 24;
-/** Below the first no node is started; the second is room for a few snapshots. Judgements. */
+/** Below the first, no node is started; the second is room for a few snapshots. Judgements. */
 const freeBytesMin = 64 * 1024 ** 2;
 const freeBytesWanted = 1024 ** 3;
 
@@ -32,7 +32,7 @@ function findNode(): Finding {
   return fail('node', `${process.version} is too old`, `Run \`npm ci\`, which brings Node ${nodeMajorMin}.`);
 }
 
-/** What fetching an engine needs; without it those at hand run all the same. */
+/** Looks for what fetching an engine needs. Without it the engines at hand run all the same. */
 function findApt(): Finding {
   const missing = ['apt-get', 'apt-cache', 'dpkg-deb', 'flock'].filter((program) => !isOnPath(program));
   if (missing.length === 0) return ok('apt', 'can fetch engines');
@@ -125,7 +125,7 @@ async function findCredentials(dataDirectory: string): Promise<Finding | null> {
   }
 }
 
-/** Signatures carry the time, events and windows live by it. */
+/** Looks whether the clock is set: signatures carry the time, and events and windows go by it. */
 function findClock(dataDirectory: string): Finding {
   const now = Date.now();
   const seen = [startRecordPath(dataDirectory), import.meta.filename].map((path) => {

@@ -45,7 +45,7 @@ function findHugePages(): Finding | null {
   return ok('huge pages', mode === 'always' ? 'on; Valkey and Redis opt out of them' : mode);
 }
 
-/** Whatever Limber leaves behind becomes a child of process 1, which must reap it; killing process 1 kills all. */
+/** Processes that outlive Limber become children of process 1, which must reap them; if Limber is process 1, its death kills all. */
 function findInit(limberPid: number | null): Finding {
   if (limberPid === 1 || process.pid === 1) {
     const text = 'Limber is process 1 of its container: its end is the end of all caches';
@@ -59,7 +59,7 @@ function findInit(limberPid: number | null): Finding {
   return warn('init', text, 'Run the container with an init: docker run --init, or tini.');
 }
 
-/** A unit that is stopped takes its whole cgroup with it, detached or not, unless it says otherwise. */
+/** A systemd unit that is stopped ends every process of its cgroup, detached ones too, unless it says otherwise. */
 async function findServiceManager(pid: number): Promise<Finding[]> {
   const [, unit] = /\/([^/\n]+\.service)$/m.exec(read(`/proc/${pid}/cgroup`) ?? '') ?? [];
   if (unit === undefined || /^(user@|session|ssh|cron|docker|containerd)/.test(unit)) return [];

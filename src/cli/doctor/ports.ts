@@ -35,7 +35,7 @@ async function findApiPort(port: number): Promise<Finding> {
   return fail('API port', holder, 'Stop that, or choose another: limber up --port N.');
 }
 
-/** Probed on an address that Limber gives to nobody, so that only a listener on all addresses is in the way. */
+/** Each port is probed on an address that Limber gives to nobody, so that only a listener on all addresses is found. */
 async function findCachePorts(cidr: string, ports: readonly number[]): Promise<Finding> {
   const subject = 'cache ports';
   const address = lastAddress(cidr);
@@ -51,7 +51,7 @@ async function findCachePorts(cidr: string, ports: readonly number[]): Promise<F
   );
 }
 
-/** The last but one of the pool: in the slice that nobody uses. */
+/** The last address but one of the pool, which lies in the slice that nobody uses. */
 function lastAddress(cidr: string): string {
   const { first, size } = parsePool(cidr);
   const number = first + size - 2;

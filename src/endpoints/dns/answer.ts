@@ -25,7 +25,7 @@ export interface ZoneAnswer {
 
 /** The records of the zone itself never change while Limber runs. */
 const apexTtlSeconds = 60;
-/** How long "there is no such name" may be kept: people look a cache up while it is being created. */
+/** For how many seconds a resolver may keep the answer that there is no such name: people look a cache up while it is being created. */
 const negativeTtlSeconds = 1;
 
 /**
@@ -54,7 +54,7 @@ export function answerQuestion(question: Question, zone: string, found: NameReco
   return some(
     record.addresses.map((data) => ({
       type: 'A',
-      // As it was asked: resolvers check the case that they chose at random ("0x20") against spoofed answers.
+      // The name is given back as it was asked: resolvers choose its case at random ("0x20"), against spoofed answers.
       name: question.name,
       class: 'IN',
       ttl: record.ttlSeconds,

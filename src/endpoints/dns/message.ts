@@ -32,7 +32,7 @@ const plainPayloadBytes = 512;
 /** Fits any network without fragments (DNS flag day 2020); on loopback it only bounds what an answer can weigh. */
 const payloadBytesMax = 1232;
 
-/** Null for whatever is to be dropped in silence: no query, malformed, or not exactly one question. */
+/** The query; null for a message that is to be dropped in silence: no query, malformed, or not exactly one question. */
 export function parseQuery(message: Buffer): Query | null {
   if (message.length < 12 || message.length > queryBytesMax) return null;
   // Before anything is decoded: the counts decide how much work that is.

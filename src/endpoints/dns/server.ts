@@ -109,7 +109,7 @@ async function close(tcp: TcpServer, udp: UdpSocket, open: ReadonlySet<Socket>):
   try {
     udp.close();
   } catch {
-    // It was never bound.
+    // The socket was never bound.
   }
   await closed;
 }

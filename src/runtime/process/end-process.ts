@@ -1,4 +1,4 @@
-/** Ends processes, and sees that they have ended. */
+/** Ends processes, and watches until they have ended. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeHandle } from '../../model/node.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -11,7 +11,7 @@ interface Ending {
   readonly log: Log;
 }
 
-/** After a SIGKILL the kernel needs about 0.15 s per GiB; more than this means that something is wrong with it. */
+/** After a SIGKILL the kernel needs about 0.15 s per GiB; when it takes longer than this, something is wrong with it. */
 const killDeadlineMs = 30_000;
 
 export async function fenceProcess(
@@ -47,7 +47,7 @@ export async function stopProcess(handle: NodeHandle, graceMs: number, ending: E
   );
 }
 
-/** SIGSTOP or SIGCONT. False when there is no such process. */
+/** Sends SIGSTOP or SIGCONT. False when there is no such process. */
 export function suspendProcess(handle: NodeHandle, isHeld: boolean): boolean {
   const stat = statOf(handle);
   if (!stat || isDead(stat)) return false;
@@ -76,12 +76,12 @@ function hasEndedAs(test: (stat: ProcessStat) => boolean, handle: NodeHandle): b
   return !stat || (test(stat) && everyThread(handle.pid, test));
 }
 
-/** While its leader is there, if only as a zombie, the number of its group cannot belong to anybody else. */
+/** While the leader of a process group is there, if only as a zombie, the group's number cannot belong to anybody else. */
 function killGroup(stat: ProcessStat): void {
   send(stat.groupId === stat.pid ? -stat.pid : stat.pid, 'SIGKILL');
 }
 
-/** Between the look at the start time and the signal lie microseconds: pids are not reused that fast. */
+/** Sends a signal. The caller has looked at the start time of the process microseconds ago: pids are not reused that fast. */
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -90,7 +90,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Tight at first: a small process is dead after 0.3-0.7 ms. */
+/** Looks again and again; the pauses are short at first, since a small process is dead after 0.3-0.7 ms. */
 async function waitUntil(test: () => boolean, deadlineMs: number, clock: Clock): Promise<boolean> {
   const until = clock.monotonic() + deadlineMs;
   for (let round = 0; ; round += 1) {

@@ -1,9 +1,9 @@
 /**
- * Tells when processes end: by the `exit` event for our own children, and by looking once a second for all.
+ * Notices when processes end: by the `exit` event for our own children, and by looking once a second for all.
  * Looking is the only way for reattached ones that nobody has a connection to, and it comes before the event of a large
  * child, which waits until the kernel has freed the memory (0.15 s per GiB), while /proc says at once that it is on its
  * way out. A look each 250 ms cost a quarter of what Limber takes at rest (measured, 20 nodes) and found nothing
- * sooner that is waited for: the end of the control connection and the health monitor tell first.
+ * sooner that is waited for: the end of the control connection and the health monitor show it first.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { NodeHandle } from '../../model/node.ts';

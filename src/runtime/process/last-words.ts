@@ -17,7 +17,7 @@ export async function logSizes(directory: string): Promise<LogSizes> {
   return sizes;
 }
 
-/** The last lines of both logs, output behind log; only what came after `since`. Empty when there is nothing. */
+/** The last lines of both logs, first the engine's own and then its output; only what came after `since`. May be empty. */
 export async function readLastWords(
   directory: string,
   lines: number,

@@ -51,7 +51,7 @@ export function processMarks(dataDirectory: string, nodesDirectory: string): Pro
   };
 }
 
-/** The file may have been renamed by a log rotation, or deleted: the kernel then says so behind the name. */
+/** The file may have been renamed by a log rotation, or deleted: the kernel then adds a word to its name. */
 function incarnationOfPath(path: string | null, nodesDirectory: string): string | null {
   if (!path?.startsWith(nodesDirectory + sep)) return null;
   const [incarnation, file] = path.slice(nodesDirectory.length + 1).split(sep);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../../platform/files.ts';
 import { DirectoryUnusable } from '../contract.ts';
 
-/** Less would not even hold the log of an engine that says why it cannot work. A judgement. */
+/** Free bytes without which no node is started: less would not even hold the log of an engine that says why it cannot work. A judgement. */
 const roomBytesMin = 16 * 1024 * 1024;
 /** Logs grow by a few lines a day; one that has become larger is set aside once, at a start. */
 const logBytesMax = 4 * 1024 * 1024;
@@ -17,7 +17,7 @@ const trashPrefix = '.trash-';
 export interface NodeDirectories {
   readonly root: string;
   of(incarnation: string): string;
-  /** True when it was made by this call. Throws `DirectoryUnusable`. */
+  /** Makes the directory. True when this call made it. Throws `DirectoryUnusable`. */
   make(incarnation: string): Promise<boolean>;
   /** Writes the files 0600. They are written again before each start, so a power cut may take them. */
   write(incarnation: string, files: Readonly<Record<string, string>>): Promise<void>;
@@ -57,7 +57,7 @@ function isName(incarnation: string): boolean {
   return /^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$/.test(incarnation);
 }
 
-/** What becomes part of a path that is removed recursively is worth an assertion. */
+/** Throws for a name that is no incarnation: it becomes part of a path that is removed recursively. */
 function checked(incarnation: string): string {
   if (!isName(incarnation)) throw new Error(`not the incarnation of a node: ${JSON.stringify(incarnation)}`);
   return incarnation;
@@ -92,7 +92,7 @@ async function rotate(path: string): Promise<void> {
   if (size > logBytesMax) await rename(path, `${path}.1`);
 }
 
-/** Renamed first: a directory that is only half deleted must never be taken for a node's. */
+/** Deletes a directory, which is renamed first: one that is only half deleted must never be taken for a node's. */
 async function removeWhole(root: string, incarnation: string): Promise<void> {
   const trash = join(root, trashPrefix + incarnation);
   await rm(trash, { recursive: true, force: true });
@@ -105,7 +105,7 @@ async function removeWhole(root: string, incarnation: string): Promise<void> {
   await rm(trash, { recursive: true, force: true });
 }
 
-/** What a Limber that died in `removeWhole` left behind. */
+/** Deletes what a Limber that died in `removeWhole` has left. */
 async function removeLeftovers(root: string, removing: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(root)) {
     if (!name.startsWith(trashPrefix) || removing.has(name.slice(trashPrefix.length))) continue;

@@ -101,7 +101,7 @@ async function start(spec: NodeSpec, options: StartOptions, context: Context): P
   }
 }
 
-/** The live process of an incarnation, if any. What a dead one has left behind is cleared away first. */
+/** The live process of an incarnation, if any. What a dead one has left is cleared away first. */
 async function survivorOf(incarnation: string, { deadlineMs }: StartOptions, context: Context) {
   const marked = await context.marks.find(incarnation);
   const leaders = marked.filter(({ isLeader }) => isLeader).map(({ stat }) => handleOf(stat));
@@ -172,11 +172,11 @@ async function launch(spec: NodeSpec, options: StartOptions, context: Context): 
   }
 }
 
-/** Leaves no process behind, and tells how it ended if it did so by itself. */
+/** Ends what is left of a failed start. Gives how the process ended when it did so by itself. */
 async function endOfFailedStart({ handle, child, exited }: SpawnedNode, context: Context) {
   const hadEnded = hasEnded(handle);
   const fenced = await fenceProcess(handle, cleanUpDeadlineMs, context);
-  if (hadEnded) await Promise.race([exited, delay(100)]); // the code is told a moment after the death
+  if (hadEnded) await Promise.race([exited, delay(100)]); // Node gives the exit code a moment after the death
   const how = child.signalCode ? ` by ${child.signalCode}` : ` with code ${child.exitCode}`;
   return { how: hadEnded ? how : '', survivors: fenced === 'fenced' ? [] : [handle] };
 }

@@ -7,14 +7,14 @@ export function handleOf(stat: ProcessStat): NodeHandle {
   return { bootId: bootId(), pid: stat.pid, startTime: stat.startTime };
 }
 
-/** Null when the process is gone: no such pid, or it is a later process or another boot that has the number. */
+/** The process of a handle; null when it is gone: no process has the pid, or a later one, or one of another boot has it. */
 export function statOf(handle: NodeHandle): ProcessStat | null {
   if (handle.bootId !== bootId()) return null;
   const stat = readProcess(handle.pid);
   return stat?.startTime === handle.startTime ? stat : null;
 }
 
-/** Two reads. The engine's commands run in its first thread, so that is whose processor time is told. */
+/** The state of a process, from two reads of /proc. The processor time is that of its first thread, which runs the engine's commands. */
 export function inspectProcess(handle: NodeHandle): ProcessState {
   const stat = statOf(handle);
   if (!stat || isDead(stat))
