@@ -1,17 +1,17 @@
 /**
  * Limber's control connection to a Memcached node: the few text commands that it needs. Requests are answered in
- * the order they were made. A reply that does not come in time ends the connection, because whatever comes later
- * could not be told apart; every call then fails, and the owner connects anew.
+ * the order they were made. A reply that does not come in time ends the connection, because nobody could say to which
+ * request a later reply belongs; every call then fails, and the owner connects anew.
  */
 import { connect, type Socket } from 'node:net';
 import { type MemcachedInfo, parseInfo } from './info.ts';
 
-/** The node did not answer, or answered what it never does. The message says which. */
+/** Thrown when a node did not answer, or answered what no Memcached does. The message says which. */
 export class MemcachedUnreachable extends Error {
   override readonly name = 'MemcachedUnreachable';
 }
 
-/** The node refused a request: its own sentence. */
+/** Thrown when a node refused a request; the message is the node's own sentence. */
 export class MemcachedRefused extends Error {
   override readonly name = 'MemcachedRefused';
 }
@@ -26,7 +26,7 @@ interface MemcachedClientOptions {
 export interface MemcachedClient {
   /** The general statistics. */
   stats(): Promise<MemcachedInfo>;
-  /** One group of statistics as the node tells it: `settings`, `items`, `slabs`, `conns` … */
+  /** One group of statistics as the node answers it: `settings`, `items`, `slabs`, `conns` … */
   statsOf(group: string): Promise<ReadonlyMap<string, string>>;
   /** `1.6.45` */
   version(): Promise<string>;
@@ -67,7 +67,7 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
       next.finish(received.subarray(0, bytes));
       received = received.subarray(bytes);
     }
-    // What nobody asked for would be taken for the next reply.
+    // Bytes that nobody asked for would be taken for the next reply.
     if (received.length > (pending.length === 0 ? 0 : replyBytesMax)) socket.destroy();
   });
   socket.on('error', () => {});

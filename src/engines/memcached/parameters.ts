@@ -47,7 +47,7 @@ const extendedSwitches = [
 
 /**
  * The argument list for `memcachedArguments`. A value that the engine has anyway gives no argument, so that a bug
- * of one option cannot touch who never used it. Not here: `max_cache_memory`, `memcached_connections_overhead`,
+ * of one option cannot touch caches that never used it. Not here: `max_cache_memory`, `memcached_connections_overhead`,
  * `num_threads` and `max_simultaneous_connections` (they are fields of their own), `config_max` and
  * `config_size_max` (of the configuration endpoint), `inline_ascii_resp` (meaningless since 1.5.16).
  */

@@ -24,7 +24,7 @@ export function deniedCommands(fingerprint: EngineFingerprint): string[] {
     .sort();
 }
 
-/** What a client's user may do, after its flags, passwords, keys and channels. For `default` and for RBAC's users (after the access string, so that nothing gives back what is denied). */
+/** The denials that every client's user ends with: `default`, and users of RBAC after their access string, so that nothing gives back what is denied. */
 function clientDenials(fingerprint: EngineFingerprint): string[] {
   const denied = deniedCommands(fingerprint);
   // `-config` covers `config|get`: shorter lines, and subcommands of later patches are covered too.
@@ -40,7 +40,7 @@ function limberRules(secrets: EngineSecrets): string[] {
   return ['reset', 'on', passwordHash(secrets.limber), '~*', '&*', '+@all'];
 }
 
-/** Just what a replica sends, and what Valkey 9 sends to move a slot (it needs the keys too). */
+/** The rules of the replication user: the commands that a replica sends, and those of Valkey 9 to move a slot, which need the keys too. */
 function replicationRules(secrets: EngineSecrets, fingerprint: EngineFingerprint): string[] {
   const wanted = ['ping', 'psync', 'sync', 'replconf', 'cluster|syncslots'];
   const names = new Set(fingerprint.commands.map((command) => command.name));

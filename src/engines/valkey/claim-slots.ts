@@ -1,11 +1,11 @@
 /**
- * A primary that lost its `nodes.conf` comes back with a new id, knows nobody and owns nothing, while the others hold
- * its slots for those of the id that is gone. Here it claims them again. Every step looks first, and may be repeated.
+ * A primary that lost its `nodes.conf` comes back with a new id, knows nobody and owns nothing, while the other nodes
+ * still count its slots to the id that is gone. Here it claims them again. Every step looks first, and may be repeated.
  *
  * ```
  * epoch above the old owner's ─> ADDSLOTSRANGE ─> MEET ─> FORGET the old id ─> every node lists the new owner
  * ```
- * The order matters. A node that meets the others with slots and a lower epoch than the old owner's is told that they
+ * The order matters. A node that meets the others with slots and a lower epoch than the old owner's learns that the slots
  * are not its own: it deletes the keys in them and becomes a replica. And without its old owner a slot is nobody's:
  * until they know the new one, the others would refuse every command, also for their own slots.
  */
@@ -17,7 +17,7 @@ import { type ClusterMember, type ClusterView, readClusterView } from './cluster
 export interface SlotClaim {
   readonly node: PlannedNode;
   readonly connection: EngineConnection;
-  /** Of its shard: all that it is to own. */
+  /** The slots of the node's shard: all that it is to own. */
   readonly slots: readonly SlotRange[];
   /** From 1, another one for each shard: two that claim at the same time are to get different epochs. */
   readonly rank: number;
@@ -28,16 +28,16 @@ type Former = Pick<SlotClaim, 'node' | 'slots'>;
 
 /** The rest of the cluster. */
 export interface Neighbours {
-  /** By `keyOf`. Those that have a living process and answer. */
+  /** Connections by `keyOf`, of the nodes that have a living process and answer. */
   readonly answering: ReadonlyMap<
     string,
     { readonly node: PlannedNode; readonly connection: EngineConnection }
   >;
-  /** `keyOf` those that live, or may, and do not answer: nothing that they own is claimed. */
+  /** `keyOf` of the nodes that live, or may live, and do not answer: nothing that they own is claimed. */
   readonly silent: ReadonlySet<string>;
 }
 
-/** Somebody else serves some of the slots, or may: nothing was changed. */
+/** Thrown when another node serves some of the slots, or may serve them: nothing was changed. */
 export class SlotsServed extends Error {
   override readonly name = 'SlotsServed';
 }
@@ -45,7 +45,7 @@ export class SlotsServed extends Error {
 const roundMs = 100; // the engines look after their bus links ten times a second
 
 /**
- * By its own word it owns all of them from now on. True when it did not before. Throws `SlotsServed`,
+ * Makes the node itself count all of the slots as its own. True when it did not before. Throws `SlotsServed`,
  * `EngineUnreachable`, `EngineReplyError`.
  */
 export async function ownSlots(claim: SlotClaim, others: Neighbours): Promise<boolean> {
@@ -151,7 +151,7 @@ function epochAbove(
   return [['CLUSTER', 'BUMPEPOCH']];
 }
 
-/** One round. Who does not list the node as the owner yet; null when all do. */
+/** One round: the name of a node that does not list the claiming one as the owner yet; null when all do. */
 async function introduce(claim: SlotClaim, others: Neighbours, views: Views): Promise<string | null> {
   const { node, connection, slots } = claim;
   const view = await readClusterView(connection);

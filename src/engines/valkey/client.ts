@@ -28,7 +28,7 @@ interface ConnectOptions {
   readonly callDeadlineMs: number;
   /** Shown by CLIENT LIST: no spaces. */
   readonly name: string;
-  /** By which its deadlines run; the system's, unless a test gives its own. */
+  /** The clock that deadlines run by; the system's, unless a test gives its own. */
   readonly clock?: Clock;
 }
 
@@ -36,7 +36,7 @@ export interface EngineConnection {
   readonly address: string;
   readonly port: number;
   readonly isOpen: boolean;
-  /** By which whoever waits for this engine counts. */
+  /** The clock that everybody who waits for this engine goes by. */
   readonly clock: Clock;
   /** Throws `EngineUnreachable`, `EngineTimeout`, `EngineReplyError`. After a timeout the connection stays usable. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
@@ -86,7 +86,7 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
     // The log-in leaves in the same tick as the connection opens.
     redis.once('ready', () => logIn(connection, options).then(resolve, reject));
   });
-  redis.connect().catch(() => {}); // 'end' tells
+  redis.connect().catch(() => {}); // the event 'end' says so
   try {
     await withDeadline(opened, options.connectDeadlineMs, `connecting to ${where}`);
     return connection;
@@ -188,7 +188,7 @@ async function withDeadline<T>(work: Promise<T>, deadlineMs: number, what: strin
       deadlineMs,
     );
   });
-  work.catch(() => {}); // a late failure has nobody left to tell
+  work.catch(() => {}); // nobody waits for it any more when it fails late
   try {
     return await Promise.race([work, late]);
   } finally {

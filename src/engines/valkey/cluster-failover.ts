@@ -1,4 +1,4 @@
-/** Who leads a shard of a cluster. Every step may be repeated, but for what is said there. */
+/** Changes who leads a shard of a cluster. Every step may be repeated, with the exceptions that stand at it. */
 import type { EngineConnection } from './client.ts';
 import { type ClusterMember, parseClusterNodes } from './cluster-view.ts';
 
@@ -18,7 +18,7 @@ export async function switchOver(primary: EngineConnection, replica: EngineConne
 }
 
 /**
- * To a replica whose primary is dead, and was seen dead. `vote`: a majority of the primaries agrees, 8-33 ms; safer
+ * Makes a replica lead whose primary is dead, and was seen dead. `vote`: a majority of the primaries agrees, 8-33 ms; safer
  * while there is one. `alone`: nobody is asked, 5-60 ms; when there is no majority. Done when its role is `primary`; a
  * vote may be asked for again after 5 s.
  */

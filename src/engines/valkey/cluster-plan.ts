@@ -27,7 +27,7 @@ export function nodesOf(plan: ClusterPlan): PlannedNode[] {
   return plan.shards.flatMap((shard) => [shard.primary, ...shard.replicas]);
 }
 
-/** All nodes asked at once, 1-2 ms. Connections by `keyOf`. */
+/** Asks all nodes at once, in 1-2 ms. Connections by `keyOf`. */
 export async function observeCluster(
   plan: ClusterPlan,
   connections: ReadonlyMap<string, EngineConnection>,
@@ -39,12 +39,12 @@ export async function observeCluster(
   return new Map(await Promise.all(views));
 }
 
-/** Every node says ok, knows every node, and tells clients of every shard with all its replicas at the planned addresses. */
+/** True when every node says ok, knows every node, and shows clients every shard with all its replicas at the planned addresses. */
 export function clusterIsFormed(plan: ClusterPlan, seen: ClusterSeen): boolean {
   return whatIsMissing(plan, seen) === null;
 }
 
-/** Null when nothing is. */
+/** What is still missing, in a sentence; null when nothing is. */
 export function whatIsMissing(plan: ClusterPlan, seen: ClusterSeen): string | null {
   const nodes = nodesOf(plan);
   const epochs = plan.shards.map((shard) => myself(seen, shard.primary)?.epoch);
@@ -68,7 +68,7 @@ export function whatIsMissing(plan: ClusterPlan, seen: ClusterSeen): string | nu
         return `${keyOf(node)} does not know the epoch of ${wanted[0]} yet`;
     }
   }
-  // Until then a vote is refused: whoever asks for it seems to be behind.
+  // Until then the primaries refuse a vote: the replica that asks for it seems to lack writes.
   return new Set(epochs).size === epochs.length ? null : 'two primaries have the same epoch still';
 }
 

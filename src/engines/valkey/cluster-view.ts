@@ -22,7 +22,7 @@ export interface ClusterMember extends NodeAddress {
   readonly slots: readonly SlotRange[];
 }
 
-/** What one node says. */
+/** What one node says of its cluster. */
 export interface ClusterView {
   readonly id: string;
   /** `cluster_state`: a node serves keys only when it says ok. */
@@ -33,7 +33,7 @@ export interface ClusterView {
   /** Of a replica: its first sync is over, and it follows. */
   readonly isLinked: boolean;
   readonly members: readonly ClusterMember[];
-  /** CLUSTER SLOTS: what clients are told. Replicas appear only once their offset has spread. */
+  /** CLUSTER SLOTS, by which clients go. Replicas appear in it only once their offset has spread. */
   readonly served: readonly ServedRange[];
 }
 
@@ -42,7 +42,7 @@ interface ServedRange extends SlotRange {
   readonly nodes: readonly (NodeAddress & { readonly id: string })[];
 }
 
-/** Null when the node does not answer, or answers with an error, now. */
+/** The view of one node; null when it does not answer now, or answers with an error. */
 export async function readClusterView(connection: EngineConnection): Promise<ClusterView | null> {
   try {
     const [nodes, info, slots, replication] = await connection.pipeline([

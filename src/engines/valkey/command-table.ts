@@ -62,7 +62,7 @@ export const deniedToClients: Readonly<Record<string, string>> = {
 /** Commands of `@admin` or `@dangerous` that clients may use, because they can on ElastiCache and harm only their own data or patience. */
 export const allowedToClients: readonly string[] = [
   'acl|dryrun',
-  // CLIENT KILL and PAUSE can cut or delay Limber's own connection: diagnosis tells that from death.
+  // CLIENT KILL and PAUSE can cut or delay Limber's own connection: diagnosis does not take that for death.
   'client|kill',
   'client|list',
   'client|no-evict',

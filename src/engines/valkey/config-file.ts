@@ -24,9 +24,9 @@ export interface ConfigSpec {
   readonly secrets: EngineSecrets;
   readonly durability: Durability;
   readonly mode: StandaloneMode | ClusterMode;
-  /** The group is new and empty: a first sync that is quick (timing.ts). Default false. */
+  /** True for a node group that is new and empty: its first sync is made in a quick way (timing.ts). Default false. */
   readonly isFirstSync?: boolean;
-  /** Valkey tells it to clients that prefer a near replica. */
+  /** The zone, which Valkey shows to clients that prefer a near replica. */
   readonly availabilityZone?: string;
   /** Directives of the parameter group, with `maxmemory` and the like, in order. Those that Limber sets itself are left out. */
   readonly parameters: readonly Directive[];
@@ -65,13 +65,13 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
   const directives: Directive[] = [
     ['bind', spec.address],
     ['port', String(spec.port)],
-    // Or replication and bus links come from 127.0.0.1, and peers learn that as the node's address.
+    // Without it replication and bus links come from 127.0.0.1, and peers take that for the node's address.
     ['bind-source-addr', spec.address],
-    // Redis 7.0 refuses replication from a bound source address otherwise.
+    // With protected mode Redis 7.0 refuses replication from a bound source address.
     ['protected-mode', 'no'],
     ['daemonize', 'no'],
     ['supervised', 'no'],
-    // The title would be written over the environment, which names the node in /proc/PID/environ.
+    // The engine would write its title over the environment, by which the node is known in /proc/PID/environ.
     ['set-proc-title', 'no'],
     ['dir', `${spec.directory}/data`],
     ['logfile', `${spec.directory}/engine.log`],

@@ -43,7 +43,7 @@ export async function findDamage(
     if (!program) continue;
     const { code, output } = await run(program, [path]);
     if (code === 0) continue;
-    // A cut-off end fails the check as damage does. What stands there tells them apart; the checker's words would not.
+    // A cut-off end fails the check as damage does, in the same words. The bytes that stand there show which of them it is.
     const isLast = !isBase && path === files.at(-1)?.path;
     const isCutOff = isLast && (await findUnfinishedWrite(where, path, async () => okUpTo(output))) !== null;
     if (!isCutOff) return { file: path, problem: lastLines(output), isIncrement: !isBase };
@@ -58,7 +58,7 @@ export async function cutDamage(damage: Damage, programs: CheckPrograms): Promis
   if (code !== 0) throw new Error(`${damage.file} cannot be repaired: ${lastLines(output)}`);
 }
 
-/** Bytes of an increment up to its first fault, by the engine's own checker; null when it cannot tell by the deadline. */
+/** Bytes of an increment up to its first fault, by the engine's own checker; null when it does not say so by the deadline. */
 export async function readableBytes(
   file: string,
   programs: CheckPrograms,

@@ -82,7 +82,7 @@ function parseFingerprint(
     .filter((_, index) => index % 2 === 0)
     .map(String)
     .sort();
-  if (version === undefined) throw new EngineUnreachable('the engine does not tell its version');
+  if (version === undefined) throw new EngineUnreachable('the engine does not say its version');
   return {
     server: valkey ? 'valkey' : 'redis',
     version,

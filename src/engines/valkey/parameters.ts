@@ -10,8 +10,8 @@ interface RefusedDirective {
 }
 
 /**
- * Sets those directives that the engine shows with another value: all of them at once. When it refuses that, each alone,
- * so that one that it does not take keeps nothing else back. Directives that belong to Limber, and those that this build
+ * Sets the directives that the engine shows with another value, all of them at once. When the engine refuses that, each is
+ * set alone, so that one that it does not take keeps no other back. Directives that belong to Limber, and those that this build
  * does not have, are left out. May be repeated.
  */
 export async function applyParameters(
@@ -36,7 +36,7 @@ export async function applyParameters(
   return refused;
 }
 
-/** Sets all or none. Null when the engine took them, else why it did not. */
+/** Sets all of these directives or none. Null when the engine took them, else its reason for refusing. */
 async function refusalOf(
   connection: EngineConnection,
   directives: readonly Directive[],
@@ -50,7 +50,7 @@ async function refusalOf(
   }
 }
 
-/** All or none: throws `EngineReplyError`, which names the first that is refused. */
+/** Sets all of these directives or none: throws `EngineReplyError`, which names the first that is refused. */
 export async function setDirectives(
   connection: EngineConnection,
   directives: readonly Directive[],

@@ -1,4 +1,4 @@
-/** What a port tells before anybody logs in: plain TCP. */
+/** What can be learned from a port without logging in: plain TCP. */
 import { connect, type Socket } from 'node:net';
 
 /** Resolves when something accepts TCP connections there, which the engine does a moment before it answers. Rejects with the signal's reason. */

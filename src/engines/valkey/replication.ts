@@ -80,7 +80,7 @@ async function createNudger(primary: EngineConnection): Promise<Nudger> {
   const ask = async (): Promise<void> => {
     while (!isClosed) await beside.callWithin(60_000, 'WAIT', 1000, 60_000);
   };
-  ask().catch(() => {}); // closed, or the primary is gone: the first connection tells
+  ask().catch(() => {}); // closed, or the primary is gone: the first connection shows which
   return {
     again: () => [['CLIENT', 'UNBLOCK', id]],
     close() {

@@ -57,7 +57,7 @@ export async function findUnfinishedWrite(
 const asWrite = (file: string, size: number, reading: Reading): UnfinishedWrite | null =>
   reading.kind === 'unfinished' ? { file, offset: reading.offset, bytes: size - reading.offset } : null;
 
-/** Behind the first line end that a command seems to follow. */
+/** The position after the first line end that a command seems to follow. */
 function firstCommand(tail: Buffer): number | null {
   for (let at = tail.indexOf('\r\n*'); at >= 0; at = tail.indexOf('\r\n*', at + 1))
     if (/^\*[1-9]\d*\r\n\$\d+\r\n/.test(tail.toString('latin1', at + 2, at + 40))) return at + 2;
