@@ -8,6 +8,7 @@ import {
   fence,
   follow,
   manual,
+  promote,
   restarting,
   setTarget,
   settles,
@@ -126,6 +127,32 @@ describe('cluster mode', () => {
   it('a member that is about to join calls itself a primary, and does not count as one', () => {
     const view = viewOf([replicaAt(1, 2), replicaAt(2, 1), primaryAt(3, unsynced)], cluster);
     waits(view, /orders-001 follows orders-002, which does not lead yet/);
+  });
+
+  it('who leads by the word of the engines and is dead is not waited for', () => {
+    const back = replicaAt(1, 2, { isLinkUp: false }, unsynced);
+    decides(viewOf([back, silentAt(2, 'dead')], cluster), [promote(1)], /it leads with what it has/);
+    decides(viewOf([back, silentAt(2, 'dead'), replicaAt(3, 2)], cluster), [setTarget(3, 'failover')], /./);
+  });
+
+  it('who led last by their word comes back with its own files, which alone have what it took', () => {
+    const [back, led] = [replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead', {}, { data: 'present' })];
+    decides(viewOf([back, led], { ...cluster, durability: 'async' }), [start(2, null)], /it led last/);
+    decides(
+      viewOf([back, led, replicaAt(3, 2)], { ...cluster, durability: 'sync' }),
+      [start(2, null)],
+      /it led last/,
+    );
+    decides(
+      viewOf([back, led, replicaAt(3, 2)], { ...cluster, durability: 'async' }),
+      [setTarget(3, 'failover')],
+      /orders-003 holds the data/,
+    );
+  });
+
+  it('who leads by their word and hangs is killed once another has the data', () => {
+    decides(viewOf([replicaAt(1, 2), silentAt(2, 'hung')], cluster), [fence(2)], /hangs: it is killed/);
+    waits(viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, 'hung')], cluster), /does not lead yet/);
   });
 
   it('fails over though automatic failover is not asked for: it always is enabled there', () => {

@@ -12,7 +12,7 @@
  */
 
 import type { EngineFacts, Member, ShardView } from '../view.ts';
-import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import { endpointOf, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { decideDeadPrimary } from './dead-primary.ts';
 import {
   doesNotAnswer,
@@ -25,6 +25,7 @@ import {
   startAll,
   waiting,
 } from './decision.ts';
+import { decideDeposedPrimary } from './deposed-primary.ts';
 import { decideFollowers } from './followers.ts';
 import { neededAgain } from './last-copy.ts';
 import { decideLostSlots } from './lost-slots.ts';
@@ -132,62 +133,6 @@ function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
       { kind: 'fence', node: current.node.incarnation },
     );
   return waiting(`${name(current)} hangs; its data are nowhere else, so it is left alone`);
-}
-
-/** The recorded primary runs as a replica. */
-function decideDeposedPrimary(view: ShardView, current: Member & { engine: EngineFacts }): ShardDecision {
-  const from = view.members.find(
-    (member) => member !== current && endpointOf(member.node) === current.engine.follows,
-  );
-  // The engine's own failover (cluster mode) acted while Limber was away: what it decided stands. A member that is
-  // about to join calls itself a primary too: only the one that the deposed primary follows counts.
-  if (view.clusterMode === 'enabled' && from && leads(from))
-    return doing(`${name(from)} leads since the engine's own failover`, {
-      kind: 'set-target-primary',
-      node: from.node.incarnation,
-      reason: 'found',
-    });
-  if (view.clusterMode === 'enabled' && from)
-    return waiting(`${name(current)} follows ${name(from)}, which does not lead yet`);
-  // One that has been restarted since has nothing to give.
-  if (from?.node.synced && !isDown(from) && !isCandidate(from))
-    return waiting(`${name(from)} has the data for ${name(current)} and does not answer`);
-  const best = from && isCandidate(from) ? from : mostCaughtUp(view.members);
-  if (best && best !== current && (best === from || !view.automaticFailover))
-    return doing(`${name(current)} takes the data from ${name(best)} and leads again`, {
-      kind: 'fail-back',
-      from: best.node.incarnation,
-      to: current.node.incarnation,
-    });
-  if (best && best !== current)
-    return doing(`${name(best)} holds the data and is chosen to lead`, {
-      kind: 'set-target-primary',
-      node: best.node.incarnation,
-      reason: 'failover',
-    });
-  const maybe = view.members.find((member) => member !== current && member.node.synced && !isDown(member));
-  if (!best && maybe) return waiting(`${name(maybe)} holds the data and does not answer; nobody is promoted`);
-  if (current.engine.isLoading) return waiting(`${name(current)} is loading the data`);
-  const copy = olderCopyBeside(view, current);
-  if (copy)
-    return doing(
-      `${name(copy)} holds an older copy, and ${name(current)} none: it is the copy now`,
-      view.automaticFailover || view.clusterMode === 'enabled'
-        ? { kind: 'set-target-primary', node: copy.node.incarnation, reason: 'failover' }
-        : { kind: 'promote-read-only', node: copy.node.incarnation },
-    );
-  return doing(`${name(current)} follows nobody alive: it leads with what it has`, {
-    kind: 'promote',
-    node: current.node.incarnation,
-  });
-}
-
-/** Better than an empty primary: one that was made to lead already, else, when `current` holds nothing, any. */
-function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFacts }): Member | null {
-  const copies = view.members.filter((member) => member !== current && holdsOlderCopy(member));
-  const chosen = copies.find(leads);
-  if (chosen || current.engine.holdsData) return chosen ?? null;
-  return newestOlderCopy(copies);
 }
 
 /**
