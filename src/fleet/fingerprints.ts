@@ -12,7 +12,7 @@ import {
 import { readJson, writeFileAtomic } from '../platform/files.ts';
 
 /** Changes whenever a fingerprint holds more than before, so that older files are asked anew. */
-const format = 2;
+const format = 3;
 const deadlineMs = 5_000;
 
 /** Kept in memory, and as a file per engine and version under `directory`. */

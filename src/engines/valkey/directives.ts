@@ -25,6 +25,7 @@ const limberDirectives = new Set([
   'enable-debug-command',
   'enable-module-command',
   'enable-protected-configs',
+  'sanitize-dump-payload',
   'bind',
   'bind-source-addr',
   'port',

@@ -24,6 +24,9 @@ export interface EngineFingerprint {
   readonly directives: readonly string[];
 }
 
+/** Directives that engines have and do not show unless they are asked for by name. */
+const hiddenDirectives = ['sanitize-dump-payload'];
+
 /** Arguments for a short-lived engine that listens on nothing but a unix socket; see `readFingerprint`. */
 export function fingerprintArguments(socketPath: string, directory: string): string[] {
   const settings = {
@@ -59,7 +62,11 @@ export async function readFingerprint(socketPath: string, deadlineMs: number): P
     redis.connect().catch(() => {});
     await Promise.race([opened, late]);
     const [info, commands, settings] = await Promise.race([
-      Promise.all([redis.call('INFO', 'server'), redis.call('COMMAND'), redis.call('CONFIG', 'GET', '*')]),
+      Promise.all([
+        redis.call('INFO', 'server'),
+        redis.call('COMMAND'),
+        redis.call('CONFIG', 'GET', '*', ...hiddenDirectives),
+      ]),
       late,
     ]);
     return parseFingerprint(String(info), commands as unknown[], settings as unknown[]);
