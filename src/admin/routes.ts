@@ -103,7 +103,7 @@ async function status(options: AdminOptions) {
       sentence,
     })),
     operations: await underWay(options, names),
-    findings: options.findings(),
+    findings: [...options.findings(), ...shards.findings()],
   };
 }
 

@@ -243,6 +243,25 @@ export const slotsReassigned = (nodeGroupId: string, cacheClusterId: string, slo
     `${cacheClusterId} came back unknown to the cluster: it was introduced again and given the slots ${slots} of node group ${nodeGroupId}`,
   );
 
+/**
+ * Cluster mode: a server that no record names talked to the nodes. `slots` that it claimed; empty for one that was kept
+ * out before anything that it says counted.
+ */
+export const strangerOnBus = (where: string, cacheClusterId: string, slots: string): EventText =>
+  ofGroup(
+    'Limber:StrangerOnClusterBus',
+    slots === ''
+      ? `${where}, which no record names, introduced itself to ${cacheClusterId} on the cluster bus and is kept out`
+      : `${where}, which no record names, is on the cluster bus of ${cacheClusterId} and claims the slots ${slots}: every member is told to forget it`,
+  );
+
+/** Cluster mode: a primary had lost slots of its shard to somebody who is in no record. */
+export const slotsTakenBack = (nodeGroupId: string, cacheClusterId: string, slots: string): EventText =>
+  ofGroup(
+    'Limber:SlotsTakenBack',
+    `${cacheClusterId} has the slots ${slots} of node group ${nodeGroupId} again, which somebody else had claimed; its engine may have deleted keys in them`,
+  );
+
 function of(sourceType: EventSourceType, eventId: string, message: string): EventText {
   return { eventId, sourceType, message };
 }

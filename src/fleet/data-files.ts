@@ -176,6 +176,10 @@ export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promis
   }
 }
 
+/** Where a cluster node keeps its id, its slots and whom it knows. */
+export const nodesFilePath = (fleet: Fleet, node: CacheNode): string =>
+  join(dataDirectory(fleet, node), nodesFileName);
+
 /** Of a cluster node that is down: whether it would come back as the node that the others know. */
 export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileState> =>
   nodesFileState(fleet.runtime.files, dataDirectory(fleet, node));
@@ -184,7 +188,7 @@ export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileSta
 export async function setNodesFileAside(fleet: Fleet, node: CacheNode): Promise<string> {
   const directory = dataDirectory(fleet, node);
   const aside = freshName(fleet, join(dirname(directory), nodesFileName));
-  await fleet.runtime.files.rename(join(directory, nodesFileName), aside);
+  await fleet.runtime.files.rename(nodesFilePath(fleet, node), aside);
   return aside;
 }
 

@@ -35,6 +35,11 @@ export interface Files {
   copyEnd(path: string, from: number, to: string): Promise<void>;
   /** Removes a file. May be repeated. */
   remove(path: string): Promise<void>;
+  /**
+   * Calls back a moment after each change of a file that is replaced as a whole; several may be one call. A hint only:
+   * look at what it means. Costs nothing while nothing changes. Returns how to stop.
+   */
+  watch(path: string, onChange: () => void): () => void;
   /** Free bytes of the file system that holds the path. */
   freeBytes(path: string): Promise<number>;
 }

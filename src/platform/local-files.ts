@@ -1,10 +1,13 @@
 /** The files of this machine. */
+
 import { constants, createReadStream, createWriteStream } from 'node:fs';
 import { access, cp, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { type Files, writeFileAtomic } from './files.ts';
+import { watchFile } from './watch-file.ts';
 
 export const localFiles: Files = {
+  watch: watchFile,
   async list(folder) {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));

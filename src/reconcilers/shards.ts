@@ -3,6 +3,7 @@ import { BindingMemory } from '../fleet/bindings.ts';
 import { type CacheView, hasReplication } from '../fleet/cache-view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { CacheNode } from '../model/node.ts';
+import { createBusGuard } from './cluster-bus/guard.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import { keyText, type ShardContext, type ShardKey, type StartFailure } from './shard/context.ts';
 import { observeShard, type ShardFacts } from './shard/observe/observe-shard.ts';
@@ -30,6 +31,8 @@ export interface Shards {
   /** Stops watching one node that is to go; the others of its shard are looked after as before. */
   forgetNode(incarnation: string): void;
   reports(): readonly (ShardReport & { readonly key: ShardKey })[];
+  /** For people: what is not as it should be, and nobody can mend but they. */
+  findings(): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -47,10 +50,12 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
   /** By cache: what is to be looked after when they have. Never two workers of one shard. */
   const deferred = new Map<string, readonly ShardKey[]>();
   const startFailures = new Map<string, StartFailure>();
+  const bus = createBusGuard(fleet, wakeShardOf);
   const context: ShardContext = {
     fleet,
     monitor,
     bindings: new BindingMemory(),
+    bus,
     wake: wakeShardOf,
     startFailures,
     starts: new Map(),
@@ -85,6 +90,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     const ending = [...(workers.get(cacheIncarnation)?.values() ?? [])];
     workers.delete(cacheIncarnation);
     await Promise.all(ending.map((worker) => worker.stop()));
+    bus.forgetCache(cacheIncarnation);
     stopping.delete(cacheIncarnation);
     const keys = deferred.get(cacheIncarnation) ?? [];
     deferred.delete(cacheIncarnation);
@@ -121,6 +127,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     },
     forgetNode(incarnation) {
       monitor.forget(incarnation);
+      bus.forget(incarnation);
       startFailures.delete(incarnation);
       context.starts.delete(incarnation);
       context.recovering.delete(incarnation);
@@ -132,9 +139,11 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       [...workers.values()].flatMap((ofCache) =>
         [...ofCache.values()].map((worker) => ({ ...worker.report(), key: worker.key })),
       ),
+    findings: bus.findings,
     async stop() {
       const all = [...workers.values()].flatMap((ofCache) => [...ofCache.values()]);
       await Promise.all(all.map((worker) => worker.stop()));
+      bus.close();
     },
   };
 }

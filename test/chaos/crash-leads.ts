@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-elasticache';
 import { kill, nodesOf, primaryOf, replicasOf, suspend, wholeAgain, writersOf } from '../e2e/faults.ts';
 import { manifestOf } from '../e2e/kept-data.ts';
+import { type Stranger, startStranger } from '../e2e/strangers.ts';
 import { createCluster } from '../support/caches.ts';
 import type { Operation } from './crash-case.ts';
 import {
@@ -17,6 +18,7 @@ import {
   deleteCluster,
   deleteGroup,
   type GroupInput,
+  isWhole,
   keptAll,
   makeGroup,
   manualPair,
@@ -112,6 +114,26 @@ export const failsOverInCluster: Operation = {
   ...losesPrimary('a primary is killed in cluster mode', cluster),
   leadsMax: 1,
 };
+/** A server that no record names claims all slots: it goes on while no Limber lives, and the shard is whole in the end. */
+export function meetsStranger(): Operation {
+  let stranger: Stranger | null = null;
+  return {
+    title: 'a stranger is on the cluster bus',
+    prepare: (scene) => makeGroup(scene, cluster),
+    async perform({ limber, id }) {
+      stranger = await startStranger(null);
+      await stranger.claim([0, 16_383], primaryOf(await nodesOf(limber, id)));
+    },
+    async check(scene) {
+      const end = stranger?.end;
+      stranger = null;
+      await end?.();
+      await isWhole(scene);
+    },
+    clear: deleteGroup,
+  };
+}
+
 /** The same node leads again; the copy that holds its data meanwhile takes no write. */
 export const returnsTheLead: Operation = {
   ...losesPrimary('a primary is killed with automatic failover disabled', manualPair),

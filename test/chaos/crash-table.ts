@@ -149,6 +149,7 @@ export const failovers: readonly CrashCase[] = [
   ...of(leads.losesManifest, 'mend:set-aside'),
   ...of(leads.losesLonelyManifest, 'mend:moved'),
   ...full(leads.losesLonelyManifest, 'mend:set-aside'),
+  ...of(leads.meetsStranger(), 'bus-guard:forgotten'),
   ...of(leads.losesReplica, 'node-spawned-not-recorded'),
   ...full(leads.losesReplica, 'endpoints:given-up', 'start-node:prepared', 'start-node:recorded'),
   ...of(leads.losesSingle, 'bring-up:started'),

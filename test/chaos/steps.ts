@@ -11,6 +11,7 @@ import {
   TestFailoverCommand,
 } from '@aws-sdk/client-elasticache';
 import { isAlive, kill, resume, suspend } from '../e2e/faults.ts';
+import { startStranger } from '../e2e/strangers.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   configurationServerOf,
@@ -211,6 +212,28 @@ export const steps: readonly Step[] = [
       if (!said.includes('refused')) await eventually(() => !isAlive(shard.primary), { deadlineMs: 15_000 });
       if (!said.includes('refused')) died(world, shard);
       return said;
+    },
+  },
+  {
+    // Limber lives all the while: what a stranger takes while nobody looks, no one gives back.
+    name: 'a stranger on the cluster bus',
+    weight: 2,
+    async perform(world) {
+      const shard = await shardWithCopies(world, [groups.clustered], 0);
+      if (!shard) return null;
+      const nodes = [shard.primary, ...shard.others];
+      const stranger = await startStranger(null);
+      try {
+        await stranger.claim([0, 16_383], shard.primary);
+        const end = performance.now() + world.random.below(1_500);
+        while (performance.now() < end) {
+          await stranger.meet(world.random.pick(nodes));
+          await delay(world.random.below(100));
+        }
+      } finally {
+        await stranger.end();
+      }
+      return `a stranger claims all slots and meets ${shard.primary.id}`;
     },
   },
   {

@@ -78,9 +78,10 @@ for (const engine of engines)
         const others = nodes.slice(1);
         const back = await comeBackBlank(bench, nodes[0]!);
         const [claim, neighbours] = [claimOf(back), neighboursOf(others)];
-        assert.equal(await ownSlots(claim, neighbours), true);
+        // Slots with keys in them the engine has claimed by itself, at its start.
+        assert.ok((await ownSlots(claim, neighbours)).length > 0);
         await spreadClaim(claim, neighbours, 5_000);
-        assert.equal(await ownSlots(claim, neighbours), false, 'may be repeated');
+        assert.deepEqual(await ownSlots(claim, neighbours), [], 'may be repeated');
         const id = await back.connection.call('CLUSTER', 'MYID');
         for (const other of others) {
           // An introduction under way is a line of its own for a moment.

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readJson, writeFileAtomic } from '../../src/platform/files.ts';
+import { localFiles } from '../../src/platform/local-files.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('files that are whole or absent', () => {
   let directory: string;
@@ -23,6 +25,30 @@ describe('files that are whole or absent', () => {
     await writeFileAtomic(path, '{}', { mode: 0o644, durable: false });
     assert.equal((await stat(path)).mode & 0o777, 0o644);
     assert.deepEqual(await readdir(directory), ['state.json']);
+  });
+
+  it('are watched over every replacement, also when they are missing for a while', async () => {
+    const path = join(directory, 'nodes.conf');
+    let changes = 0;
+    await writeFileAtomic(path, '0');
+    const stop = localFiles.watch(path, () => {
+      changes += 1;
+    });
+    for (let round = 1; round <= 3; round += 1) {
+      const before = changes;
+      await writeFileAtomic(path, String(round));
+      await eventually(() => changes > before);
+    }
+    await rm(path);
+    const before = changes;
+    await writeFileAtomic(path, 'back');
+    await eventually(() => changes > before);
+    stop();
+    const after = changes;
+    await writeFileAtomic(path, 'unseen');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(changes, after);
+    await rm(path);
   });
 
   it('leave nothing behind when they cannot be written', async () => {

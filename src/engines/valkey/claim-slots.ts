@@ -1,6 +1,7 @@
 /**
  * A primary that lost its `nodes.conf` comes back with a new id, knows nobody and owns nothing, while the other nodes
- * still count its slots to the id that is gone. Here it claims them again. Every step looks first, and may be repeated.
+ * still count its slots to the id that is gone; and one that runs loses slots to a stranger who claims them with a higher
+ * epoch. Here it claims them again. Every step looks first, and may be repeated.
  *
  * ```
  * epoch above the old owner's ─> ADDSLOTSRANGE ─> MEET ─> FORGET the old id ─> every node lists the new owner
@@ -45,10 +46,10 @@ export class SlotsServed extends Error {
 const roundMs = 100; // the engines look after their bus links ten times a second
 
 /**
- * Makes the node itself count all of the slots as its own. True when it did not before. Throws `SlotsServed`,
+ * Makes the node itself count all of the slots as its own. Returns those that it did not before. Throws `SlotsServed`,
  * `EngineUnreachable`, `EngineReplyError`.
  */
-export async function ownSlots(claim: SlotClaim, others: Neighbours): Promise<boolean> {
+export async function ownSlots(claim: SlotClaim, others: Neighbours): Promise<readonly SlotRange[]> {
   const views = await readAll(others);
   requireUnserved(claim, others, views);
   return own(claim, views);
@@ -107,14 +108,14 @@ function requireUnserved({ node, slots }: SlotClaim, { answering, silent }: Neig
     }
 }
 
-async function own(claim: SlotClaim, others: Views): Promise<boolean> {
+async function own(claim: SlotClaim, others: Views): Promise<readonly SlotRange[]> {
   const { connection, slots, rank, node } = claim;
   const view = await readClusterView(connection);
   const self = view?.members.find((member) => member.isMyself);
   if (!view || !self) throw new Error(`${keyOf(node)} does not answer`);
-  const strangers = view.members.filter((member) => isFormerSelf(claim, self.id, member));
+  const former = view.members.filter((member) => isFormerSelf(claim, self.id, member));
   const missing = subtract(slots, self.slots);
-  const rest = view.members.filter((member) => !member.isMyself && !strangers.includes(member));
+  const rest = view.members.filter((member) => !member.isMyself && !former.includes(member));
   const free = subtract(
     missing,
     rest.flatMap((member) => member.slots),
@@ -124,14 +125,19 @@ async function own(claim: SlotClaim, others: Views): Promise<boolean> {
     members.filter((member) => overlaps(member.slots, slots) && member.id !== self.id),
   );
   const commands: Command[] = [
-    ...strangers.map(({ id }): Command => ['CLUSTER', 'FORGET', id]),
+    ...former.map(({ id }): Command => ['CLUSTER', 'FORGET', id]),
     ...epochAbove(view, self, owners, highestEpoch([view, ...others.values()]) + rank),
     ...(taken.length > 0 ? [['CLUSTER', 'DELSLOTSRANGE', ...ends(taken)] as Command] : []),
     ...(missing.length > 0 ? [['CLUSTER', 'ADDSLOTSRANGE', ...ends(missing)] as Command] : []),
   ];
   const refused = (await connection.pipeline(commands)).find((reply) => reply instanceof Error);
   if (refused) throw refused;
-  return missing.length > 0;
+  return missing;
+}
+
+/** Nobody's from then on, until whose they are claims them: who still hears of the old owner is told that it has them not. */
+export async function giveUpSlots(connection: EngineConnection, ranges: readonly SlotRange[]): Promise<void> {
+  if (ranges.length > 0) await connection.call('CLUSTER', 'DELSLOTSRANGE', ...ends(ranges));
 }
 
 const ends = (ranges: readonly SlotRange[]): number[] => ranges.flatMap(({ start, end }) => [start, end]);

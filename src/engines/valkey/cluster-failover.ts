@@ -1,6 +1,6 @@
 /** Changes who leads a shard of a cluster. Every step may be repeated, with the exceptions that stand at it. */
 import type { EngineConnection } from './client.ts';
-import { type ClusterMember, parseClusterNodes } from './cluster-view.ts';
+import { readMembers } from './cluster-view.ts';
 
 /**
  * Hands the shard over to a replica while its primary is alive: the two agree, clients wait 9-39 ms, and no
@@ -9,7 +9,7 @@ import { type ClusterMember, parseClusterNodes } from './cluster-view.ts';
  * not count this replica among its own yet and would let the attempt run out (gossip: up to half the node timeout).
  */
 export async function switchOver(primary: EngineConnection, replica: EngineConnection): Promise<boolean> {
-  const [known, self] = await Promise.all([membersSeenBy(primary), replica.call('CLUSTER', 'MYID')]);
+  const [known, self] = await Promise.all([readMembers(primary), replica.call('CLUSTER', 'MYID')]);
   const leader = known.find((member) => member.isMyself);
   const follower = known.find((member) => member.id === self);
   if (!leader || follower?.primaryId !== leader.id || !follower.isConnected) return false;
@@ -31,16 +31,12 @@ export async function failOver(replica: EngineConnection, how: 'vote' | 'alone')
  * it does: Redis 7.0 and Valkey 8.0 would drop the link and begin anew.
  */
 export async function followPrimary(connection: EngineConnection, primaryId: string): Promise<void> {
-  const self = (await membersSeenBy(connection)).find((member) => member.isMyself);
+  const self = (await readMembers(connection)).find((member) => member.isMyself);
   if (self?.primaryId !== primaryId) await connection.call('CLUSTER', 'REPLICATE', primaryId);
 }
 
 /** Makes one node forget another; all must within 60 s, or gossip brings it back. */
 export async function forgetMember(connection: EngineConnection, id: string): Promise<void> {
-  const isKnown = (await membersSeenBy(connection)).some((member) => member.id === id);
+  const isKnown = (await readMembers(connection)).some((member) => member.id === id);
   if (isKnown) await connection.call('CLUSTER', 'FORGET', id);
-}
-
-async function membersSeenBy(connection: EngineConnection): Promise<ClusterMember[]> {
-  return parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
 }

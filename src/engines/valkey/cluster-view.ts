@@ -74,6 +74,17 @@ export async function readClusterView(connection: EngineConnection): Promise<Clu
   }
 }
 
+/** Whom the node knows, itself among them. Throws what `call` throws. */
+export async function readMembers(connection: EngineConnection): Promise<ClusterMember[]> {
+  return parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
+}
+
+/** From CLUSTER INFO: another one when nodes come or go, slots move, or somebody has a new epoch. */
+export const changeSign = (info: string): string =>
+  (info.match(/^cluster_(state|slots_assigned|known_nodes|size|current_epoch|my_epoch):.*$/gm) ?? []).join(
+    ' ',
+  );
+
 /** `<id> <ip:port@bus[,hostname[,…]]> <flags> <primary id|-> <ping> <pong> <epoch> <link> <slots …>` */
 export function parseClusterNodes(text: string): ClusterMember[] {
   return text

@@ -1,7 +1,7 @@
 /** Cluster mode: telling every node of replicas that join, and making every node forget those that leave. */
 import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { forgetMember } from '../../engines/valkey/cluster-failover.ts';
-import { type ClusterView, parseClusterNodes, readClusterView } from '../../engines/valkey/cluster-view.ts';
+import { type ClusterView, readClusterView, readMembers } from '../../engines/valkey/cluster-view.ts';
 import { clusterTimingWhileForming, steadyClusterTiming } from '../../engines/valkey/timing.ts';
 import type { CacheView } from '../../fleet/cache-view.ts';
 import type { CacheNode } from '../../model/node.ts';
@@ -95,7 +95,7 @@ export async function forgetInCluster(
   const results = await Promise.allSettled(
     others.map(async (other) => {
       const connection = await connectionTo(fleet, other, signal);
-      const known = parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
+      const known = await readMembers(connection);
       for (const { address, port } of leaving)
         for (const { id } of known.filter((one) => one.address === address && one.port === port))
           await forgetMember(connection, id);

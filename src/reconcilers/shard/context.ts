@@ -2,6 +2,7 @@
 import type { BindingMemory } from '../../fleet/bindings.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { CacheNode } from '../../model/node.ts';
+import type { BusGuard } from '../cluster-bus/guard.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { SeenHistories } from './observe/refilled.ts';
 
@@ -39,6 +40,7 @@ export interface ShardContext {
   readonly fleet: Fleet;
   readonly monitor: HealthMonitor;
   readonly bindings: BindingMemory;
+  readonly bus: BusGuard;
   /** Wakes the worker of another node's shard. */
   readonly wake: (node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>) => void;
   /** By node incarnation; cleared when a process that got further than that is followed by another. */

@@ -2,6 +2,7 @@
 import { type DataState, isLost } from '../../fleet/data-files.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Durability } from '../../model/resource.ts';
+import type { Stranger } from '../cluster-bus/stranger-log.ts';
 
 /**
  * What the health monitor thinks of a node's process. Only `dead` and `hung` may lead to a failover.
@@ -31,8 +32,14 @@ export interface EngineFacts {
   readonly wasRefilled?: boolean;
   /** It has keys. Says nothing about which: see `holdsOlderCopy`. */
   readonly holdsData?: boolean;
-  /** Cluster mode, of a primary: whether it owns its shard's slots in a cluster that it knows (`slots.ts`). Absent: not known. */
-  readonly slots?: 'held' | 'lost';
+  /** How many, over all databases. Comparable only between processes that follow the same stream. */
+  readonly keys?: number;
+  /**
+   * Cluster mode, of a primary: whether it owns exactly its shard's slots in a cluster that it knows (`slots.ts`). `taken`:
+   * somebody else has claimed some. `lost`: it came back as nobody that the others know. `surplus`: it has others besides,
+   * `surplus-in-use` with keys in them. Absent: not known.
+   */
+  readonly slots?: 'held' | 'taken' | 'lost' | 'surplus' | 'surplus-in-use';
 }
 
 export interface Member {
@@ -63,6 +70,8 @@ export interface ShardView {
   readonly isForming: boolean;
   /** Planned switchovers that failed in the last half minute. */
   readonly switchoverFailures: number;
+  /** Cluster mode: servers on its bus that no record names. */
+  readonly strangers?: readonly Stranger[];
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */
   readonly members: readonly Member[];
   /** Those with a tombstone, which nobody counts on any more. Empty while the whole cache is deleted. */

@@ -141,6 +141,8 @@ export function createShardWorker(
       return idleMs;
     }
     for (const { node } of facts.view.members) context.monitor.watch(node);
+    if (facts.view.clusterMode === 'enabled' && !facts.view.isForming)
+      for (const { node } of facts.view.members) context.bus.watch(node);
     if (await finishStarts(context, facts)) return null;
     const decision = decide(facts.view);
     await giveEndpointAway(context, facts);

@@ -1,15 +1,17 @@
-/** Gives a primary that the cluster does not know any more its shard's slots again. */
-import { slotsReassigned } from '../../../catalog/events.ts';
+/** Gives a primary exactly its shard's slots again: those that it lost, and none of others'. */
+import { slotsReassigned, slotsTakenBack } from '../../../catalog/events.ts';
 import {
+  giveUpSlots,
   type Neighbours,
   ownSlots,
   type SlotClaim,
   spreadClaim,
 } from '../../../engines/valkey/claim-slots.ts';
-import { keyOf, type PlannedNode } from '../../../engines/valkey/cluster-plan.ts';
+import { keyOf, type PlannedNode, subtract } from '../../../engines/valkey/cluster-plan.ts';
+import { readMembers } from '../../../engines/valkey/cluster-view.ts';
 import { plannedNode } from '../../../fleet/launch.ts';
 import type { CacheNode } from '../../../model/node.ts';
-import { parseSlots } from '../../../model/slots.ts';
+import { formatSlots, parseSlots } from '../../../model/slots.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Store } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
@@ -31,23 +33,29 @@ export async function claimSlots(
     fleet.store.nodeGroupsOf([node.cacheIncarnation]),
     fleet.connections.of(node),
   ]);
+  const slots = parseSlots(view.shard.slots);
+  const standing = view.members.find((member) => member.node.incarnation === node.incarnation)?.engine?.slots;
+  if (standing === 'surplus') {
+    const self = (await readMembers(connection)).find(({ isMyself }) => isMyself);
+    return giveUpSlots(connection, subtract(self?.slots ?? [], slots));
+  }
   const claim: SlotClaim = {
     node: plannedNode(node),
     connection,
-    slots: parseSlots(view.shard.slots),
+    slots,
     rank: shards.findIndex(({ nodeGroupId }) => nodeGroupId === view.shard.nodeGroupId) + 1,
   };
   const neighbours = await findNeighbours(context, others);
-  const isNew = await ownSlots(claim, neighbours);
+  const claimed = await ownSlots(claim, neighbours);
   faultPoint('claim-slots:owned');
-  if (isNew)
-    await fleet.store.commit([
-      cacheEvent(
-        context,
-        cache,
-        slotsReassigned(view.shard.nodeGroupId, node.cacheClusterId, view.shard.slots),
-      ),
-    ]);
+  if (claimed.length > 0) {
+    const { nodeGroupId, slots: all } = view.shard;
+    const text =
+      standing === 'taken'
+        ? slotsTakenBack(nodeGroupId, node.cacheClusterId, formatSlots(claimed))
+        : slotsReassigned(nodeGroupId, node.cacheClusterId, all);
+    await fleet.store.commit([cacheEvent(context, cache, text)]);
+  }
   // Its replicas are introduced when they follow it.
   if (shards.length === 1) return;
   // All others are down too: their workers introduce them when they are back.

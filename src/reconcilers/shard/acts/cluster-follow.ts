@@ -2,7 +2,7 @@
 import { forgetFormerIds } from '../../../engines/valkey/claim-slots.ts';
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 import { followPrimary } from '../../../engines/valkey/cluster-failover.ts';
-import { parseClusterNodes } from '../../../engines/valkey/cluster-view.ts';
+import { readMembers } from '../../../engines/valkey/cluster-view.ts';
 import { EngineReplyError } from '../../../engines/valkey/engine-errors.ts';
 import { busPortOf, plannedNode } from '../../../fleet/launch.ts';
 import type { CacheNode } from '../../../model/node.ts';
@@ -91,7 +91,7 @@ async function forgetFormer(
   const connections = [connection, ...[...answering.values()].map((one) => one.connection)];
   await Promise.allSettled(
     connections.map(async (one) => {
-      const members = parseClusterNodes(String(await one.call('CLUSTER', 'NODES')));
+      const members = await readMembers(one);
       await forgetFormerIds(one, former, id, members);
     }),
   );

@@ -31,7 +31,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
     case 'end':
       return end(context, await lookAgain(context, facts, act), act.node);
     case 'fence':
-      return fence(context, await lookAgain(context, facts, act), act.node);
+      return fence(context, await lookAgain(context, facts, act), act);
     case 'set-target-primary':
       return setTargetPrimary(context, facts, act);
     case 'promote':

@@ -10,6 +10,7 @@ import {
   name,
   type ShardAct,
   type ShardDecision,
+  serves,
   startAll,
   startAlone,
   startedAgain,
@@ -20,7 +21,9 @@ import {
 export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
   // Offsets compare only within one history: who has not been told of this primary yet counts when nobody else does.
-  const own = others.filter((member) => leads(member) || member.engine?.follows === endpointOf(current.node));
+  const own = others.filter(
+    (member) => serves(member) || member.engine?.follows === endpointOf(current.node),
+  );
   const best = mostCaughtUp(own) ?? mostCaughtUp(others);
   // Its own file holds every write that was acknowledged, which no replica is proven to.
   if (view.durability === 'sync' && current.data === 'present')

@@ -11,6 +11,7 @@
  * - A member that is to leave stays when nobody else holds the data any more (`last-copy.ts`).
  */
 
+import { describeStranger } from '../../cluster-bus/stranger-log.ts';
 import type { EngineFacts, Member, ShardView } from '../view.ts';
 import { endpointOf, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { decideDeadPrimary } from './dead-primary.ts';
@@ -22,6 +23,7 @@ import {
   leads,
   name,
   type ShardDecision,
+  serves,
   startAll,
   waiting,
 } from './decision.ts';
@@ -36,7 +38,9 @@ import { decideUnfinishedPromotion, switchoversMax } from './unfinished-promotio
 export const decide = (view: ShardView): ShardDecision =>
   view.shard.nodeGroupId === '' ? decideMemcached(view.members) : decideShard(view);
 
-export function decideShard(view: ShardView): ShardDecision {
+export const decideShard = (view: ShardView): ShardDecision => withStrangers(view, decideMembers(view));
+
+function decideMembers(view: ShardView): ShardDecision {
   const { shard, members } = view;
   const find = (incarnation: string | null) =>
     members.find((member) => member.node.incarnation === incarnation) ?? null;
@@ -71,10 +75,20 @@ export function decideShard(view: ShardView): ShardDecision {
   const strangers = current.engine.isLoading ? [] : ofAnotherHistory(view, current);
   if (strangers.length > 0)
     return decideInvalidSync(strangers, `was confirmed of another history than ${name(current)} has now`);
-  if (current.engine.slots === 'lost') return decideLostSlots(view, current);
+  if (!leads(current)) return decideLostSlots(view, current);
   if (current.node.intent === 'restarting') return decideRestartOfPrimary(view, current);
   const { isLoading } = current.engine;
   return decideFollowers(view, current, isLoading ? `${name(current)} is loading its data` : null);
+}
+
+/** While somebody is on its cluster bus who is in no record, a shard is not well, whatever its members say. */
+function withStrangers({ strangers = [] }: ShardView, decision: ShardDecision): ShardDecision {
+  if (!decision.isSettled || strangers.length === 0) return decision;
+  return {
+    ...decision,
+    sentence: [decision.sentence, ...strangers.map(describeStranger)].join('; '),
+    isSettled: !strangers.some(({ isInside, isOurs }) => isInside && !isOurs),
+  };
 }
 
 /** Before anything else is decided on it: what was confirmed of them holds no longer. */

@@ -7,8 +7,8 @@ export type ShardAct =
   | { readonly kind: 'start'; readonly node: string; readonly follow: string | null }
   /** End the process in good order, because a restart was asked for. */
   | { readonly kind: 'end'; readonly node: string }
-  /** SIGKILL and see it dead. */
-  | { readonly kind: 'fence'; readonly node: string }
+  /** SIGKILL and see it dead. `reason`, for people: by default that it made no progress. */
+  | { readonly kind: 'fence'; readonly node: string; readonly reason?: string }
   /** Record who is to lead. */
   | {
       readonly kind: 'set-target-primary';
@@ -21,7 +21,7 @@ export type ShardAct =
   | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
   /** It was to leave, and is needed: it is a member as before. */
   | { readonly kind: 'withdraw-tombstone'; readonly node: string }
-  /** Cluster mode: give the primary its shard's slots again, which it has lost with its nodes.conf. */
+  /** Cluster mode: give the primary exactly its shard's slots again. */
   | { readonly kind: 'claim-slots'; readonly node: string }
   /** The engine confirms that the target primary leads: record it. */
   | { readonly kind: 'confirm-primary'; readonly node: string }
@@ -66,8 +66,14 @@ export const name = (member: Member): string => member.node.cacheClusterId;
 export const doesNotAnswer = ({ silence }: Member): string =>
   silence ? `does not answer at present: ${silence}` : 'does not answer at present';
 
-/** A primary without its slots serves nobody. */
+/** Cluster mode: a primary that does not own exactly the slots of its shard does not lead it. */
 export const leads = (member: Member): boolean =>
+  isAnswering(member) &&
+  member.engine.role === 'primary' &&
+  (member.engine.slots === undefined || member.engine.slots === 'held');
+
+/** Clients may write to it: it leads, or owns some of its shard's slots still. */
+export const serves = (member: Member): boolean =>
   isAnswering(member) && member.engine.role === 'primary' && member.engine.slots !== 'lost';
 
 export function startAll(view: ShardView): ShardDecision {

@@ -1,7 +1,7 @@
 /** The recorded primary runs as a replica: who leads instead of it, or whether it leads again. Pure. */
 import type { EngineFacts, Member, ShardView } from '../view.ts';
 import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
-import { doing, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
+import { doing, leads, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
 
 /** The recorded primary runs as a replica. */
 export function decideDeposedPrimary(
@@ -11,6 +11,12 @@ export function decideDeposedPrimary(
   const from = view.members.find(
     (member) => member !== current && endpointOf(member.node) === current.engine.follows,
   );
+  const stranger = view.strangers?.find(({ where }) => where === current.engine.follows);
+  if (stranger && !current.engine.isLinkUp && !current.engine.isSyncing)
+    return doing(
+      `${name(current)} was made to follow ${stranger.where}, which no record names: it leads again with its own data`,
+      { kind: 'promote', node: current.node.incarnation },
+    );
   const chosen = view.clusterMode === 'enabled' && from ? decideEnginesChoice(view, current, from) : null;
   if (chosen) return chosen;
   // One that has been restarted since has nothing to give.
@@ -52,7 +58,7 @@ export function decideDeposedPrimary(
  * deposed primary follows counts. Null when that one is dead, and nothing is lost by going on without it.
  */
 function decideEnginesChoice(view: ShardView, current: Member, from: Member): ShardDecision | null {
-  if (leads(from))
+  if (serves(from))
     return doing(`${name(from)} leads since the engine's own failover`, {
       kind: 'set-target-primary',
       node: from.node.incarnation,

@@ -1,22 +1,75 @@
 /**
- * Cluster mode: the recorded primary runs and owns none of its slots, since its nodes.conf was lost: it came back with
- * a new id, and the others wait for the old one. Who gets the slots. Pure.
+ * Cluster mode: the recorded primary runs and does not own exactly its shard's slots. Either it came back with a new id,
+ * since its nodes.conf was lost, and the others wait for the old one; or somebody who is in no record has claimed some
+ * of them. Who gets the slots. Pure.
  */
 
 import type { EngineFacts, Member, ShardView } from '../view.ts';
-import { isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import { endpointOf, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
 import { doesNotAnswer, doing, isAnswering, leads, name, type ShardDecision, waiting } from './decision.ts';
+import { decideFollowers } from './followers.ts';
 
-export function decideLostSlots(view: ShardView, current: Member & { engine: EngineFacts }): ShardDecision {
-  const others = view.members.filter((member) => member !== current);
-  const leader = others.find(leads);
+type Answering = Member & { readonly engine: EngineFacts };
+
+export function decideLostSlots(view: ShardView, current: Answering): ShardDecision {
+  const { slots, isLoading } = current.engine;
+  if (slots === 'surplus-in-use')
+    return decideFollowers(view, current, `${name(current)} owns slots of other shards, with keys in them`);
+  if (slots === 'surplus')
+    return doing(`${name(current)} gives up the slots that are not its shard's`, {
+      kind: 'claim-slots',
+      node: current.node.incarnation,
+    });
+  const leader = view.members.find((member) => member !== current && leads(member));
   if (leader)
     return doing(`${name(leader)} leads since ${name(current)} lost its slots`, {
       kind: 'set-target-primary',
       node: leader.node.incarnation,
       reason: 'found',
     });
-  if (current.engine.isLoading) return waiting(`${name(current)} is loading its data`);
+  if (isLoading) return waiting(`${name(current)} is loading its data`);
+  return slots === 'taken' ? decideTakenSlots(view, current) : decideBlankPrimary(view, current);
+}
+
+/**
+ * Somebody has claimed slots of a primary that went on running. Its engine has deleted the keys in them, and tells
+ * Valkey's older and Redis' replicas nothing of that: a copy that follows the same stream and has more keys is the better one.
+ */
+function decideTakenSlots(view: ShardView, current: Answering): ShardDecision {
+  const ours = view.strangers?.find(({ isOurs }) => isOurs);
+  if (ours)
+    return decideFollowers(
+      view,
+      current,
+      `${name(current)} lacks slots of its shard, which ${ours.where}, a node of this data directory that no record names, may own`,
+    );
+  const keysOf = ({ engine }: Member) => engine?.keys ?? 0;
+  const richer = view.members.find(
+    (member) =>
+      isCandidate(member) &&
+      member.engine?.follows === endpointOf(current.node) &&
+      member.engine.isLinkUp &&
+      keysOf(member) > keysOf(current),
+  );
+  // Its own files say what its memory says: killed, it would come back first, and with no more.
+  if (richer && view.durability !== 'sync')
+    return doing(
+      `somebody else claimed slots of ${name(current)}, which has dropped keys that ${name(richer)} still holds: it is killed, then ${name(richer)} leads`,
+      {
+        kind: 'fence',
+        node: current.node.incarnation,
+        reason:
+          'it had lost slots to a server that no record names, and dropped keys that a replica still held',
+      },
+    );
+  return doing(`${name(current)} takes back slots of its shard, which somebody else has claimed`, {
+    kind: 'claim-slots',
+    node: current.node.incarnation,
+  });
+}
+
+function decideBlankPrimary(view: ShardView, current: Answering): ShardDecision {
+  const others = view.members.filter((member) => member !== current);
   // With data of its own it was started for their sake: nobody else's were to come first.
   const copy = current.engine.holdsData === true ? null : findCopy(others);
   if (typeof copy === 'string')

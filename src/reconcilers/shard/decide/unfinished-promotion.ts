@@ -2,7 +2,7 @@
 
 import type { Member, ShardView } from '../view.ts';
 import { hasLostFiles, holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
-import { doing, isAnswering, leads, name, type ShardDecision, startAlone, waiting } from './decision.ts';
+import { doing, isAnswering, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
 export const switchoversMax = 3;
@@ -14,7 +14,7 @@ export function decideUnfinishedPromotion(
   target: Member,
 ): ShardDecision {
   const to = target.node.incarnation;
-  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !leads(current)))
+  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !serves(current)))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
   // It may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
   if (target.verdict === 'unresponsive')
@@ -36,7 +36,7 @@ export function decideUnfinishedPromotion(
     );
   if (target.data === 'present' && current && hasLostFiles(current))
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
-  const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !leads(current));
+  const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !serves(current));
   if (isLed) {
     if (isCandidate(target) && view.switchoverFailures < switchoversMax)
       return doing(`${name(current)} hands over to ${name(target)}`, {
@@ -71,7 +71,7 @@ export function decideUnfinishedPromotion(
 
 /** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */
 function decideHungTarget(view: ShardView, current: Member | null, target: Member): ShardDecision {
-  if (!(current && leads(current)) && !mostCaughtUp(view.members))
+  if (!(current && serves(current)) && !mostCaughtUp(view.members))
     return waiting(`${name(target)} was chosen to lead and hangs; its data are nowhere else`);
   return doing(`${name(target)} was chosen to lead and hangs: it is killed before another leads`, {
     kind: 'fence',

@@ -46,6 +46,7 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     durability: durabilityOf(cache as Cache),
     isForming: shard?.isFormed === false,
     switchoverFailures: recentSwitchoverFailures(context, key),
+    strangers: hasSlots ? context.bus.strangersOf(cacheIncarnation) : [],
     members,
     leaving,
   };
@@ -136,4 +137,5 @@ export const factsOf = (info: EngineInfo): EngineFacts => ({
   isSyncing: info.isSyncing,
   isLoading: info.isLoading,
   holdsData: info.keys > 0,
+  keys: info.keys,
 });

@@ -1,0 +1,157 @@
+/**
+ * A server that no record names, on the same machine, introduces itself on the bus of a cluster and claims its slots. The
+ * engines believe whoever has the highest epoch, and delete the keys of slots that they lose.
+ */
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseClusterNodes } from '../../src/engines/valkey/cluster-view.ts';
+import { createGroup } from '../support/caches.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Limber, startLimber } from '../support/limber.ts';
+import { eventsOf } from './caches.ts';
+import {
+  asLimber,
+  engineAt,
+  type Node,
+  nodesOf,
+  primaryOf,
+  replicasOf,
+  sentencesOf,
+  wholeAgain,
+} from './faults.ts';
+import { type Stranger, startStranger } from './strangers.ts';
+
+const engines = [
+  { engine: 'valkey', version: '9.1' },
+  { engine: 'valkey', version: '8.1' },
+  { engine: 'valkey', version: '8.0' },
+  { engine: 'redis', version: '7.0' },
+] as const;
+
+const paired = {
+  NumNodeGroups: 3,
+  ReplicasPerNodeGroup: 1,
+  AutomaticFailoverEnabled: true,
+  CacheNodeType: 'cache.t4g.small',
+};
+const slotsOf = { '0001': [0, 5461], '0002': [5462, 10922], '0003': [10923, 16383] } as const;
+
+const keysOf = async (nodes: readonly Node[]): Promise<number[]> =>
+  Promise.all(nodes.map(async (node) => (await engineAt(node)).keys));
+
+/** Some hundred keys in each shard, on its replica too. */
+async function fill(limber: Limber, id: string, nodes: readonly Node[]): Promise<number[]> {
+  for (const primary of nodes.filter(({ role }) => role === 'primary')) {
+    const connection = await asLimber(limber, id, primary);
+    // Keys of other shards are refused.
+    for (let key = 0; key < 600; key += 1) await connection.send('SET', `k${key}`, 'v');
+    connection.close();
+  }
+  return eventually(async (see) => {
+    const keys = see(await keysOf(nodes));
+    const isCopied = ['0001', '0002', '0003'].every((shard) => {
+      const own = keys.filter((_, index) => nodes[index]!.nodeGroupId === shard);
+      return own.every((count) => count > 100 && count === own[0]);
+    });
+    return isCopied ? keys : null;
+  });
+}
+
+async function membersAt(limber: Limber, id: string, node: Node) {
+  const connection = await asLimber(limber, id, node);
+  try {
+    return parseClusterNodes(String(await connection.ask('CLUSTER', 'NODES')));
+  } finally {
+    connection.close();
+  }
+}
+
+/** No member knows it, and by every member's word each shard's primary owns exactly its slots. */
+async function isAsRecorded(limber: Limber, id: string, stranger: Stranger): Promise<void> {
+  await eventually(
+    async (see) => {
+      const nodes = await nodesOf(limber, id);
+      const views = await Promise.all(nodes.map((node) => membersAt(limber, id, node)));
+      return views.every((members) => {
+        const isKnown = members.some(({ port }) => port === stranger.port);
+        const owners = Object.entries(slotsOf).every(([shard, [start, end]]) => {
+          const owner = members.find(({ address }) => address === primaryOf(nodes, shard)?.address);
+          return JSON.stringify(owner?.slots) === JSON.stringify([{ start, end }]);
+        });
+        return see(members) && !isKnown && owners;
+      });
+    },
+    { deadlineMs: 15_000 },
+  );
+}
+
+const strangerEvents = async (limber: Limber, id: string, { address, port }: Stranger) =>
+  (await eventsOf(limber.client(), id))
+    .map(({ Message = '' }) => Message)
+    .filter((message) => message.includes(`${address}:${port}`) && /which no record names/.test(message));
+
+for (const { engine, version } of engines)
+  describe(`${engine} ${version}: a stranger on the cluster bus`, () => {
+    let limber: Limber;
+    let nodes: readonly Node[];
+    let keys: readonly number[];
+    const id = 'orders';
+    before(async () => {
+      limber = await startLimber();
+      await createGroup(limber, id, { ...paired, Engine: engine, EngineVersion: version });
+      nodes = await wholeAgain(limber, id);
+      keys = await fill(limber, id, nodes);
+    });
+
+    it('is kept out before it has taken a slot, told once, and shown while it goes on', async (t) => {
+      const stranger = await startStranger(t, { engine, version });
+      await stranger.claim(slotsOf['0001'], primaryOf(nodes));
+      const end = performance.now() + 3_000;
+      while (performance.now() < end) {
+        for (const node of nodes) await stranger.meet(node);
+        await delay(100); // what is tested is that it keeps trying
+      }
+      assert.match(await sentencesOf(limber, id), /which no record names, tried to join its cluster bus/);
+      await isAsRecorded(limber, id, stranger);
+      assert.deepEqual(await keysOf(nodes), keys);
+      assert.equal((await strangerEvents(limber, id, stranger)).length, 1);
+      assert.deepEqual(await wholeAgain(limber, id), nodes);
+    });
+
+    for (const [how, [first, last], isEnough] of [
+      ['all slots of a shard', slotsOf['0001'], version === '7.0'],
+      ['some slots of a shard', [0, 2_000], false],
+      ['slots of two shards', [4_000, 8_000], version === '9.1'],
+    ] as const)
+      (isEnough || process.env.LIMBER_TEST_FULL === '1' ? it : it.skip)(
+        `that took ${how} while Limber was away is forgotten by all, and has them no more`,
+        async (t) => {
+          nodes = await wholeAgain(limber, id);
+          keys = await fill(limber, id, nodes);
+          await limber.stop();
+          const victim = primaryOf(nodes);
+          const stranger = await startStranger(t, { engine, version });
+          await stranger.claim([first, last], victim);
+          await eventually(
+            async (see) => {
+              const members = see(await membersAt(limber, id, victim));
+              return members.some(({ port, slots }) => port === stranger.port && slots.length > 0);
+            },
+            { deadlineMs: 20_000 },
+          );
+          await limber.restart();
+          await isAsRecorded(limber, id, stranger);
+          const after = await wholeAgain(limber, id);
+          t.diagnostic(`keys ${keys.join(' ')} → ${(await keysOf(after)).join(' ')}`);
+          assert.ok((await strangerEvents(limber, id, stranger)).length >= 1);
+          const messages = (await eventsOf(limber.client(), id))
+            .map(({ Message = '' }) => Message)
+            .join('\n');
+          t.diagnostic(messages);
+          // Writes go on, and what is written is on the replicas.
+          keys = await fill(limber, id, after);
+          for (const shard of ['0001', '0002', '0003']) assert.equal(replicasOf(after, shard).length, 1);
+        },
+      );
+  });
