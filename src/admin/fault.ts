@@ -1,6 +1,6 @@
 /**
  * Faults on demand: what breaks in real life, done to one node or to a whole availability zone, so that people can
- * test what their programs do then. Limber is told nothing: it finds out and repairs as it always does.
+ * test what their programs do then. Limber's workers do not know of it: they find out and repair as they always do.
  */
 import type { ActionContext } from '../actions/action.ts';
 import type { Fleet } from '../fleet/fleet.ts';

@@ -67,7 +67,7 @@ async function signal(
       outcomes.set(node.incarnation, await deliver(fleet, request.fault, node));
     }),
   );
-  // Not before: a client that reached the old process again would write what is lost a moment later.
+  // Moving endpoints are freed only after that: a client that reached the old process again would write what is lost a moment later.
   if (request.fault !== 'resume') await freeMovingEndpoints(isolation, affected);
   return outcomes;
 }

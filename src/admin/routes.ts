@@ -23,7 +23,7 @@ interface AdminOptions {
   readonly operations: () => readonly OperationProgress[];
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
-  /** An operation was queued. */
+  /** To be called when an operation was queued. */
   readonly wake: () => void;
 }
 
@@ -107,7 +107,7 @@ async function status(options: AdminOptions) {
   };
 }
 
-/** Operations that have begun, and those that wait behind one of the same cache. */
+/** Operations that have begun, and those that wait until one of the same cache has ended. */
 async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<string, string>) {
   const { store, clock } = tools.fleet;
   const begun = new Map(operations().map((progress) => [progress.id, progress]));
@@ -130,7 +130,7 @@ async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<
   });
 }
 
-/** What stops with its data, in a sentence each; null when the engine keeps it. */
+/** A sentence about a cache whose data end with its processes; null when its engines keep them. */
 function loss({ cache, nodes }: CacheView): string | null {
   if (nodes.length === 0 || durabilityOf(cache) !== 'disabled') return null;
   return `${cache.id} (${cache.desired.engine}) keeps nothing on disk: all its data`;

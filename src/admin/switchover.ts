@@ -42,7 +42,7 @@ export function createSwitchoverRoute(tools: Tools, wake: () => void) {
   };
 }
 
-/** Queues the promotion; the member that leads now. Somebody may change the group in the same moment. */
+/** Queues the promotion, and gives the member that leads now. Somebody may change the group in the same moment. */
 const begin = ({ fleet }: Tools, node: CacheNode): Promise<string> =>
   commitPlanned(fleet.store, () => planPromotion(fleet, node));
 

@@ -1,4 +1,4 @@
-/** Events as changes: what happened is committed together with the fact. */
+/** Events as changes of a commit, so that an event is recorded together with the fact that it reports. */
 import type { EventText } from '../catalog/events.ts';
 import type { Scope } from '../model/resource.ts';
 import type { Change } from '../store/contract.ts';

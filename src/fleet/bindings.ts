@@ -9,14 +9,14 @@ import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Fleet } from './fleet.ts';
 
-/** A node as far as endpoints care. */
+/** What the choice of a node for an endpoint goes by. */
 export interface Holder {
   readonly node: CacheNode;
-  /** It answers, and may serve clients. */
+  /** The node answers, and may serve clients. */
   readonly isServing: boolean;
-  /** Its process exists: what it binds cannot be taken from it, only given up by itself. */
+  /** The node's process exists: nobody else can take an address that it binds, until it gives that up. */
   readonly isAlive: boolean;
-  /** Confirmed by the engine. */
+  /** The role as the engine confirmed it. */
   readonly isPrimary: boolean;
 }
 
@@ -24,8 +24,8 @@ export interface Holder {
  * Endpoint address → incarnation of the node that is to bind it; an endpoint that nobody may bind now is left out.
  * The primary endpoint goes to the confirmed primary alone. The reader endpoint stays where it is while that node is
  * a serving, synced replica, else goes to the first such replica, else to the primary. The configuration endpoint
- * stays with a serving node, else goes to the first. What a living node holds that does not answer stays there: the
- * kernel gives it to nobody else.
+ * stays with a serving node, else goes to the first. An address that is held by a living node which does not answer stays
+ * there: the kernel gives it to nobody else.
  */
 export function wantedBindings(
   endpoints: readonly Endpoint[],
@@ -53,14 +53,14 @@ export function wantedBindings(
   return wanted;
 }
 
-/** 0.15 s per GiB is what the kernel needs to close a killed process's sockets. */
+/** How long an address is tried for: to close the sockets of a killed process takes the kernel 0.15 s per GiB. */
 const takeDeadlineMs = 2_000;
 
 /** What each living process is known to bind beside its own address; absent: ask the engine. */
 export class BindingMemory {
   readonly #bound = new Map<string, ReadonlySet<string>>();
 
-  /** The process ended: a new one binds its own address only. */
+  /** To be called when the process has ended: a new one binds the node's own address only. */
   forget(incarnation: string): void {
     this.#bound.delete(incarnation);
   }
@@ -79,7 +79,7 @@ export class BindingMemory {
   }
 
   /**
-   * Binds exactly these beside its own; a no-op when it does. Tries until `deadlineMs` while an address is held by
+   * Makes the node bind exactly these addresses beside its own; does nothing when it binds them already. Tries until `deadlineMs` while an address is held by
    * another process: a killed one is dead before the kernel has closed its sockets. Throws when it stays so.
    */
   async apply(

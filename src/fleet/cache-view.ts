@@ -20,7 +20,7 @@ export interface CacheView {
 /** 500 shards of six nodes. */
 const membersMax = 3_000;
 
-/** Null when the cache is gone (its row was removed). */
+/** The rows of a cache; null when the cache is gone (its row was removed). */
 export async function loadCacheView(store: Store, reference: CacheReference): Promise<CacheView | null> {
   const { cacheKind, cacheIncarnation } = reference;
   const cache = await store.resourceByIncarnation(cacheKind, cacheIncarnation);

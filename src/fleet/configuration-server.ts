@@ -23,7 +23,7 @@ import type { CacheView } from './cache-view.ts';
 
 export interface ConfigurationServer {
   /**
-   * Tells what this cache's endpoint is to serve, and returns when it is served. Throws when it is not in time, and
+   * Lets this cache's endpoint serve the present list, and resolves when it does. Throws when it does not in time, and
    * the signal's reason when that aborts.
    */
   publish(view: CacheView, version: number, signal?: AbortSignal): Promise<void>;
@@ -132,7 +132,7 @@ export function createConfigurationServer(options: {
     },
     async stop() {
       isWanted = false;
-      await starting?.catch(() => {}); // it would come up behind us
+      await starting?.catch(() => {}); // a server that is being started would come up after this
       const status = await probeConfigurationServer(directory);
       // Its pid was checked against its start time a moment ago.
       if (status) process.kill(status.pid, 'SIGTERM');

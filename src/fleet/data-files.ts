@@ -22,7 +22,7 @@ import { durabilityOf, engineOf } from './launch.ts';
  */
 export type DataState = 'none' | 'present' | 'missing' | 'unreadable';
 
-/** There should be files to start from, and the node cannot. */
+/** True when there should be files to start from, and the node cannot start from them. */
 export const isLost = (data: DataState): boolean => data === 'missing' || data === 'unreadable';
 
 /** Where the engine keeps what it writes. */
@@ -36,7 +36,7 @@ export async function dataStateOf(fleet: Fleet, cache: Cache, node: CacheNode): 
 }
 
 /**
- * Removes what full syncs have left behind (`dump.rdb`, `temp-….rdb`) from a node that keeps nothing on disk: its next
+ * Removes the files that full syncs have left (`dump.rdb`, `temp-….rdb`) from a node that keeps nothing on disk: its next
  * start would load it, and what was deleted or changed since would come back. Its process must be gone.
  */
 export async function removeSyncFiles(fleet: Fleet, node: CacheNode): Promise<void> {
@@ -149,7 +149,7 @@ const checkDeadlineMs = 5_000;
 /**
  * Keeps the bytes of an unfinished write that the engine will cut off at its next start; null when there is none, or
  * they were kept before. The process must be gone. That they cannot be kept, on a full disk, is no reason not to
- * start: nobody was told that they are written, or (everysec) nobody was promised that they last.
+ * start: no write of theirs was acknowledged, or (everysec) nobody was promised that it lasts.
  */
 export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promise<KeptTail | null> {
   const { files } = fleet.runtime;
@@ -180,11 +180,11 @@ export async function keepUnfinishedWrite(fleet: Fleet, node: CacheNode): Promis
 export const nodesFilePath = (fleet: Fleet, node: CacheNode): string =>
   join(dataDirectory(fleet, node), nodesFileName);
 
-/** Of a cluster node that is down: whether it would come back as the node that the others know. */
+/** Whether a cluster node that is down would come back as the node that the others know. */
 export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileState> =>
   nodesFileState(fleet.runtime.files, dataDirectory(fleet, node));
 
-/** The node gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */
+/** Moves a node's nodes.conf away, so that it gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */
 export async function setNodesFileAside(fleet: Fleet, node: CacheNode): Promise<string> {
   const directory = dataDirectory(fleet, node);
   const aside = freshName(fleet, join(dirname(directory), nodesFileName));

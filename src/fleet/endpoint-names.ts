@@ -1,4 +1,4 @@
-/** What stands behind the DNS names of endpoints at this moment. */
+/** The addresses that the DNS names of endpoints stand for at this moment. */
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Store } from '../store/contract.ts';
 
@@ -12,7 +12,7 @@ interface EndpointAddresses {
  * looked up before. ElastiCache's own names have TTLs of this size.
  */
 const steadyTtlSeconds = 5;
-/** The replicas behind a reader endpoint come and go, and a client should soon ask another one. */
+/** The replicas of a reader endpoint's name come and go, and a client should soon ask another one. */
 const readerTtlSeconds = 1;
 
 /**

@@ -33,7 +33,7 @@ export function createFingerprints(
 
 interface StoredFingerprint {
   readonly format: number;
-  /** Another build of the same version may have other commands. */
+  /** Names the build: another build of the same version may have other commands. */
   readonly directory: string;
   readonly fingerprint: EngineFingerprint;
 }

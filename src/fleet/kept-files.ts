@@ -11,18 +11,18 @@ import type { Fleet } from './fleet.ts';
 interface KeptFiles {
   /** Where they are now. */
   readonly aside: string;
-  /** What `markToKeep` was told. */
+  /** The reason that `markToKeep` got. */
   readonly reason: string;
 }
 
 const markOf = (fleet: Fleet, node: CacheNode): string =>
   join(fleet.runtime.directoryOf(node.incarnation), 'keep-data');
 
-/** Durable when it resolves. May be repeated. */
+/** Marks a node's files; the mark is on disk when this resolves. May be repeated. */
 export const markToKeep = (fleet: Fleet, node: CacheNode, reason: string): Promise<void> =>
   fleet.runtime.files.write(markOf(fleet, node), reason);
 
-/** The node leads with its files: nothing is to be kept from it. */
+/** Takes the mark away, since the node leads with its files. */
 export const unmark = (fleet: Fleet, node: CacheNode): Promise<void> =>
   fleet.runtime.files.remove(markOf(fleet, node));
 

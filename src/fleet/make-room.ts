@@ -11,12 +11,12 @@ import type { Fleet } from './fleet.ts';
 import { busPortOf } from './launch.ts';
 import { movingEndpoints, type NodeSlot, nodeEndpoint, type PlaceOptions, placeNode } from './place.ts';
 
-/** A node cannot listen where it is to: somebody else does. */
+/** Thrown when a node cannot listen at its address, since somebody else does. */
 class AddressInUse extends Error {
   override readonly name = 'AddressInUse';
 }
 
-/** Of one placement: finding out who holds an address takes some milliseconds. A judgement. */
+/** Addresses that one placement tries in vain at most: to find out who holds one takes some milliseconds. A judgement. */
 const skippedMax = 500;
 
 /**
@@ -97,7 +97,7 @@ async function movedToFree(
     const [[address, why]] = [...held] as [[string, string]];
     skipped += held.size;
     if (skipped > skippedMax) {
-      // The next attempt goes on behind these.
+      // The next attempt goes on after these addresses.
       await store.commit(addresses.cursors());
       throw new AddressInUse(`${address} cannot be used, and ${skipped - 1} others: ${why}`);
     }
@@ -115,7 +115,7 @@ async function movedToFree(
 
 type AddressSource = Awaited<ReturnType<typeof addressSource>>;
 
-/** Addresses behind the last one given out of each slice, so that a released one rests. */
+/** Gives out the addresses after the last one that was given out of each slice, so that a released one rests. */
 async function addressSource(store: Store, pool: AddressPool, now: number) {
   const taken = await store.takenAddresses(now);
   const cursors = new Map<string, string>();
@@ -161,7 +161,7 @@ async function heldAddresses(
   return held;
 }
 
-/** The first member of each new shard is to lead it. */
+/** Records the first member of each new shard as the one that is to lead it. */
 async function firstPrimaries(view: CacheView, nodes: readonly CacheNode[]): Promise<Change[]> {
   return view.nodeGroups.flatMap((shard): Change[] => {
     const first = nodes.find((node) => node.nodeGroupId === shard.nodeGroupId);
@@ -177,7 +177,7 @@ async function firstPrimaries(view: CacheView, nodes: readonly CacheNode[]): Pro
   });
 }
 
-/** Every cache has secrets of its own, known to its engines and to the store alone. */
+/** Makes the secrets of a cache, which only its engines and the store know. */
 async function newSecrets(fleet: Fleet, { cache }: CacheView): Promise<Change[]> {
   const owner = cache.incarnation;
   if (!hasReplication(cache) || (await fleet.store.secret(owner, secretNames.limber))) return [];

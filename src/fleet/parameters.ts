@@ -9,7 +9,7 @@ import { type Configuration, configurationOf, newestConfiguration } from '../mod
 import type { CacheNode, NodeSettings, NodeTarget } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 
-/** The row of the cache was read before that of the node: read both again. */
+/** Thrown when the row of a cache lacks the configuration of its node, since it was read before that of the node: read both again. */
 class UnknownConfiguration extends Error {
   override readonly name = 'UnknownConfiguration';
 }
@@ -20,7 +20,7 @@ function requireConfiguration(cache: Cache, version: number): Configuration {
   throw new UnknownConfiguration(`${cache.id} has no configuration ${version}`);
 }
 
-/** The value of every parameter, with what the node type gives. Throws `UnknownConfiguration`. */
+/** The value of every parameter of a node, with what its node type gives. Throws `UnknownConfiguration`. */
 export const nodeParameters = (cache: Cache, node: NodeSettings): ParameterValues =>
   valuesOf(requireConfiguration(cache, node.configVersion), node.cacheNodeType);
 

@@ -10,8 +10,8 @@ import type { Fleet } from './fleet.ts';
 import { durabilityOf, engineOf, nodeSpec } from './launch.ts';
 
 /**
- * Somebody decided meanwhile that the node is to end: its process must not come back, least of all when the row that
- * tells whose it is has gone.
+ * Thrown when somebody decided meanwhile that the node is to end: its process must not come back, least of all when the
+ * row that says whose it is has gone.
  */
 class NodeNotWanted extends Error {
   override readonly name = 'NodeNotWanted';
@@ -30,12 +30,12 @@ export async function startNode(
   const started: NodeTarget = { ...node.target, engineVersion: engine.version };
   fleet.connections.drop(node.incarnation);
   await fleet.runtime.prepare(node.incarnation);
-  // One that has run before: what a new node finds was put there for it.
+  // Only of a node that has run before: files of a new node were put there for it.
   if (node.handle !== null && durabilityOf(cache) === 'disabled') await removeSyncFiles(fleet, node);
   faultPoint('start-node:prepared');
   await requireWanted(fleet, node);
   let handle: NodeHandle | null = null;
-  // Who leads with its own files holds the data that it was known to hold; anybody else has to be confirmed again.
+  // A node that leads with its own files holds the data that it was known to hold; any other has to be confirmed again.
   const keepsData = follow === null && durabilityOf(cache) !== 'disabled';
   await fleet.runtime.start(spec, {
     deadlineMs: fleet.settings.startDeadlineMs,
@@ -49,7 +49,7 @@ export async function startNode(
   faultPoint('start-node:ready');
 }
 
-/** Behind the making of its directory, so that none is left of a node that was destroyed a moment before. */
+/** To be called after the directory was made, so that none is left of a node that was destroyed a moment before. */
 async function requireWanted(fleet: Fleet, { incarnation, cacheClusterId }: CacheNode): Promise<void> {
   const row = await fleet.store.node(incarnation);
   if (row && isWanted(row)) return;
@@ -59,7 +59,7 @@ async function requireWanted(fleet: Fleet, { incarnation, cacheClusterId }: Cach
 
 const isWanted = ({ intent }: CacheNode): boolean => intent === 'running' || intent === 'restarting';
 
-/** A new process holds nothing that was confirmed, and has no role yet. A restart that was asked for has happened. */
+/** Records a new process. It has no role yet, and what was confirmed of the one before does not hold of it; a restart that was asked for has happened. */
 async function recordProcess(
   fleet: Fleet,
   incarnation: string,
@@ -99,7 +99,7 @@ export async function updateNode(
   }
 }
 
-/** The process that was just started answers at its address, and not somebody else. */
+/** True when the process that was just started answers at its address, and not somebody else. */
 async function answers(fleet: Fleet, node: CacheNode, handle: NodeHandle | null): Promise<boolean> {
   if (!handle) return false;
   const { address, port } = node;

@@ -6,7 +6,7 @@ import { encodeError } from '../protocol/query/index.ts';
 import type { Exchange, FrontDoorSettings } from './exchange.ts';
 import { ClientGone, discardBody, isBodyRead } from './request-body.ts';
 
-/** Connections that got their last answer. */
+/** Connections on which the last answer has been sent. */
 const answered = new WeakSet<Duplex>();
 
 /** Does nothing when the client has gone. */

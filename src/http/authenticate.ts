@@ -1,4 +1,4 @@
-/** Who asks, and for which region. Nothing about an action is looked at, let alone told, before this. */
+/** Finds out who asks, and for which region. Before that nothing about an action is looked at, let alone answered. */
 import { ServiceError } from '../model/service-errors.ts';
 import { checkClaim, verifyBody } from '../protocol/sigv4/index.ts';
 import type { RequestContext } from './contract.ts';

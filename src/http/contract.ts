@@ -56,7 +56,7 @@ export interface FrontDoorOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly newRequestId: () => string;
   readonly log: Log;
-  /** Added to `GET /healthz`, which tells the pid by itself. */
+  /** Added to the answer of `GET /healthz`, which has the pid by itself. */
   readonly health: () => object;
   readonly limits?: Partial<FrontDoorLimits>;
 }

@@ -13,7 +13,7 @@ const discardMsMax = 2_000;
 /** Where a body's memory begins; it doubles. Most bodies are smaller. */
 const firstBytes = 4 * 1024;
 
-/** Nobody is left to answer to. */
+/** Thrown when the client has gone, so that nobody is left to answer to. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
@@ -101,7 +101,7 @@ export async function discardBody(request: IncomingMessage): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Nothing of the body is still to come; otherwise the connection cannot be used again after the answer. */
+/** True when nothing of the body is still to come; otherwise the connection cannot be used again after the answer. */
 export function isBodyRead(request: IncomingMessage): boolean {
   if (request.complete || request.destroyed) return true;
   return (
@@ -109,7 +109,7 @@ export function isBodyRead(request: IncomingMessage): boolean {
   );
 }
 
-/** True when the body has ended, false when `take` wanted no more or `enough` was told. */
+/** Resolves to true when the body has ended, to false when `take` wanted no more or `enough` was called. */
 function readWhile(
   request: IncomingMessage,
   take: (chunk: Buffer) => boolean,

@@ -1,5 +1,5 @@
 /**
- * After Limber was gone: finds every node's process again, and only then judges what is dead. Nothing is restarted or
+ * Adoption at the start of Limber: every node's process is found again, and only then it is judged what is dead. Nothing is restarted or
  * killed here, and what no record names is reported, never touched.
  */
 
@@ -58,7 +58,7 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
   return { keys: [...keys.values()], adopted, hasMemcached, findings };
 }
 
-/** True when its process lives. A process that was spawned and never recorded is recorded now. */
+/** True when the node's process lives. A process that was spawned and never recorded is recorded now. */
 async function adopt(
   fleet: AdoptionParts,
   node: CacheNode,
@@ -72,7 +72,7 @@ async function adopt(
     );
   if (!isRecorded && found.length === 1 && node.intent !== 'deleted') {
     const [handle] = found as [NodeHandle];
-    // What it was given was written right before: its target. Whether that was changed in between is looked at again.
+    // The process was given what was the node's target right before. `apply-config` looks whether that has changed since.
     await updateNode(fleet, node.incarnation, (row) => ({
       ...row,
       ...{ handle, started: row.target, applied: null, synced: false },
@@ -80,7 +80,7 @@ async function adopt(
     faultPoint('adopt:recorded');
     return true;
   }
-  // Stopped on purpose with Limber itself (`limber down --caches`): it is to serve again now.
+  // The node was stopped together with Limber (`limber down --caches`): it is to serve again now.
   if (node.intent === 'stopped' && node.status !== 'create-failed') {
     await updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'running' }));
     return false;

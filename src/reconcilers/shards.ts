@@ -12,7 +12,7 @@ import { createShardWorker, type ShardReport, type ShardWorker } from './shard/w
 export interface CacheHealth {
   /** Every shard of the cache has what it should have. */
   readonly isSettled: boolean;
-  /** Of the first shard that has not; else of the last one looked at. */
+  /** The sentence of the first shard that has not; else of the last one looked at. */
   readonly sentence: string;
   /** The worst failure to come up among these nodes, deaths before they held their data among them. */
   readonly failure: StartFailure | null;
@@ -21,7 +21,7 @@ export interface CacheHealth {
 export interface Shards {
   /** Looks after these shards from now on, and now. */
   ensure(keys: readonly ShardKey[]): void;
-  /** Something was changed for this cache: its shards are not settled before they have looked again. */
+  /** To be called when something was changed for this cache: its shards are not settled before they have looked again. */
   recheck(cacheIncarnation: string): void;
   health(cacheIncarnation: string, nodes: readonly CacheNode[]): CacheHealth;
   /** Fresh facts of one shard, as its worker sees them; null when the cache is gone. */
@@ -45,7 +45,7 @@ export function shardKeysOf({ cache, nodeGroups }: Pick<CacheView, 'cache' | 'no
 
 export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () => void): Shards {
   const workers = new Map<string, Map<string, ShardWorker>>();
-  /** By cache: until the last steps of workers that were told to stop have ended. */
+  /** By cache: resolves when the last steps of workers that are to stop have ended. */
   const stopping = new Map<string, Promise<void>>();
   /** By cache: what is to be looked after when they have. Never two workers of one shard. */
   const deferred = new Map<string, readonly ShardKey[]>();
@@ -118,7 +118,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     look: (key) => observeShard(context, key),
     forget(cacheIncarnation) {
       deferred.delete(cacheIncarnation);
-      // Whoever did not wait for the end asks again, and must not be told that it has come before it has.
+      // Whoever did not wait for the end may ask again, and must not get the answer that it has come before it has.
       const ending = stopping.get(cacheIncarnation);
       if (ending) return ending;
       const ended = end(cacheIncarnation);

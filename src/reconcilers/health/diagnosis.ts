@@ -19,9 +19,9 @@ export interface Limits {
 
 /** What is remembered of one process between two looks. Times are of the monotonic clock, milliseconds. */
 export interface Track {
-  /** When it last answered; when watching began, before the first answer. */
+  /** When the process last answered; when watching began, before the first answer. */
   readonly answeredAt: number;
-  /** Whether it has answered at all since watching began. */
+  /** Whether the process has answered at all since watching began. */
   readonly hasAnswered: boolean;
   /** Since when a PING is outstanding or the connection is closed; null while all is well. */
   readonly silentSince: number | null;
@@ -50,7 +50,7 @@ export const answered = (track: Track, now: number): Track => ({
   firstLook: null,
 });
 
-/** A PING was sent, or the connection is gone: silence counts from the first such moment. */
+/** Notes that a PING was sent, or that the connection is gone: silence counts from the first such moment. */
 export const silent = (track: Track, now: number): Track =>
   track.silentSince === null ? { ...track, silentSince: now, progressAt: now } : track;
 
@@ -62,7 +62,7 @@ export function looked(track: Track, process: ProcessState, now: number): Track 
   return cpuMs > track.cpuMs ? { ...track, firstLook, cpuMs, progressAt: now } : { ...track, firstLook };
 }
 
-/** The observer itself was late (its machine slept, a disk stalled it): what it did not see is nobody's silence. */
+/** Forgives the silence of a time in which the observer itself was late (its machine slept, a disk stalled it). */
 export const forgive = (track: Track, now: number): Track => ({
   ...track,
   silentSince: track.silentSince === null ? null : now,

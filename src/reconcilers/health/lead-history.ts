@@ -1,6 +1,6 @@
 /**
- * How the replication stream of one primary grew while it was watched, to tell behind its death how far a replica was
- * behind it. An offset counts the bytes of the stream so far; times are of the monotonic clock, milliseconds.
+ * How the replication stream of one primary grew while it was watched. After its death this says how much of the stream a
+ * replica lacks. An offset counts the bytes of the stream so far; times are of the monotonic clock, milliseconds.
  */
 export interface Lag {
   /** At least this much time of the primary's writes is missing. */
@@ -11,13 +11,13 @@ export interface Lag {
 
 export interface LeadHistory {
   note(at: number, offset: number): void;
-  /** Of a replica of this primary that has come to `offset`. Null when nothing is known of the primary. */
+  /** What a replica lacks that has come to `offset` of this primary's stream. Null when nothing is known of the primary. */
   lagAt(offset: number): Lag | null;
 }
 
-/** Closer samples than this take each other's place. */
+/** A sample that comes sooner than this after another one takes its place. */
 const spacingMs = 500;
-/** Two minutes and more: a longer lag is told as if it were one of that length. */
+/** The history covers two minutes and more: a longer lag counts as one of that length. */
 const samplesMax = 300;
 
 export function createLeadHistory(): LeadHistory {

@@ -1,7 +1,7 @@
 /**
  * Watches every node: processor time that advances, and one PING at a time. A closed connection or a missed PING only
  * triggers a closer look, because a client may cut our connection (CLIENT KILL) or delay our PING (CLIENT PAUSE, a long script); what
- * counts then is in `diagnosis.ts`. The monitor never acts: it tells the reconcilers.
+ * counts then is in `diagnosis.ts`. The monitor never acts: it wakes the workers of the shards.
  */
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import { type CacheNode, isSameProcess, type NodeHandle } from '../../model/node.ts';
@@ -24,9 +24,9 @@ import { createLeadHistory, type Lag, type LeadHistory } from './lead-history.ts
 import { reasonOfSilence } from './silence.ts';
 
 export interface SignOfLife {
-  /** It says something that its shard's worker should see now. */
+  /** The answer says something that the worker of the shard should see now. */
   readonly wantsLook: boolean;
-  /** Of one that leads: the bytes of its replication stream so far. */
+  /** The bytes of the replication stream so far, of a node that leads. */
   readonly offset: number | null;
 }
 
@@ -39,13 +39,13 @@ export interface HealthMonitor {
   forget(incarnation: string): void;
   /** The node's connection has just ended: look at once. */
   lost(incarnation: string): void;
-  /** From a fresh look at /proc. `absent` for a node without a handle. */
+  /** The verdict on a node, after a fresh look at /proc. `absent` for a node without a handle. */
   verdict(node: CacheNode): Verdict;
-  /** Why it does not answer, for people; null while it does, and while that is not known. */
+  /** Why a node does not answer, for people; null while it does, and while that is not known. */
   silence(node: CacheNode): string | null;
-  /** For how long it has not answered; 0 while it does, and for one that is not watched. */
+  /** For how long a node has not answered, milliseconds; 0 while it does, and for one that is not watched. */
   silentMs(node: CacheNode): number;
-  /** How far a replica that has come to `offset` is behind this primary, as it was last seen; null when that is not known. */
+  /** What a replica that has come to `offset` lacks of this primary's stream, as far as that was seen; null when that is not known. */
   lagBehind(primary: CacheNode, offset: number): Lag | null;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
   watchedCount(engine: Engine): number;
@@ -77,12 +77,12 @@ interface Watched {
   stopListening: () => void;
 }
 
-/** A node of this size takes the kernel long to free; its death shows in /proc before its sockets close. */
+/** Bytes from which on the kernel takes long to free a process: its death shows in /proc before its sockets close. */
 const largeBytes = 256 * 2 ** 20;
 const largeIntervalMs = 10;
-/** Of nodes whose hang makes nobody fail over: replicas, and Memcached. */
+/** Between two looks at a node whose hang makes nobody fail over: a replica, or one of Memcached. */
 const leisurelyIntervalMs = 1_000;
-/** How long processor time that advances is sign of life enough: reading it costs a tenth of a PING. */
+/** For so long, processor time that advances is a sufficient sign of life: reading it costs a tenth of a PING. */
 const silentProofMs = 900;
 /** A tick that comes this late says that the observer slept, not the observed. */
 const lateMs = 200;
@@ -96,7 +96,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   const large = new Set<Watched>();
   let largeTimer: Timer | null = null;
 
-  /** Looks at /proc, and tells the listeners when the verdict is another than before. */
+  /** Looks at /proc, and calls the listeners when the verdict is another than before. */
   function look(entry: Watched): Verdict {
     const now = clock.monotonic();
     const state = inspect(entry);
@@ -115,7 +115,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     return verdict;
   }
 
-  /** Null when /proc cannot be read (too many open files): that proves nothing, and must not end the watch. */
+  /** The state of a process; null when /proc cannot be read (too many open files): that proves nothing, and must not end the watch. */
   function inspect(entry: Watched): ProcessState | null {
     try {
       return runtime.inspect(entry.handle);
@@ -163,7 +163,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     );
   }
 
-  /** Its processor time has advanced since the last look, and it has answered a PING a moment ago. */
+  /** True when the node's processor time has advanced since the last look, and it has answered a PING a moment ago. */
   function isPlainlyAlive(entry: Watched, now: number): boolean {
     const state = inspect(entry);
     if (!state) return false;

@@ -1,5 +1,5 @@
 /**
- * Why a node that lives does not answer, as far as its process and its last refusal tell; for people only. Nothing
+ * Why a node that lives does not answer, as far as its process and its last refusal show; for people only. Nothing
  * is decided by it: `diagnosis.ts` says what is dead or hung. Pure.
  */
 import type { ProcessState } from '../../runtime/contract.ts';
@@ -20,7 +20,7 @@ const refusals: Readonly<Record<string, string>> = {
   BUSY: 'it is busy with a script',
 };
 
-/** Null while it answers, and while it is too early to say. `refusal`: the code of its last reply, if it gave one. */
+/** Why the node does not answer; null while it does, and while it is too early to say. `refusal`: the code of its last reply, if it gave one. */
 export function reasonOfSilence(
   { silentSince, firstLook }: Track,
   process: ProcessState,

@@ -22,7 +22,7 @@ export interface StartFailure {
   readonly attempts: number;
   /** The latest of them, in a row, after which the process ended by itself before it was seen with its data loaded. */
   readonly endings: number;
-  /** Monotonic milliseconds before which it is not tried again. */
+  /** The start is not tried again before this; monotonic milliseconds. */
   readonly notBefore: number;
   readonly error: Error;
 }
@@ -32,7 +32,7 @@ interface LatestStart {
   readonly at: number;
   /** It came up to lead with what it has: once that is loaded, what was confirmed of the others holds no longer. */
   readonly isToLead: boolean;
-  /** Its process was seen with all of its data loaded. */
+  /** True when the process was seen with all of its data loaded. */
   hasServed: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Facts of a shard as rows: written after the engine confirmed them. */
+/** Records facts of a shard as rows, after the engine confirmed them. */
 import type { EventText } from '../../catalog/events.ts';
 import { announce } from '../../fleet/announce.ts';
 import { updateNode } from '../../fleet/start-node.ts';
@@ -9,7 +9,7 @@ import type { ShardContext } from './context.ts';
 import type { EngineFacts, ShardView } from './view.ts';
 
 /**
- * Who is to lead, on the rows that this was decided on. Refused (`StaleWrite`) when the shard or the node has changed
+ * Records who is to lead, on the rows that this was decided on. Refused (`StaleWrite`) when the shard or the node has changed
  * since: it may have got a tombstone, or what was confirmed of it does not hold any more.
  */
 export const targetPrimarySet = (
@@ -33,19 +33,19 @@ export function memberEvent(context: ShardContext, node: CacheNode, text: EventT
   return announce(node, node.cacheClusterId, text, context.fleet.clock.now());
 }
 
-/** What was confirmed of a node holds no longer. */
+/** Takes back that a node was confirmed to hold its primary's data. */
 export async function invalidateSync(store: Store, incarnation: string): Promise<void> {
   await updateNode({ store }, incarnation, (row) => (row.synced ? { ...row, synced: false } : row));
 }
 
-/** That the primary leads, and holds its own data: known before anybody takes over from it. */
+/** Records that the primary leads, and holds its own data, before anybody takes over from it. */
 export function recordLeader(context: ShardContext, view: ShardView): Promise<void> {
   const { currentPrimary } = view.shard;
   const members = view.members.filter((member) => member.node.incarnation === currentPrimary);
   return recordRoles(context, { ...view, members });
 }
 
-/** Roles as the engines confirm them, where the rows say something else; a confirmed primary holds its own data. */
+/** Records roles as the engines confirm them, where the rows say something else; a confirmed primary holds its own data. */
 export async function recordRoles(context: ShardContext, { members }: ShardView): Promise<void> {
   for (const { node, engine } of members) {
     if (!engine || (engine.role === node.role && node.handle?.runId !== undefined)) continue;

@@ -7,10 +7,10 @@ import type { CacheNode } from '../../model/node.ts';
 import type { ShardContext } from './context.ts';
 import { memberEvent } from './record.ts';
 
-/** Of one member, newest first: a loss is followed by a handful of others until its end. */
+/** How many events of one member are looked through: a loss is followed by a handful of others until its end. */
 const eventsMax = 100;
 
-/** An event says that the node was lost, and none yet that it recovered. */
+/** True when an event says that the node was lost, and none yet that it recovered. */
 export async function isRecovering({ fleet, recovering }: ShardContext, node: CacheNode): Promise<boolean> {
   // A creation has its own events, and nobody is to wait for this look.
   if (node.status === 'creating') return false;
@@ -33,7 +33,7 @@ export async function isRecovering({ fleet, recovering }: ShardContext, node: Ca
   return recovering.get(node.incarnation) ?? isLost;
 }
 
-/** The node runs and holds what it should: an event says so if one said that it was lost. */
+/** To be called when a node runs and holds what it should: records an event of that if one says that it was lost. */
 export async function recovered(context: ShardContext, node: CacheNode): Promise<void> {
   if (!(await isRecovering(context, node))) return;
   context.recovering.set(node.incarnation, false); // at once: two may come to say so

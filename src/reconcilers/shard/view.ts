@@ -14,7 +14,7 @@ export type Verdict = 'absent' | 'dead' | 'hung' | 'unresponsive' | 'answering';
 
 /** From INFO of a process that answers. */
 export interface EngineFacts {
-  /** What it calls this life of itself. */
+  /** The engine's own name for this process (`run_id`). */
   readonly runId?: string;
   readonly role: 'primary' | 'replica';
   readonly replicationId: string;
@@ -30,7 +30,7 @@ export interface EngineFacts {
   readonly isLoading: boolean;
   /** A replica that was filled anew since it was confirmed, between two looks (`refilled.ts`). */
   readonly wasRefilled?: boolean;
-  /** It has keys. Says nothing about which: see `holdsOlderCopy`. */
+  /** True when the engine has keys. It says nothing about which: see `holdsOlderCopy`. */
   readonly holdsData?: boolean;
   /** How many, over all databases. Comparable only between processes that follow the same stream. */
   readonly keys?: number;
@@ -47,17 +47,17 @@ export interface Member {
   readonly verdict: Verdict;
   /** Null unless `answering`. */
   readonly engine: EngineFacts | null;
-  /** Why one that is `unresponsive` does not answer, for people; null when that is not known. */
+  /** Why a member that is `unresponsive` does not answer, for people; null when that is not known. */
   readonly silence?: string | null;
-  /** For how long one that is `unresponsive` has not answered. */
+  /** For how long a member that is `unresponsive` has not answered. */
   readonly silentMs?: number;
-  /** It failed to start or died again a moment ago, and the next start waits for the back-off. */
+  /** True when the node failed to start or died again a moment ago, and its next start waits for the back-off. */
   readonly isBackingOff: boolean;
   /** Why its last start failed, or what became of it, for people; null when it came up. */
   readonly startFailure?: string | null;
   /** What a process that is down could start from; `none` for one that lives. */
   readonly data: DataState;
-  /** Of one that hangs or is to restart: false when its files are gone, so that its memory is all that is left of its data. */
+  /** Of a member that hangs or is to restart: false when its files are gone, so that its memory is all that is left of its data. */
   readonly keepsData?: boolean;
 }
 
@@ -66,7 +66,7 @@ export interface ShardView {
   readonly clusterMode: 'enabled' | 'disabled';
   readonly automaticFailover: boolean;
   readonly durability: Durability;
-  /** Cluster mode: the nodes do not know each other yet, so nobody can be told to follow. */
+  /** Cluster mode: the nodes do not know each other yet, so nobody can be made to follow. */
   readonly isForming: boolean;
   /** Planned switchovers that failed in the last half minute. */
   readonly switchoverFailures: number;
@@ -93,7 +93,7 @@ export function isCandidate(member: Member): boolean {
 }
 
 /**
- * True for one that was not confirmed, or is not any more, and has data all the same: a replica that is filled anew
+ * True for a member that was not confirmed, or is not any more, and has data all the same: a replica that is filled anew
  * keeps what it had until all of the new has arrived, and one whose first sync breaks off empties itself. Better than
  * nothing when everything else is lost, and nothing else.
  */
@@ -106,7 +106,7 @@ export function holdsOlderCopy({ node, verdict, engine }: Member): boolean {
 export const mostCaughtUp = (members: readonly Member[]): Member | null =>
   furthest(members.filter(isCandidate));
 
-/** Of those that hold an older copy the one that has come furthest. Null when nobody holds one. */
+/** The member that has come furthest of those that hold an older copy. Null when nobody holds one. */
 export const newestOlderCopy = (members: readonly Member[]): Member | null =>
   furthest(members.filter(holdsOlderCopy));
 
@@ -115,8 +115,8 @@ function furthest(members: readonly Member[]): Member | null {
   return members.find((member) => member.engine!.offset === most) ?? null;
 }
 
-/** Of one that is down: it should have files to start from, and they are gone or damaged. */
+/** True for a member that is down and should have files to start from, which are gone or damaged. */
 export const hasLostFiles = ({ data }: Member): boolean => isLost(data);
 
-/** No process of it lives. */
+/** True when no process of the member lives. */
 export const isDown = (member: Member): boolean => member.verdict === 'dead' || member.verdict === 'absent';

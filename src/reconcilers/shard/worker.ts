@@ -24,22 +24,22 @@ export interface ShardReport {
 export interface ShardWorker {
   readonly key: ShardKey;
   wake(): void;
-  /** Something was changed for it: it is not settled before it has looked again. */
+  /** To be called when something was changed for the shard: it is not settled before its worker has looked again. */
   recheck(): void;
   report(): ShardReport;
   /** Takes no further step; resolves when the present one has ended. */
   stop(): Promise<void>;
 }
 
-/** While something is waited for: engines take a moment to load, to sync, to come back. */
+/** Between two looks while something is waited for: engines take a moment to load, to sync, to come back. */
 const waitMs = { first: 5, max: 500 } as const;
-/** With nothing to do: notices a replica that is filled anew, and whatever else nobody woke it for. */
+/** Between two looks with nothing to do: they notice a replica that is filled anew, and whatever else woke nobody. */
 const idleMs = 5_000;
 
 const slowKinds = ['start', 'confirm-synced', 'end', 'follow', 'apply-config'] as const;
 type SlowAct = Extract<ShardAct, { readonly kind: (typeof slowKinds)[number] }>;
 
-/** Nobody waits for these: a primary may die meanwhile, and that must be seen at once. */
+/** Acts that the loop does not wait for: a primary may die meanwhile, and that must be seen at once. */
 const takesTime = (act: ShardAct): act is SlowAct => slowKinds.some((kind) => kind === act.kind);
 
 /** Whom an act makes lead, or takes the lead from. */
@@ -79,7 +79,7 @@ export function createShardWorker(
     onReport(worker);
   }
 
-  /** Its primary stands, so that the endpoints may be bound whatever else is to be done. */
+  /** True when the shard's primary stands, so that the endpoints may be bound whatever else is to be done. */
   function isLed({ view }: ShardFacts): boolean {
     const { currentPrimary, targetPrimary } = view.shard;
     const leader = view.members.find((member) => member.node.incarnation === currentPrimary);
@@ -100,7 +100,7 @@ export function createShardWorker(
     return true;
   }
 
-  /** A node that is told to follow, starts or ends is not made to lead in the same moment: one of the two would undo the other. */
+  /** False while a node that the act makes lead is busy: a node that begins to follow, starts or ends is not made to lead in the same moment. */
   function isFree({ view }: ShardFacts, act: ShardAct): boolean {
     // The primary may come up with its own files just now: nobody else is promoted before that is known.
     const isAwaited = beside.get(view.shard.currentPrimary ?? '')?.kind === 'start';
@@ -109,7 +109,7 @@ export function createShardWorker(
   }
 
   function complain(act: ShardAct, error: unknown): void {
-    // A row that it was decided on has changed since: nothing was done, and it is decided anew.
+    // A row that the act was decided on has changed since: nothing was done, and all is decided anew.
     if (error instanceof StaleWrite)
       log.debug(`an act on a shard came too late: ${act.kind}`, { shard: keyText(key), error });
     else log.warn(`an act on a shard failed: ${act.kind}`, { shard: keyText(key), error });
@@ -124,7 +124,7 @@ export function createShardWorker(
     const results = await Promise.allSettled(rest.map((act) => performAct(context, facts, act)));
     for (const [index, result] of results.entries())
       if (result.status === 'rejected') complain(rest[index]!, result.reason);
-    // What came too late is decided anew at once.
+    // An act that came too late is decided anew at once.
     const isNews = (result: PromiseSettledResult<void>) =>
       result.status === 'fulfilled' || result.reason instanceof StaleWrite;
     return begun > 0 || results.some(isNews);
@@ -146,7 +146,7 @@ export function createShardWorker(
     if (await finishStarts(context, facts)) return null;
     const decision = decide(facts.view);
     await giveEndpointAway(context, facts);
-    // Before anybody is told that the shard is settled: whoever waits for that connects to them at once.
+    // Endpoints are bound before the shard is reported as settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (isLed(facts)) await recordLeader(context, facts.view);
     const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
@@ -160,7 +160,7 @@ export function createShardWorker(
     if (isSettled) {
       await recordRoles(context, facts.view);
       await keepWritable(context, facts);
-      // Whoever recovered while nobody could say so.
+      // Of nodes that recovered while no event could be recorded.
       for (const { node } of facts.view.members) await recovered(context, node);
       pauseMs = waitMs.first;
       return idleMs;

@@ -31,7 +31,7 @@ import { isRecovering, recovered } from '../recovery.ts';
 import { parameterUpdates } from './apply-config.ts';
 import { mendFiles } from './mend-files.ts';
 
-/** A process that lived shorter has failed again; one that lived longer has a clean slate. A judgement. */
+/** A process that ended sooner than this after its start has failed again; one that lived longer has a clean slate. A judgement. */
 const steadyAfterMs = 10_000;
 
 export async function bringUp(
@@ -81,9 +81,9 @@ export async function bringUp(
 }
 
 /**
- * The rest of each start: the node has its data loaded. One that leads with them is back, and the others take its data
- * anew: nothing that was confirmed of them holds any longer. Not before: should it end while it loads, what they hold is
- * still what it was. True when something was recorded. (A Limber that dies in between: decide.ts sees two histories.)
+ * The rest of each start, once the node has its data loaded. A node that leads with them is back, and the others take its
+ * data anew: nothing that was confirmed of them holds any longer. That is not recorded before: should the node end while
+ * it loads, what the others hold is still what it was. True when something was recorded. (A Limber that dies in between: decide.ts sees two histories.)
  */
 export async function finishStarts(context: ShardContext, { view }: ShardFacts): Promise<boolean> {
   const loaded = view.members.filter(({ node, engine }) => {
@@ -103,7 +103,7 @@ export async function finishStarts(context: ShardContext, { view }: ShardFacts):
   return loaded.length > 0;
 }
 
-/** A node that is filled anew keeps aside what it was told to keep; one that leads uses it. */
+/** A node that is filled anew sets its marked files aside before; one that leads uses them. */
 async function keepFiles(context: ShardContext, node: CacheNode, follow: CacheNode | null): Promise<void> {
   if (follow === null) return unmark(context.fleet, node);
   const kept = await keepMarked(context.fleet, node);
@@ -113,8 +113,8 @@ async function keepFiles(context: ShardContext, node: CacheNode, follow: CacheNo
 }
 
 /**
- * What the engine will cut off the append-only file of one that died is kept first: after its start nothing is left
- * to keep. It costs a millisecond when the file is whole (measured; unfinished-write.ts).
+ * Keeps what the engine will cut off the append-only file of a node that died: after its start nothing is left to keep.
+ * It costs a millisecond when the file is whole (measured; unfinished-write.ts).
  */
 async function keepTail(context: ShardContext, { view }: ShardFacts, node: CacheNode): Promise<void> {
   if (view.durability === 'disabled' || node.handle === null || node.intent !== 'running') return;
@@ -153,7 +153,7 @@ async function mendIdentity(
     );
 }
 
-/** Only makes the first sync quicker: a primary that does not answer now is waited for elsewhere. */
+/** Makes the first sync quicker, and no more: a primary that does not answer now is waited for elsewhere. */
 async function prepareSync({ fleet }: ShardContext, primary: CacheNode): Promise<void> {
   try {
     await chooseSyncManner(fleet, await fleet.connections.of(primary));
@@ -166,9 +166,9 @@ async function prepareSync({ fleet }: ShardContext, primary: CacheNode): Promise
 export interface RecentFailures {
   /** Starts in a row that failed, or soon ended. */
   readonly attempts: number;
-  /** The latest of them, in a row, after which the process ended by itself before it had its data loaded. */
+  /** How many of the latest of them ended by themselves before they had their data loaded. */
   readonly endings: number;
-  /** It came up last time, and died soon after, or before it had served or was confirmed to hold its data. */
+  /** True when the node came up last time and died soon after, or before it had served or was confirmed to hold its data. */
   readonly isDeath: boolean;
   readonly wasFilled: boolean;
   readonly hasServed: boolean;
@@ -188,7 +188,7 @@ function recentFailures(
   return { attempts, endings, isDeath: isSoon || !hasServed || !wasFilled, hasServed, wasFilled };
 }
 
-/** With what it said last. */
+/** The error for a process that ended, with what its engine said last. */
 async function deathOf(
   { fleet }: ShardContext,
   { incarnation, cacheClusterId }: CacheNode,
@@ -215,7 +215,7 @@ function recordFailure(
   startFailures.set(node.incarnation, { ...rest, attempts, endings, notBefore });
 }
 
-/** A node that had a process lost it, and nobody asked for that: an event, once per loss. */
+/** Records an event, once per loss, when a node has lost its process and nobody asked for that. */
 async function announceLoss(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -229,7 +229,7 @@ async function announceLoss(
     memberEvent(context, node, recoveringNodes([node.cacheNodeId])),
   ];
   const own = view.members.find((member) => member.node.incarnation === node.incarnation);
-  // What becomes of damaged files is known when they have been mended, and told then.
+  // What becomes of damaged files is known when they have been mended: an event says it then.
   const hasFiles = own?.data === 'present' || own?.data === 'unreadable';
   const isEmpty = follow === null && !hasFiles && view.shard.nodeGroupId !== '';
   if (isEmpty) changes.push(cacheEvent(context, cache, rebuiltEmpty(view.shard.nodeGroupId)));

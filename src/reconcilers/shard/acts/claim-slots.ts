@@ -18,10 +18,10 @@ import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent } from '../record.ts';
 
-/** It takes 0.3-0.5 s; the worker does nothing else meanwhile. */
+/** To claim the slots takes 0.3-0.5 s; the worker does nothing else meanwhile. */
 const spreadDeadlineMs = 3_000;
 
-/** May be repeated. Throws while anybody else serves the slots, or may. */
+/** May be repeated. Throws while another node serves the slots, or may serve them. */
 export async function claimSlots(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -56,11 +56,11 @@ export async function claimSlots(
         : slotsReassigned(nodeGroupId, node.cacheClusterId, all);
     await fleet.store.commit([cacheEvent(context, cache, text)]);
   }
-  // Its replicas are introduced when they follow it.
+  // The node's own replicas are introduced when they follow it.
   if (shards.length === 1) return;
   // All others are down too: their workers introduce them when they are back.
   if (neighbours.answering.size === 0)
-    throw new Error(`${node.cacheClusterId} has its slots again, and nobody answers to be told`);
+    throw new Error(`${node.cacheClusterId} has its slots again, and no other node answers to hear of it`);
   await spreadClaim(claim, neighbours, spreadDeadlineMs);
 }
 

@@ -41,8 +41,8 @@ export async function clusterFollow(
 }
 
 /**
- * To every other node, since gossip alone takes seconds to tell all of them; but not to a primary that has lost its
- * nodes.conf and has yet to claim its slots: met before that, the others would make it drop its keys.
+ * Introduces a node to every other one, since gossip alone takes seconds to reach all of them; but not to a primary that
+ * has lost its nodes.conf and has yet to claim its slots: met before that, the others would make it drop its keys.
  */
 export async function introduce(
   { fleet }: ShardContext,
@@ -64,7 +64,7 @@ export async function introduce(
   );
 }
 
-/** It is a part of the cluster: a blank node has epoch 0. One that does not answer is met by gossip later. */
+/** True for a node that is a part of the cluster: a blank node has epoch 0. A node that does not answer is met by gossip later. */
 async function hasEpoch(opening: Promise<EngineConnection>): Promise<boolean> {
   try {
     const info = String(await (await opening).callWithin(500, 'CLUSTER', 'INFO'));

@@ -8,8 +8,8 @@ import { hasRoleWithin } from './role-within.ts';
 const switchoverDeadlineMs = 5_000;
 
 /**
- * It loses nothing. Done when both say so: the old primary hears of it some milliseconds later, and whoever looked in
- * between would see two primaries, and ask for the switchover again.
+ * No write is lost. The switchover is done when both nodes say so: the old primary hears of it some milliseconds later, and
+ * whoever looked in between would see two primaries, and ask for the switchover again.
  */
 export async function clusterSwitchover(
   context: ShardContext,

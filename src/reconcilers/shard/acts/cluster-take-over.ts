@@ -5,14 +5,14 @@ import type { CacheNode } from '../../../model/node.ts';
 import type { ShardContext } from '../context.ts';
 import { hasRoleWithin } from './role-within.ts';
 
-/** One that takes the slots without a vote leads at once; until this it may be slow to say so. */
+/** A replica that takes the slots without a vote leads at once; it may take this long until it says so. */
 const takeOverDeadlineMs = 5_000;
 
 /** How long a vote may take before the replica takes the slots without one; one takes 8-33 ms. */
 const voteMs = 100;
 
 /**
- * The primary is dead: its replica takes its slots. With a vote first where the other primaries can give one, since a
+ * Lets a replica take the slots of its dead primary. With a vote first where the other primaries can give one, since a
  * voted epoch cannot collide; without one when there is no majority, or nobody answers in time.
  */
 export async function clusterTakeOver(
@@ -26,7 +26,7 @@ export async function clusterTakeOver(
   }
   await failOver(connection, 'alone');
   if (!(await hasRoleWithin(connection, 'master', takeOverDeadlineMs)))
-    throw new Error(`${node.cacheClusterId} was told to take over and does not lead`);
+    throw new Error(`${node.cacheClusterId} was asked to take over and does not lead`);
 }
 
 /** True while more than half of the cluster's primaries answer: nobody is asked for a vote that cannot be given. */

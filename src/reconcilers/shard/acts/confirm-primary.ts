@@ -19,7 +19,7 @@ export async function confirmPrimary(
   const textFor = (source: CacheSource) =>
     failoverCompleted(source, before?.cacheClusterId ?? '', node.cacheClusterId);
   const isMove = shard.currentPrimary !== null && shard.currentPrimary !== node.incarnation;
-  // It may have led before without taking writes, for another one's sake. First: after the record nobody looks again.
+  // The node may have led before without taking writes, for another one's sake. This comes first: after the record nobody looks again.
   const connection = await context.fleet.connections.of(node);
   await acceptWrites(connection, writeCondition(facts.cache, node));
   const events = [

@@ -8,7 +8,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { withRunId } from '../record.ts';
 import { recovered } from '../recovery.ts';
 
-/** Long enough for a full synchronisation's last moments; the pass after looks again. */
+/** How long is waited: enough for a full synchronisation's last moments; the next pass looks again. */
 export const confirmDeadlineMs = 1_000;
 
 export async function confirmReplica(

@@ -1,4 +1,4 @@
-/** Planned work that writers wait for: it is tried a few times only when it fails again and again. */
+/** Counts the failures of planned work that writers wait for, so that it is tried a few times only. */
 import { keyText, type ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 

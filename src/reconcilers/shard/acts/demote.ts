@@ -9,8 +9,8 @@ import { invalidateSync } from '../record.ts';
 
 /**
  * The old primary refuses writes, and its own PING to its replicas counts in its offset all the same: a PING after the
- * other's promotion puts it ahead of the new primary, so that it is filled anew. It is no known copy then, and that is
- * recorded before.
+ * other's promotion puts it ahead of the new primary, so that it is filled anew. The old primary is no known copy then,
+ * and that is recorded before.
  */
 export async function demote({ fleet }: ShardContext, from: CacheNode, to: CacheNode): Promise<void> {
   const [old, next] = await Promise.all([fleet.connections.of(from), fleet.connections.of(to)]);

@@ -23,7 +23,7 @@ export async function end(context: ShardContext, fresh: ShardFacts, incarnation:
   // Memcached has nothing to put in order, and takes a second to notice.
   const graceMs = node.engine === 'memcached' ? 0 : 5_000;
   await context.fleet.runtime.stop(node.handle, { graceMs });
-  // This was no death: the next start is not put off for it, and what failed before is of no account.
+  // A process that was ended on purpose did not die: the next start is not put off for it, and failures before it do not count any more.
   context.starts.delete(node.incarnation);
   context.startFailures.delete(node.incarnation);
   faultPoint('end:stopped');

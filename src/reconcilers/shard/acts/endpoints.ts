@@ -12,7 +12,7 @@ function isOurs(facts: ShardFacts, endpoint: Endpoint, first: string | undefined
   if (endpoint.purpose === 'node') return false;
   const { members, shard, clusterMode } = facts.view;
   if (clusterMode === 'disabled') return true;
-  // The configuration endpoint of a cluster: bound by one node of any shard. Nobody yet: the first shard's.
+  // One node of any shard binds the configuration endpoint of a cluster. While nobody does, it is for the first shard.
   if (endpoint.holder === null) return shard.nodeGroupId === first;
   return members.some((member) => member.node.incarnation === endpoint.holder);
 }
@@ -31,7 +31,7 @@ export async function bindEndpoints(
   const isUnbound = facts.endpoints.some(({ purpose, holder }) => purpose !== 'node' && holder === null);
   const [first] = isUnbound ? await context.fleet.store.nodeGroupsOf([cacheIncarnation]) : [];
   const endpoints = facts.endpoints.filter((endpoint) => isOurs(facts, endpoint, first?.nodeGroupId));
-  // Also with none: a node that was retained from its group still serves the group's endpoints.
+  // Also when nothing is wanted: a node that was retained from its group still serves the group's endpoints.
   const holders = facts.view.members.map((member): Holder => {
     const { node, engine } = member;
     const isRecorded =

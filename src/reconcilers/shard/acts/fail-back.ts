@@ -35,7 +35,7 @@ export async function failBack(
       throw new Error(`${to.cacheClusterId} has not taken the data from ${from.cacheClusterId} yet`);
     await clock.delay(50);
   }
-  // What it acknowledges from now on has to outlive its process, and until its file is whole that would not.
+  // What the primary acknowledges from now on has to outlive its process. Until its file is whole it would not.
   while (durabilityOf(cache) === 'sync' && !(await isOnDisk(context, to))) {
     if (clock.monotonic() > deadline)
       throw new Error(`${to.cacheClusterId} has not written the data to its disk yet`);

@@ -12,7 +12,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent } from '../record.ts';
 import { endpointOf } from '../view.ts';
 
-/** Before `node` is promoted. The events to record after that; none while the lag is within `maxLagMs`, or unknown. */
+/** To be called before `node` is promoted. Gives the events to record after that: none while the lag is within `maxLagMs`, or unknown. */
 export async function prepareLaggingLead(
   context: ShardContext,
   { cache, view }: ShardFacts,

@@ -5,7 +5,7 @@ import type { ShardContext } from '../context.ts';
 import { copiesBeside, countsOnItsFiles, type FinalAct, whyNotDue } from '../decide/recheck.ts';
 import { observeShard, type ShardFacts } from '../observe/observe-shard.ts';
 
-/** Fresh facts, which call for the same act. Throws when they do not: then nothing is killed, and decided anew. */
+/** Reads fresh facts, which have to call for the same act. Throws when they do not: then nothing is killed, and all is decided anew. */
 export async function lookAgain(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -26,7 +26,7 @@ export async function lookAgain(
   return fresh;
 }
 
-/** At the moment of the signal, by /proc: a death shows there at once, and so does a suspension. */
+/** Looks into /proc at the moment of the signal: a death shows there at once, and so does a suspension. */
 export function requireLivingCopies(
   { fleet }: ShardContext,
   { view }: ShardFacts,
@@ -37,7 +37,7 @@ export function requireLivingCopies(
       throw new Error(`${node.cacheClusterId}, which holds the same data, has just died or been suspended`);
 }
 
-/** Throws when the shard has no such member. */
+/** The node of a member. Throws when the shard has no such member. */
 export function nodeIn({ view }: ShardFacts, incarnation: string): CacheNode {
   const member = view.members.find((one) => one.node.incarnation === incarnation);
   if (!member) throw new Error(`node ${incarnation} is no member of this shard`);

@@ -10,7 +10,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { memberEvent } from '../record.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
 
-/** The primary is down: it takes its data from this one when it comes back. */
+/** Promotes a copy while the primary is down: that one takes its data from the copy when it comes back. */
 export async function promoteReadOnly(
   context: ShardContext,
   facts: ShardFacts,
@@ -27,7 +27,7 @@ export async function leadReadOnly(context: ShardContext, node: CacheNode): Prom
   await promote(connection);
   faultPoint('fail-back:source-leads');
   if (node.synced) return;
-  // Until then nobody knew whether it holds everything; now the shard's data are what it holds.
+  // Until now nobody knew whether the copy holds everything; from now on the shard's data are what it holds.
   await updateNode(context.fleet, node.incarnation, (row) => ({ ...row, synced: true }));
   await context.fleet.store.commit([memberEvent(context, node, olderCopyLeads(node.cacheClusterId))]);
 }

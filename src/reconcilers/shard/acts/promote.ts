@@ -19,7 +19,7 @@ export async function promoteNode(context: ShardContext, facts: ShardFacts, node
   } else {
     await promote(connection);
     faultPoint('failover:promoted');
-    // At once: clients wait for nothing but this. The old primary was seen dead.
+    // The endpoint moves at once: clients wait for nothing else. The old primary was seen dead.
     await bindEndpoints(context, facts, node.incarnation);
   }
   if (!node.synced) events.push(memberEvent(context, node, olderCopyLeads(node.cacheClusterId)));

@@ -1,7 +1,7 @@
 /** Waits until an engine says that it has a role. */
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 
-/** Clients wait for this: asked without a pause for the first moments. */
+/** Clients wait for this, so that the engine is asked without a pause for the first moments. */
 export async function hasRoleWithin(
   connection: EngineConnection,
   role: 'master' | 'slave',

@@ -17,7 +17,7 @@ export async function setTargetPrimary(
 ): Promise<void> {
   if (incarnation === facts.view.shard.currentPrimary) await leadOn(context, facts, incarnation);
   const { shard } = facts.view;
-  // Nobody led before: nobody's lead has to end first.
+  // When nobody led before, nobody's lead has to end first.
   const currentPrimary = shard.currentPrimary ?? (reason === 'found' ? incarnation : null);
   await context.fleet.store.commit(
     targetPrimarySet({ ...shard, currentPrimary }, nodeIn(facts, incarnation)),
@@ -25,7 +25,7 @@ export async function setTargetPrimary(
   faultPoint(`${reason}:target-set`);
 }
 
-/** A switchover was given up: the primary goes on, and takes writes again if it refused them for that. Before the record. */
+/** Before the record of a switchover that is given up: the primary goes on, and takes writes again if it refused them for that. */
 async function leadOn(context: ShardContext, facts: ShardFacts, incarnation: string): Promise<void> {
   const member = facts.view.members.find((one) => one.node.incarnation === incarnation);
   if (member?.engine?.role !== 'primary') return;

@@ -18,7 +18,7 @@ export async function withdrawTombstone(
   const member = view.leaving.find(({ node }) => node.incarnation === incarnation);
   if (!member) throw new Error(`node ${incarnation} is not about to leave this shard`);
   const { node } = member;
-  // Before the record: with the tombstone still there, the next Limber does it again.
+  // This comes before the record: while the tombstone is still there, the next Limber does it again.
   if (view.clusterMode === 'enabled' && member.engine) {
     await introduceAgain(context, member);
     faultPoint('withdraw-tombstone:introduced');
@@ -33,7 +33,7 @@ export async function withdrawTombstone(
   faultPoint('withdraw-tombstone:recorded');
 }
 
-/** The others may have been told to forget it. It knows them all the same, so that it can be introduced to them. */
+/** The other nodes may have been made to forget the member. It knows them all the same, so that it can be introduced to them. */
 async function introduceAgain(context: ShardContext, { node }: Member): Promise<void> {
   try {
     await introduce(context, node, await context.fleet.connections.of(node));

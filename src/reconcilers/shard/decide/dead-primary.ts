@@ -20,12 +20,12 @@ import {
 /** The recorded primary has no process. */
 export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
-  // Offsets compare only within one history: who has not been told of this primary yet counts when nobody else does.
+  // Offsets compare only within one history: a replica that does not follow this primary yet counts when no other does.
   const own = others.filter(
     (member) => serves(member) || member.engine?.follows === endpointOf(current.node),
   );
   const best = mostCaughtUp(own) ?? mostCaughtUp(others);
-  // Its own file holds every write that was acknowledged, which no replica is proven to.
+  // The primary's own file holds every write that was acknowledged, which is proven of no replica.
   if (view.durability === 'sync' && current.data === 'present')
     return startAlone(current, 'its own files hold every acknowledged write');
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
@@ -40,7 +40,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     return waiting(
       `${name(current)} is dead and ${name(maybe)} holds its data but ${doesNotAnswer(maybe)}; nobody is promoted`,
     );
-  // A suspended process still holds its data: an empty primary would wipe them when it goes on.
+  // A suspended process still holds its data: an empty primary would wipe them as soon as that process goes on.
   const hanging = others.find((member) => member.node.synced && member.verdict === 'hung');
   if (hanging && current.data !== 'present')
     return waiting(
@@ -81,7 +81,7 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
       `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
     );
   const copies = living.filter(holdsOlderCopy);
-  // One that leads was chosen already, by a Limber that died before it could say so.
+  // A copy that leads was chosen already, by a Limber that died before it could record that.
   const copy = copies.find(leads) ?? newestOlderCopy(copies);
   if (!copy) return null;
   if (!view.automaticFailover && view.clusterMode === 'disabled')
@@ -101,7 +101,7 @@ function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): 
   const feeder = view.members.find(
     (member) => member !== current && best.engine?.follows === endpointOf(member.node),
   );
-  // It was chosen to lend its lead before, and holds at least as much.
+  // This copy was chosen to lead for a while before, and holds at least as much.
   if (feeder?.node.synced && feeder.verdict === 'unresponsive')
     return waiting(`${name(feeder)} holds the data for ${name(current)} and ${doesNotAnswer(feeder)}`);
   if (best.engine?.role === 'replica' || !best.node.synced)
@@ -109,7 +109,7 @@ function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): 
       kind: 'promote-read-only',
       node: best.node.incarnation,
     });
-  // Else they would take their data anew from the empty process that comes back at the address which they follow.
+  // Otherwise the replicas would take their data anew from the empty process that comes back at the address which they follow.
   const strays = view.members.filter(
     (member) =>
       member !== current &&

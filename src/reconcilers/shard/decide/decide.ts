@@ -91,7 +91,7 @@ function withStrangers({ strangers = [] }: ShardView, decision: ShardDecision): 
   };
 }
 
-/** Before anything else is decided on it: what was confirmed of them holds no longer. */
+/** Takes back what was confirmed of these replicas, before anything else is decided on it. */
 const decideInvalidSync = (members: readonly Member[], why: string): ShardDecision =>
   doing(
     `${members.map(name).join(', ')} ${why}`,
@@ -194,7 +194,7 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
       node: best.node.incarnation,
       reason: 'switchover',
     });
-  // What it holds is nowhere else yet: the others take it first.
+  // What the primary holds is nowhere else yet: the others take it first.
   const others = view.members.filter((member) => member !== current);
   const isFed = (member: Member) =>
     isCandidate(member) && member.engine?.follows === endpointOf(current.node) && member.engine.isLinkUp;

@@ -1,4 +1,4 @@
-/** What the worker of a shard may be told to do, and the words that all decisions share. */
+/** The acts that a decision may ask of the worker of a shard, and the words that all decisions share. */
 import type { EngineFacts, Member, ShardView } from '../view.ts';
 import { isDown } from '../view.ts';
 
@@ -17,9 +17,9 @@ export type ShardAct =
     }
   /** Make a replica the primary; the old one is dead. */
   | { readonly kind: 'promote'; readonly node: string }
-  /** Planned: from a living primary to a replica, without losing a write. */
+  /** Planned: move the lead from a living primary to a replica, without losing a write. */
   | { readonly kind: 'switchover'; readonly from: string; readonly to: string }
-  /** It was to leave, and is needed: it is a member as before. */
+  /** Make a node that was to leave, and is needed, a member as before. */
   | { readonly kind: 'withdraw-tombstone'; readonly node: string }
   /** Cluster mode: give the primary exactly its shard's slots again. */
   | { readonly kind: 'claim-slots'; readonly node: string }
@@ -27,7 +27,7 @@ export type ShardAct =
   | { readonly kind: 'confirm-primary'; readonly node: string }
   /** Make a living node follow the primary. */
   | { readonly kind: 'follow'; readonly node: string; readonly primary: string }
-  /** The replica is being filled anew: what was confirmed of it holds no longer. */
+  /** Take back what was confirmed of a replica, since it is being filled anew. */
   | { readonly kind: 'invalidate-sync'; readonly node: string }
   /** Bring a running node to its target configuration, as far as that goes without a restart. */
   | { readonly kind: 'apply-config'; readonly node: string }
@@ -55,7 +55,7 @@ export const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [
 
 export const isAnswering = (member: Member): member is Member & { engine: EngineFacts } =>
   member.engine !== null;
-/** A script that is to end has ended by then, and so has a pause that was meant well. A judgement. */
+/** A script that ends at all has ended by then, and so has a pause that was meant well. A judgement. */
 const restartPatienceMs = 5_000;
 
 /** A restart was asked for, and it is not to be had in good order: it has not answered for too long. */
@@ -84,7 +84,7 @@ export function startAll(view: ShardView): ShardDecision {
   return doing('all nodes of the new shard are started', ...starts);
 }
 
-/** Said of a node that is down and whose next start waits. */
+/** The sentence about a node that is down and whose next start waits. */
 export const startedAgain = (member: Member): string =>
   `${name(member)} is started again in a moment${member.startFailure ? `: ${member.startFailure}` : ''}`;
 

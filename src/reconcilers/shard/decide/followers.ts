@@ -29,7 +29,7 @@ export function decideFollowers(view: ShardView, primary: Member, caution: strin
   return { sentence: `${name(primary)} leads and every member follows it`, acts: [], isSettled: true };
 }
 
-/** Null when it runs with all that can be changed without a restart, or does not answer. */
+/** The act for a member that does not run with its target configuration; null when it does, or does not answer. */
 function applyConfig(member: Member): ShardAct | null {
   if (!isAnswering(member) || isConfigured(member.node)) return null;
   return { kind: 'apply-config', node: member.node.incarnation };
@@ -44,7 +44,7 @@ function decideFollower(member: Member, primary: Member): ShardAct | string | nu
     return { kind: 'start', node, follow: leader };
   }
   if (member.verdict === 'hung') {
-    // It may be the only copy that is left: the primary has to be well before this one is killed.
+    // A replica that hangs may be the only copy that is left: the primary has to be well before it is killed.
     return isAnswering(primary) ? { kind: 'fence', node } : `${name(member)} hangs`;
   }
   if (isToBeForced(member) && isAnswering(primary)) return { kind: 'end', node };

@@ -8,13 +8,13 @@ import { isCandidate, isDown } from '../view.ts';
 import { doesNotAnswer, isAnswering, leads, name } from './decision.ts';
 
 interface Needed {
-  /** Those that cannot go yet. */
+  /** The members that cannot go yet. */
   readonly members: readonly Member[];
   /** Why, for people. */
   readonly sentence: string;
 }
 
-/** Of the members that are to go those that are needed; null when all of them can go. */
+/** The members that are to go and are needed; null when all of them can go. */
 export function neededOf(view: ShardView, going: ReadonlySet<string>): Needed | null {
   const isGoing = ({ node }: Member) => going.has(node.incarnation);
   const staying = view.members.filter((member) => !isGoing(member));
@@ -56,7 +56,7 @@ function mayHoldData(member: Member): boolean {
 const replaces = (view: ShardView, other: Member, member: Member): boolean =>
   isLeader(view, other) || (isCopy(other) && !isAhead(member, other));
 
-/** Everything that was acknowledged is in it by definition. One that is to restart is about to end itself. */
+/** True for the member that leads: everything that was acknowledged is in it by definition. One that is to restart is about to end itself. */
 const isLeader = ({ shard }: ShardView, member: Member): boolean =>
   member.node.incarnation === shard.currentPrimary &&
   member.node.intent === 'running' &&
@@ -66,11 +66,11 @@ const isLeader = ({ shard }: ShardView, member: Member): boolean =>
 const isCopy = (member: Member): boolean =>
   isCandidate(member) && member.node.intent === 'running' && member.engine?.wasRefilled !== true;
 
-/** Nobody leads, and it has come further in the same history: the other one lacks acknowledged writes. */
+/** True when the first has come further in the same history, while nobody leads: the other one lacks acknowledged writes. */
 function isAhead({ engine: own }: Member, { engine: other }: Member): boolean {
   if (!own || !other) return false;
   if (own.replicationId === other.replicationId) return own.offset > other.offset;
-  // It was promoted since, and has begun a history of its own.
+  // The first was promoted since, and has begun a history of its own.
   return own.replicationId2 === other.replicationId && own.secondOffset > other.offset + 1;
 }
 

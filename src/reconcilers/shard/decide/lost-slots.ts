@@ -70,7 +70,7 @@ function decideTakenSlots(view: ShardView, current: Answering): ShardDecision {
 
 function decideBlankPrimary(view: ShardView, current: Answering): ShardDecision {
   const others = view.members.filter((member) => member !== current);
-  // With data of its own it was started for their sake: nobody else's were to come first.
+  // A primary with data of its own was started for their sake: no other member's data were to come first.
   const copy = current.engine.holdsData === true ? null : findCopy(others);
   if (typeof copy === 'string')
     return waiting(`${name(current)} has lost its slots, and ${copy}; nobody is given them`);

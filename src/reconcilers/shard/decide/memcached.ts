@@ -11,7 +11,7 @@ export function decideMemcached(members: readonly Member[]): ShardDecision {
     const isDown = verdict === 'dead' || verdict === 'absent';
     if (isDown && isBackingOff) waiting += 1;
     else if (isDown) acts.push({ kind: 'start', node: node.incarnation, follow: null });
-    // Its data are a cache's, and a node that hangs serves nobody: it is replaced by an empty one.
+    // A node that hangs serves nobody, and what it holds is only a cache: it is replaced by an empty one.
     else if (verdict === 'hung') acts.push({ kind: 'fence', node: node.incarnation });
     else if (node.intent === 'restarting') acts.push({ kind: 'end', node: node.incarnation });
     else if (verdict === 'unresponsive') waiting += 1;

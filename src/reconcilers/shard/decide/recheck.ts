@@ -1,5 +1,5 @@
 /**
- * The last look before a process is killed, told to end, or started to lead with its own files. Between a decision and
+ * The last look before a process is killed, ended, or started to lead with its own files. Between a decision and
  * its deed another member can have died, hung or lost its lead: the facts are read once more and have to call for the
  * same act, and whoever they count on has to run still at the moment of the signal. Pure, and used by the simulation as
  * it is.
@@ -18,7 +18,7 @@ export function whyNotDue(fresh: ShardView, act: FinalAct): string | null {
   return acts.some((one) => isDeepStrictEqual(one, act)) ? null : sentence;
 }
 
-/** It dies, or leads, because its own files hold its data: they are looked at once more, last of all. */
+/** True for an act that counts on the node's own files holding its data: they are looked at once more, last of all. */
 export function countsOnItsFiles({ shard, members, durability }: ShardView, act: FinalAct): boolean {
   const member = members.find(({ node }) => node.incarnation === act.node);
   if (act.kind === 'start') return act.follow === null && member?.data === 'present';
@@ -27,8 +27,8 @@ export function countsOnItsFiles({ shard, members, durability }: ShardView, act:
 }
 
 /**
- * Who has the data when that process goes: all that answer and lead or were confirmed. The leader counts unconfirmed
- * too, since it is for its sake that a follower may go. Empty: nobody is counted on.
+ * The members that have the data when that process goes: all that answer and lead, or were confirmed. The leader counts
+ * unconfirmed too, since it is for its sake that a follower may go. Empty: nobody is counted on.
  */
 export function copiesBeside({ shard, members }: ShardView, incarnation: string): readonly Member[] {
   return members.filter(
@@ -44,7 +44,7 @@ export function heirsOf({ shard, durability, members }: ShardView, incarnation: 
   const primary = members.find(({ node }) => node.incarnation === incarnation);
   const isInMemoryOnly = durability === 'disabled' || primary?.keepsData === false;
   if (!isInMemoryOnly || primary?.engine?.role !== 'primary') return [];
-  // One that has handed over refuses writes until it follows: should this fail, it must not take them again.
+  // A primary that has handed over refuses writes until it follows: should this fail, it must not take them again.
   if (incarnation !== shard.currentPrimary || incarnation !== shard.targetPrimary) return [];
   const address = endpointOf(primary.node);
   return members.filter(

@@ -1,11 +1,11 @@
-/** Whether a node that is told to follow another gets only what it lacks, or is filled anew. Pure. */
+/** Whether a node that is made to follow another gets only what it lacks, or is filled anew. Pure. */
 import type { EngineFacts } from '../view.ts';
 
 type History = Pick<EngineFacts, 'replicationId' | 'replicationId2' | 'secondOffset' | 'offset'>;
 
 /**
- * What the node holds is a part of the primary's own history, so that it only gets what it lacks: what was confirmed
- * of it holds on. Without this the new primary would be the only known copy until each sibling is confirmed again.
+ * True when what the node holds is a part of the primary's own history: it only gets what it lacks, and what was
+ * confirmed of it holds on. Without this the new primary would be the only known copy until each sibling is confirmed again.
  */
 export function sharesHistory(
   own: History & Pick<EngineFacts, 'isSyncing' | 'isLoading'>,

@@ -16,7 +16,7 @@ export function decideUnfinishedPromotion(
   const to = target.node.incarnation;
   if (isAnswering(target) && target.engine.role === 'primary' && (!current || !serves(current)))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
-  // It may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
+  // The target may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
   if (target.verdict === 'unresponsive')
     return waiting(`${name(target)} was chosen to lead and does not answer yet`);
   if (target.verdict === 'hung') return decideHungTarget(view, current, target);

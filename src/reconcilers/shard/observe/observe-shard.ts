@@ -17,7 +17,7 @@ export interface ShardFacts {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Null when the cache is gone. Memcached has no shards: its view has no primary. */
+/** The facts of a shard; null when the cache is gone. Memcached has no shards: its view has no primary. */
 export async function observeShard(context: ShardContext, key: ShardKey): Promise<ShardFacts | null> {
   const { store } = context.fleet;
   const { cacheIncarnation, nodeGroupId } = key;
@@ -26,7 +26,7 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     store.nodesOf([cacheIncarnation], nodeGroupId ?? undefined),
     store.endpointsOf([cacheIncarnation]),
   ]);
-  // After its nodes: it has every configuration that one of them is to run with.
+  // The cache is read after its nodes, so that it has every configuration that one of them is to run with.
   const cache = await store.resourceByIncarnation(key.cacheKind, cacheIncarnation);
   if (!cache || (nodeGroupId !== null && !shard)) return null;
   const look = (nodes: readonly CacheNode[]) =>
@@ -72,7 +72,7 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
   targetPrimary: null,
 });
 
-/** One that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. */
+/** A node that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. */
 const silentDeadlineMs = 50;
 
 async function observeMember(context: ShardContext, cache: Cache, node: CacheNode): Promise<Member> {
@@ -82,7 +82,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const verdict = monitor.verdict(node);
   const dataIf = async (seen: Verdict) => (seen === 'dead' ? dataStateOf(fleet, cache, node) : 'none');
   const startFailure = failure?.error.message ?? null;
-  // Only of those that may be killed or ended soon.
+  // This is looked at only of nodes that may be killed or ended soon.
   const keepsDataIf = async (seen: Verdict) =>
     (seen !== 'hung' && node.intent !== 'restarting') || !isLost(await dataStateOf(fleet, cache, node));
   const keepsData = await keepsDataIf(verdict);
@@ -92,7 +92,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
   if (engine) return { ...facts, verdict: 'answering', engine };
-  // It may have died while it was asked: then its files count, as of any dead node.
+  // The node may have died while it was asked: then its files count, as of any dead node.
   const again = monitor.verdict(node);
   const [silence, data] = [monitor.silence(node), await dataIf(again)];
   return {
@@ -133,7 +133,7 @@ export const factsOf = (info: EngineInfo): EngineFacts => ({
   offset: info.offset,
   follows: info.upstream ? `${info.upstream.address}:${info.upstream.port}` : null,
   isLinkUp: info.upstream?.isUp ?? false,
-  // A link that never was up says nothing: one that was just told to follow another still holds its data.
+  // A link that never was up says nothing: a node that has just begun to follow another still holds its data.
   isSyncing: info.isSyncing,
   isLoading: info.isLoading,
   holdsData: info.keys > 0,

@@ -1,9 +1,9 @@
 /**
  * Notices that a replica was filled anew between two looks: while its shard's worker waited for something else, or by a
  * primary that came back at the same address. Its link says `up` again up to a second before the stream goes on, so that
- * it must not lead before it has been confirmed anew. The ids tell: a replica that goes on with a part of the history
- * names the history before (`master_replid2`), one that was filled anew names none. A full synchronisation within the
- * same history cannot be told by them.
+ * it must not lead before it has been confirmed anew. The ids show it: a replica that goes on with a part of the
+ * history names the history before (`master_replid2`), one that was filled anew names none. They do not show a full
+ * synchronisation within the same history.
  */
 import { type CacheNode, isSameProcess, type NodeHandle } from '../../../model/node.ts';
 import type { EngineFacts } from '../view.ts';
