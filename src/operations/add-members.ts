@@ -51,7 +51,7 @@ interface AddMembersSeen {
 
 type AddMembersAct = 'place' | 'spread' | 'undo';
 
-/** A node that has failed to start this often does not start. */
+/** After so many failed starts a node counts as one that does not start. */
 const startAttemptsMax = 3;
 const attemptsMax = 3;
 
@@ -105,7 +105,7 @@ export function decideAddMembers(
       if (isClusterMode(view.cache)) return go({ step: 'spreading' }, 'the new replicas hold all data');
       return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
     case 'spreading':
-      // Gossip tells the last nodes in some seconds anyway: no reason to give replicas up that hold the data.
+      // Gossip reaches the last nodes in some seconds anyway: no reason to give replicas up that hold the data.
       if (tries.successes > 0 || tries.attempts >= attemptsMax)
         return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
       return act('spread', 'every node is to list the new replicas', 20_000);
@@ -123,7 +123,7 @@ export function decideAddMembers(
   }
 }
 
-/** One that has come to lead in the meantime stays, as a member like any other. */
+/** The rows after the undoing: a new member that has come to lead in the meantime stays, as a member like any other. */
 function undone(view: CacheView, input: AddMembersInput, now: number): Change[] {
   const nodes = newNodes(view, input);
   const [kept, gone] = [true, false].map((hasNode) =>

@@ -96,7 +96,7 @@ export function decideApplyParameters(
 const isToRun = ({ handle, intent }: CacheNode): boolean =>
   handle !== null && (intent === 'running' || intent === 'restarting');
 
-/** The newest of the cache's configurations, which may be newer than the one that this operation was queued for. */
+/** Makes the cache's newest configuration, which may be newer than the one that this operation was queued for, the target of every node. */
 function retargeted(view: CacheView, configVersion: number, now: number): Change[] {
   const behind = view.nodes.filter(
     ({ intent, target }) => intent !== 'deleted' && target.configVersion < configVersion,
@@ -109,7 +109,7 @@ function retargeted(view: CacheView, configVersion: number, now: number): Change
   ];
 }
 
-/** What of the change no engine of this cache will ever take is told now, once. */
+/** One event for each changed parameter that no engine of this cache will ever take. */
 function notApplied({ cache }: CacheView, nodes: readonly CacheNode[], configVersion: number, now: number) {
   if (!hasReplication(cache)) return [];
   const reasons = new Map<string, string>();

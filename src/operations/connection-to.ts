@@ -4,7 +4,7 @@ import type { NodeAddress } from '../fleet/connections.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 
-/** The node's control connection, by which nothing is sent any more, and nothing waited for, once the signal aborts. */
+/** The node's control connection. Once the signal aborts nothing is sent by it any more, and nothing is waited for. */
 export async function connectionTo(
   { connections }: Pick<Fleet, 'connections'>,
   node: NodeAddress,

@@ -62,10 +62,10 @@ interface CreateCacheSeen {
 
 type CreateCacheAct = 'place' | 'form' | 'publish' | 'stop';
 
-/** A node that has failed to start this often, 50 ms and 100 ms apart, does not start. */
+/** After so many failed starts, 50 ms and 100 ms apart, a node counts as one that does not start. */
 const startAttemptsMax = 3;
 const attemptsMax = 3;
-/** An engine of 100 MB with its package lists, over a slow line. */
+/** Long enough to fetch an engine of 100 MB with its package lists over a slow line. */
 const placeDeadlineMs = 10 * 60_000;
 
 export function createCacheKind(
@@ -128,7 +128,7 @@ export function decideCreateCache(
     case 'publishing':
       if (view.cache.observed.configurationVersion > 0)
         return go({ step: 'confirming' }, 'the configuration endpoint serves the node list');
-      return act('publish', 'the configuration endpoint is told the node list', 30_000);
+      return act('publish', 'the configuration endpoint gets the node list', 30_000);
     case 'confirming':
       if (!health.isSettled) return wait(health.sentence, settled);
       return finish(`${view.cache.id} is available`, becomesAvailable(view, seen.now));
@@ -159,7 +159,7 @@ function decideAbandoning(
     ...view.clusters
       .filter((cluster) => cluster.id !== cache.id || cluster.kind !== cache.kind)
       .map((row): Change => ({ put: 'resource', row: withStatus(row, 'create-failed', seen.now) })),
-    // The next Limber starts what was stopped, but for these.
+    // The next Limber starts nodes that were stopped, but not those of a failed creation.
     ...view.nodes.map((node): Change => ({ put: 'node', row: nextNode(node, { status: 'create-failed' }) })),
     announce(cache, cache.id, text, seen.now),
   ]);

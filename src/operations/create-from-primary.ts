@@ -162,7 +162,7 @@ function decideFailBack(
   return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, {
     retryAfterMs: 250,
     limitMs: dataLimitMs(view.cache),
-    // It holds the data: what has come to be of the group is kept.
+    // The new replica that leads holds the data: the group is kept as it has become.
     otherwise: (reason) =>
       finish(`${input.cacheId} is kept as it is: ${reason}`, [
         ...becomesAvailable(view, input, now),
@@ -250,8 +250,8 @@ async function watch({ fleet, shards }: Tools, input: CreateFromPrimaryInput): P
 const unbindDeadlineMs = 2_000;
 
 /**
- * The endpoints of the group go; the node itself stays where it is. One that is down serves nothing, and one that does not
- * answer is told by its cluster's worker when it does: nobody gets those addresses meanwhile, since they rest.
+ * Takes the group's endpoints away; the node itself stays where it is. A node that is down serves nothing. From one that
+ * does not answer its cluster's worker takes them later: nobody gets those addresses meanwhile, since they rest.
  */
 async function unbind(
   tools: Tools,

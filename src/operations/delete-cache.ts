@@ -35,7 +35,7 @@ export interface DeleteCacheState {
 
 interface DeleteCacheSeen {
   readonly view: CacheView | null;
-  /** Nobody is being promoted, and the primary's process lives. */
+  /** True while nobody is being promoted and the primary's process lives. */
   readonly isLed: boolean;
   readonly now: number;
 }
@@ -121,7 +121,7 @@ async function perform(
   }
 }
 
-/** What is retained must be the copy that leads: a dead primary, or one that hands over, is waited for. */
+/** The node that is retained must be the copy that leads: a primary that is dead or hands over is waited for. */
 function isLed({ fleet }: Tools, { nodes, nodeGroups }: CacheView): boolean {
   const shard = nodeGroups[0];
   const primary = nodes.find((node) => node.incarnation === shard?.currentPrimary);

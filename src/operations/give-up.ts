@@ -3,7 +3,7 @@
  * again. By what is at stake:
  * - a creation: `create-failed`, processes stopped. Nobody has data there yet, and the cache can be deleted.
  * - a change of a living cache: it ends where it is. Nodes are neither ended nor taken back, because whoever cannot
- *   judge the facts cannot tell which of them holds the data. The cache can be used, changed and deleted again.
+ *   judge the facts does not know which of them holds the data. The cache can be used, changed and deleted again.
  * - a deletion, and a node with data that moves between caches: there is nothing to go back to, so it is tried on, and
  *   a Limber that has the defect mended finishes it.
  */
@@ -39,7 +39,7 @@ export async function giveUpCreation(tools: Tools, input: OperatedCache, reason:
   try {
     await stopNodes(tools, await store.nodesOf([cache.incarnation]), limit.signal);
   } catch (error) {
-    // Its deletion ends what is left.
+    // The deletion of the cache ends what is left.
     log.warn('what a failed creation has started could not be stopped', { cache: cache.id, error });
   }
   const now = clock.now();

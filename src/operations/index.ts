@@ -1,4 +1,4 @@
-/** Every kind of operation that can be queued, with its work: one without does not compile. */
+/** Every kind of operation that can be queued, with its work: a kind without work does not compile. */
 import type { OperationInput, OperationKindName } from '../model/operation-input.ts';
 import { addMembersKind } from './add-members.ts';
 import { applyParametersKind } from './apply-parameters.ts';

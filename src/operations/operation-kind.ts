@@ -28,16 +28,16 @@ export type Leaving<State> =
   | { readonly kind: 'finish'; readonly sentence: string; readonly changes: readonly Change[] }
   | { readonly kind: 'fail'; readonly sentence: string; readonly changes: readonly Change[] };
 
-/** How long is waited for something, and what follows when it has not come. */
+/** For how long something is waited for, and what follows when it has not come. */
 export interface WaitLimit<State> {
   /** Until the next look, if nothing happens before. */
   readonly retryAfterMs: number;
   /**
-   * Of the whole step: once Limbers have worked on it for so long, `otherwise` takes the place of the wait. Time in
-   * which no Limber ran does not count.
+   * The limit of the whole step: once Limbers have worked on it for so long, `otherwise` takes the place of the wait. Time
+   * in which no Limber ran does not count.
    */
   readonly limitMs: number;
-  /** `reason`: for how long what was waited for in vain. */
+  /** `reason` says what was waited for in vain, and for how long. */
   otherwise(reason: string): Leaving<State>;
 }
 
@@ -59,7 +59,7 @@ export const fail = (sentence: string, changes: readonly Change[] = []) =>
 
 /** How an operation ends that cannot go on because of a defect of ours. */
 export interface GivenUp {
-  /** It ends as failed, with the changes. Else they are recorded once, and it is tried on, rarely. */
+  /** True: the operation ends as failed, with the changes. False: they are recorded once, and the operation is tried again, rarely. */
   readonly ends: boolean;
   readonly changes: readonly Change[];
 }
@@ -75,9 +75,9 @@ export interface Tries {
 
 export interface OperationKind<Input, State, Seen, Act> {
   readonly name: string;
-  /** Of the row. Throws a `TypeError` when it is not what this version writes. */
+  /** Decodes the input of a row. Throws a `TypeError` when it is not what this version writes. */
   decodeInput(input: unknown): Input;
-  /** Cancels what is under way or queued before it on the same lock: a deletion waits for nothing. */
+  /** True for a kind that cancels what is under way or queued before it on the same lock: a deletion waits for nothing. */
   readonly cancelsOthers?: boolean;
   first(input: Input): State;
   observe(input: Input, state: State): Promise<Seen>;
@@ -89,13 +89,13 @@ export interface OperationKind<Input, State, Seen, Act> {
    */
   perform(act: Act, input: Input, signal: AbortSignal): Promise<void>;
   /**
-   * It is cancelled: the state to go on with, for a kind that has to put something back first. Null: it ends where it
-   * is. So does a kind without it.
+   * The state to go on with when the operation is cancelled, for a kind that has to put something back first. Null, and for
+   * a kind without this: it ends where it is.
    */
   cancelled?(input: Input, state: State): State | null;
   /**
-   * Looking or deciding failed again and again with `reason`. It must not lean on what may have failed, and must not
-   * delete anything. Without it the operation is tried on.
+   * Called when looking or deciding failed again and again with `reason`. It must not rely on what may have failed, and must
+   * not delete anything. An operation of a kind without this is tried again, rarely.
    */
   giveUp?(input: Input, reason: string): Promise<GivenUp>;
 }

@@ -11,20 +11,20 @@ export interface OperationProgress {
   /** `unknown`: this version does not know its kind or step, and leaves it to a newer one. */
   readonly activity: 'looking' | 'acting' | 'waiting' | 'backing-off' | 'unknown';
   readonly sentence: string;
-  /** Since when it does this, monotonic milliseconds. */
+  /** Since when the operation does this, monotonic milliseconds. */
   readonly since: number;
   /** For how long Limbers have worked on the present step. */
   readonly stepMs: number;
-  /** How long that may be; null when nothing is waited for. */
+  /** For how long the step may wait; null when it waits for nothing. */
   readonly limitMs: number | null;
-  /** It has passed its deadline and has not ended: nothing else happens with its cache meanwhile. */
+  /** True when the act has passed its deadline and has not ended: nothing else happens with its cache meanwhile. */
   readonly isOverdue: boolean;
   /** Failures in a row. */
   readonly attempts: number;
   readonly lastError: string | null;
 }
 
-/** An act may take this much longer than its deadline before anybody is told: it is to see the signal within a second. */
+/** An act may take this much longer than its deadline before that is logged: it is to see the signal within a second. */
 const overdueAfterMs = 1_000;
 
 export function stepOf(state: unknown): string {

@@ -31,7 +31,7 @@ type PromoteMemberInput = OperationInput<'promote-member'>;
 
 export interface PromoteMemberState {
   readonly step: 'setting-target' | 'switching-over';
-  /** From 1: how often it was asked for. */
+  /** How often the switchover was asked for, from 1. */
   readonly round: number;
 }
 
@@ -99,7 +99,7 @@ export function decidePromoteMember(
     return state.step === 'setting-target'
       ? go({ ...state, step: 'switching-over' }, `${input.clusterId} is to lead`)
       : wait(health.sentence, untilDecided);
-  // Also of a row that an older Limber wrote with another word for the same step.
+  // An older Limber wrote another word for the same step.
   if (state.step !== 'setting-target') {
     if (state.round >= roundsMax)
       return giveUp(view, input, now, `the primary did not hand over in ${roundsMax} attempts`);

@@ -29,7 +29,7 @@ import { dataLimitMs } from './wait-limits.ts';
 
 type RebootInput = OperationInput<'reboot-nodes'>;
 
-/** A node that has failed to come up this often does not come up. */
+/** After so many failures to come up a node counts as one that does not come up. */
 const startAttemptsMax = 3;
 
 export interface RebootState {
@@ -99,7 +99,7 @@ export function decideReboot(
   return finish(`${input.clusterId} has restarted`, restarted(view, nodes, input, now));
 }
 
-/** It is shown as before. One that does not come up goes on being started by its shard's worker. */
+/** The rows after a reboot that is given up: all is shown as before. A node that does not come up goes on being started by its shard's worker. */
 function givenUp(
   view: CacheView,
   nodes: readonly CacheNode[],

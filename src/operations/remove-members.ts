@@ -57,9 +57,9 @@ interface RemoveMembersSeen {
 
 type RemoveMembersAct = 'switchover' | 'mark' | 'release' | 'destroy';
 
-/** A node that is down is told to forget when it is back; after these attempts, half a minute, it is not waited for. */
+/** A staying node that is down forgets the leaving ones when it is back; after these attempts, half a minute, it is not waited for. */
 const attemptsMax = 12;
-/** The shard's worker takes an endpoint within a few milliseconds. */
+/** Between two looks: the shard's worker takes an endpoint within a few milliseconds. */
 const takeOverMs = 50;
 
 export function removeMembersKind(
@@ -83,7 +83,7 @@ export function removeMembersKind(
 const isLeaving = (node: CacheNode, { members }: RemoveMembersInput): boolean =>
   members.includes(node.cacheClusterId);
 
-/** The node group that it leads, or is about to lead. */
+/** The node group that a node leads, or is about to lead. */
 const ledBy = (view: CacheView, { incarnation }: CacheNode): NodeGroup | undefined =>
   view.nodeGroups.find(
     (shard) => shard.currentPrimary === incarnation || shard.targetPrimary === incarnation,
@@ -132,10 +132,10 @@ export function decideRemoveMembers(
         return wait('another node takes over what they served', {
           retryAfterMs: 100,
           limitMs: leadLimitMs,
-          // They are marked, and serve nothing any more: nothing is gained by keeping them.
+          // The nodes are marked, and serve nothing any more: nothing is gained by keeping them.
           otherwise: (reason) => go({ step: 'destroying' }, reason),
         });
-      return go({ step: 'destroying' }, 'nobody is told of the nodes that leave any more');
+      return go({ step: 'destroying' }, 'no client hears of the nodes that leave any more');
     case 'destroying':
       if (leaving.length > 0) return act('destroy', 'the nodes that leave are destroyed', 60_000);
       return finish(`${input.members.join(', ')} left ${input.cacheId}`, left(view, input, now));
@@ -144,7 +144,7 @@ export function decideRemoveMembers(
   }
 }
 
-/** Of a cluster the configuration endpoint has a holder at all times. */
+/** The endpoints that move; the configuration endpoint of a cluster has a holder at all times. */
 const movingEndpoints = (view: CacheView): Endpoint[] =>
   view.endpoints.filter((endpoint) => endpoint.purpose !== 'node');
 
@@ -247,8 +247,8 @@ async function release(
 }
 
 /**
- * Until others serve what they served, or the deadline. A pass of the shard's worker that had begun before they were
- * marked may let them bind it once more, and nobody could take it from them then.
+ * Waits until others serve what the leaving nodes served, or the deadline. A pass of the shard's worker that had begun
+ * before these were marked may let them bind an endpoint once more, and nobody could take it from them then.
  */
 async function untilTakenOver(
   tools: Tools,
@@ -264,7 +264,7 @@ async function untilTakenOver(
   }
 }
 
-/** One that does not answer is killed at once: it is to go anyway, and what it held is free then. */
+/** A leaving node that does not answer is killed at once: it is to go anyway, and the addresses that it held are free then. */
 async function unbind({ fleet }: Tools, node: CacheNode, signal: AbortSignal): Promise<void> {
   try {
     const connection = await connectionTo(fleet, node, signal);

@@ -1,5 +1,5 @@
 /**
- * Nodes of a Memcached cluster up or down. New nodes are told of only when they answer; nodes that go are taken off
+ * More nodes for a Memcached cluster, or fewer. New nodes are listed only when they answer; nodes that go are taken off
  * the list before they end, so that clients that follow the list meet no dead node.
  */
 import {

@@ -44,7 +44,7 @@ export const nextNode = (node: CacheNode, changed: Partial<CacheNode>): CacheNod
   version: node.version + 1,
 });
 
-/** What was made or changed in these node groups is done. */
+/** These node groups as available: what was made or changed in them is done. */
 export const availableShards = (shards: readonly NodeGroup[]): Change[] =>
   shards
     .filter(({ status }) => status !== 'available')

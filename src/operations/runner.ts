@@ -3,8 +3,8 @@
  * a bound. Everything it needs after a crash is in the row; what was not finished is taken up again at the next start.
  *
  * - A deletion waits for nothing: what is under way or queued before it on the same cache is cancelled.
- * - A kind or step that this version does not know, since a newer one has written it, is left as it is for a newer one,
- *   and told. It keeps its lock, so that nobody changes its cache behind its back; but for a deletion.
+ * - A kind or step that this version does not know, since a newer one has written it, is left as it is for a newer one;
+ *   `limber status` shows that. It keeps its lock, so that only a deletion changes its cache meanwhile.
  */
 import { excludes, LockSet, rootOf } from '../model/locks.ts';
 import type { Operation } from '../model/operation.ts';
@@ -16,15 +16,15 @@ import { type OperationProgress, unknownProgress } from './progress.ts';
 import { createWorker, failuresMax, type Worker, type WorkerContext } from './worker.ts';
 
 export interface Runner {
-  /** Look for queued work soon. */
+  /** Makes the runner look for queued work soon. */
   wake(): void;
   /** Ends a wait of every running operation early: something that it may wait for has happened. */
   nudge(): void;
   /** What is under way, oldest first. Each holds its lock until it has ended: no other operation of its cache begins. */
   progress(): readonly OperationProgress[];
   /**
-   * Takes no further step; resolves when the acts under way have ended or `graceMs` is over. `interrupt`: they are told
-   * to end now, and are done again by the next Limber, or after `resume`.
+   * Takes no further step; resolves when the acts under way have ended or `graceMs` is over. `interrupt`: their
+   * signals abort now, and they are done again by the next Limber, or after `resume`.
    */
   stop(graceMs: number, options?: { readonly interrupt: boolean }): Promise<void>;
   /** Goes on after `stop`. */
@@ -40,7 +40,7 @@ export interface RunnerOptions {
   readonly parallelMax?: number;
   /** A factor over the limits of all waits; 1 when absent. */
   readonly patience?: number;
-  /** After so many failures in a row to look at or judge its facts an operation is given up. */
+  /** After so many failures in a row to read or judge its facts an operation is given up. */
   readonly failuresMax?: WorkerContext['failuresMax'];
 }
 
@@ -73,7 +73,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function sleep(ms: number, isWait: boolean, signal?: AbortSignal): Promise<void> {
     if (stopped || signal?.aborted) return Promise.resolve();
-    // One that failed leaves its place to others meanwhile.
+    // An operation that failed leaves its place to others meanwhile.
     if (!isWait) wake();
     return new Promise((resolve) => {
       const end = () => {
@@ -184,7 +184,7 @@ export function createRunner(options: RunnerOptions): Runner {
     } catch (error) {
       if (!(error instanceof StaleWrite)) throw error;
     }
-    // What has been read is old now.
+    // The rows that were read are old now.
     unknown.delete(id);
     lookAgain = true;
   }

@@ -1,6 +1,6 @@
 /**
  * TestFailover: the primary of one node group is killed as if its machine had failed. What follows is the shard
- * worker's usual work, and it tells the events (spec/events.json, testFailoverOrder); this operation watches it to
+ * worker's usual work, which records the events (spec/events.json, testFailoverOrder); this operation watches it to
  * its end, so that one node group is tested at a time. The group stays available.
  *
  * - choosing: who leads now, and whether somebody could take over.
@@ -43,7 +43,7 @@ export type TestFailoverState =
 
 interface TestFailoverSeen {
   readonly view: CacheView | null;
-  /** The victim's process lives; false without a victim. */
+  /** True while the victim's process lives; false without a victim. */
   readonly isVictimAlive: boolean;
   readonly sentence: string;
   readonly now: number;
@@ -132,7 +132,7 @@ export function decideTestFailover(
   }
 }
 
-/** Another process of the node holds its data, as its role is confirmed. */
+/** True when another process of the node holds its data, and its role is confirmed. */
 function hasReturned({ handle, synced, role }: CacheNode, killed: NodeHandle): boolean {
   const isNew = handle !== null && !isSameProcess(handle, killed);
   return isNew && synced && role !== null;

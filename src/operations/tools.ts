@@ -1,4 +1,4 @@
-/** What operations work with. Made once, in `server.ts`. */
+/** The parts that operations work with. Made once, in `server.ts`. */
 import type { ConfigurationServer } from '../fleet/configuration-server.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Shards } from '../reconcilers/shards.ts';

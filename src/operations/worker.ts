@@ -1,10 +1,10 @@
 /**
  * Takes one operation to its end: look, decide, do, look again. What fails is tried again with back-off, and what
- * that means is told apart by who failed:
- * - an act: `decide` is told how often, and gives up where its kind says so. From the second failure on the count is
+ * follows depends on who failed:
+ * - an act: `decide` gets to know how often, and gives up where its kind says so. From the second failure on the count is
  *   in the row, so that a Limber that dies does not begin anew.
  * - looking or deciding: facts that nobody thought of. After a limit the kind's `giveUp` says how it ends.
- * - the store: nothing can be recorded now, and nobody is to blame: tried on for as long as it takes.
+ * - the store: nothing can be recorded now, and nobody is to blame: it is tried again for as long as it takes.
  *
  * What does not come is not waited for without end: each wait names its limit and what follows. The time that counts is
  * that of waits and acts in which a worker was there; it is in the row, so that neither a Limber that is away nor one
@@ -39,11 +39,11 @@ export interface Worker {
    * e.g. `does not know its step dividing`.
    */
   run(): Promise<string | null>;
-  /** Null before it has begun. */
+  /** What the operation does; null before it has begun. */
   progress(): OperationProgress | null;
-  /** It ends as failed at its next step, after it has put back what its kind says; its present act is told to end. */
+  /** Lets the operation end as failed at its next step, after it has put back what its kind says; the signal of its present act aborts. */
   cancel(reason: string): void;
-  /** Its present act is told to end, and is done again by the next Limber. For a runner that stops. */
+  /** Aborts the signal of the present act, which the next Limber does again. For a runner that stops. */
   interrupt(): void;
 }
 
@@ -54,11 +54,11 @@ const lookDeadlineMs = 10_000;
  * reasons that pass, as too many open files: five minutes.
  */
 export const failuresMax = { decision: 12, look: 66 } as const;
-/** Between two attempts of what cannot be given up. */
+/** Between two attempts of an operation that cannot be given up. */
 const stuckDelayMs = 60_000;
-/** What a Limber that is killed may leave uncounted of the time that it has worked on a step. */
+/** The time of work on a step that a Limber which is killed may leave uncounted. */
 const uncountedMaxMs = 15_000;
-/** A round that took this much longer than it was to take: Limber or its machine slept, and nobody worked. */
+/** When a round took this much longer than it was to take, Limber or its machine slept, and nobody worked. */
 const lateMs = 1_000;
 
 type Failing = 'act' | 'look' | 'decision';
@@ -154,7 +154,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
       return await obey(limit.otherwise(reason), start);
     }
     tell('waiting', sentence, limitMs);
-    // What it waits for may have happened while it looked.
+    // What the operation waits for may have happened while it looked.
     if (context.nudges() === start.nudges) await sleep(retryAfterMs, true);
     count(start.at, lookDeadlineMs + retryAfterMs);
     if (workedMs - operation.workedMs > uncountedMaxMs) await record({});
@@ -241,7 +241,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     return false;
   }
 
-  /** Somebody was faster: once is usual, again and again is a defect that must not take a whole core. */
+  /** Reads the row again, since somebody was faster: once is usual, again and again is a defect that must not take a whole core. */
   async function lookAgain(): Promise<Outcome> {
     if (!(await readAgain())) return 'over';
     if (staleInARow > 0) await sleep(retryDelayMs(staleInARow), false);
@@ -311,7 +311,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     );
   }
 
-  /** A Limber that died in a back-off did not fail less often for that. */
+  /** Waits for the rest of a back-off in which the Limber before this one died. */
   async function sleepWhatIsLeft(): Promise<void> {
     if (tries.attempts === 0) return;
     const delayMs = retryDelayMs(tries.attempts);
@@ -329,7 +329,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     },
     interrupt: () => interruption.abort(),
     async run() {
-      // The queue was read a moment ago: it may have ended since.
+      // The queue was read a moment ago: the operation may have ended since.
       const first = await store.operation(id);
       if (!first || hasEnded(first)) return null;
       operation = first;

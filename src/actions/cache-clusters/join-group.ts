@@ -16,7 +16,7 @@ import { nextVersion, resourceKey } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
 
 /**
- * What may be said of a replica; all else it has from its group. Terraform sends AutoMinorVersionUpgrade always: it
+ * The parameters that may be given for a replica; everything else it has from its group. Terraform sends AutoMinorVersionUpgrade always: it
  * is the group's too, and what is sent here is not looked at.
  */
 const allowed = [

@@ -82,7 +82,7 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
   };
 }
 
-/** Not those that are being removed; each with whether it runs with its parameter group's values. */
+/** The nodes that are not being removed, each with whether it runs with its parameter group's values. */
 function livingNodes({ cluster, group, nodes }: ClusterRows) {
   const { desired } = group ?? cluster;
   return nodes

@@ -1,6 +1,6 @@
 /**
  * Lists of the kinds that are not built yet. None can be made, so that an empty list is the truth: programs that look
- * around (inventories, Terraform's data sources) go on. Who asks for one by its id is told that there is none.
+ * around (inventories, Terraform's data sources) go on. A request for one by its id is answered that there is none.
  */
 import type {
   DescribeGlobalReplicationGroupsMessage,

@@ -77,8 +77,8 @@ function byCount(
 }
 
 /**
- * Where zones are said, who does not lie in one of them; else from the zone that has most nodes, so that what stays
- * is spread; the highest number first.
+ * The replicas that leave. Where the request names zones: those that do not lie in one of them; else those of the zone that
+ * has most nodes, so that what stays is spread; the highest number first.
  */
 function chooseLeaving({ shard, nodes, from, to, zones }: WantedReplicas): CacheNode[] {
   const staying = [...nodes];
@@ -146,7 +146,7 @@ function checkFloor({ desired }: ReplicationGroup, { shard, to }: Shrinking): vo
   );
 }
 
-/** Multi-AZ stays what it says. */
+/** Refuses to leave all nodes in one zone while Multi-AZ is enabled. */
 function checkZones({ desired }: ReplicationGroup, { shard, nodes, leaving }: Shrinking): void {
   const staying = nodes.filter((node) => !leaving.includes(node));
   const zone = zoneLeftAlone(desired.multiAz, nodes, staying);

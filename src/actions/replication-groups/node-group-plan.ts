@@ -125,7 +125,7 @@ function slotsOf(
   return ranges.map(formatSlots);
 }
 
-/** Of one node group; undefined when nothing is said. Two numbers that differ would lose replicas in silence (§29). */
+/** The replicas that a request asks for in one node group; undefined when it says nothing. Two numbers that differ would lose replicas in silence (§29). */
 function replicasOf(
   { ReplicasPerNodeGroup: perGroup }: CreateReplicationGroupMessage,
   configuration: NodeGroupConfiguration | undefined,
@@ -139,7 +139,7 @@ function replicasOf(
   return own ?? perGroup;
 }
 
-/** Primary and replicas together. */
+/** The number of members of a node group, primary and replicas together. */
 function membersOf(
   input: CreateReplicationGroupMessage,
   configuration: NodeGroupConfiguration | undefined,

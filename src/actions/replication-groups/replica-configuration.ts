@@ -24,7 +24,7 @@ export interface WantedReplicas extends ShardMembers {
   readonly zones: readonly string[] | null;
 }
 
-/** ElastiCache offers no other time for these actions. */
+/** Throws unless ApplyImmediately is true: ElastiCache offers no other time for these actions. */
 export function requireImmediately(applyImmediately: boolean | undefined): void {
   if (applyImmediately === true) return;
   throw invalidValue(`The parameter ApplyImmediately is ${applyImmediately}; it must be true.`);
@@ -49,7 +49,7 @@ export async function readShards(store: Store, group: ReplicationGroup): Promise
   }));
 }
 
-/** Its members are about to change; the operation that changes them makes it available again. */
+/** A node group whose members are about to change; the operation that changes them makes it available again. */
 export const modifyingShard = (shard: NodeGroup): Change => ({
   put: 'node-group',
   row: { ...shard, version: shard.version + 1, status: 'modifying' },

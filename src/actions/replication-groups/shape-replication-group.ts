@@ -77,7 +77,7 @@ function shapePending(desired: ReplicationGroupDesired): ReplicationGroupPending
   return primaryClusterId === undefined ? {} : { PrimaryClusterId: primaryClusterId };
 }
 
-/** In order of the ids. A member is shown before its node is placed, and until the node is marked for deletion. */
+/** Ids of the members, in order. A member is shown before its node is placed, and until the node is marked for deletion. */
 function memberIds({ group, members, nodes }: GroupRows): string[] {
   if (group.status === 'deleting') return members.map(({ id }) => id);
   const placed = new Set(nodes.map((node) => node.cacheClusterId));
@@ -104,7 +104,7 @@ function shapeNodeGroups(rows: GroupRows, dnsZone: string | null): ApiNodeGroup[
   });
 }
 
-/** A node group is in what its group is in (§6); of several, only those are being modified whose members change. */
+/** A node group has the status of its group (§6); of several, only those are being modified whose members change. */
 function nodeGroupStatus({ status, desired }: ReplicationGroup, nodeGroup: NodeGroup): string {
   if (status === 'snapshotting') return 'available';
   return status === 'modifying' && desired.clusterMode === 'enabled' ? nodeGroup.status : status;

@@ -3,7 +3,7 @@ import type { CacheNode } from '../../model/node.ts';
 import type { ReplicationGroupDesired } from '../../model/resource.ts';
 import type { NodeGroupPlan } from './node-group-plan.ts';
 
-/** A new group's: its first replica, the primary without one. Null when no snapshots are kept, and in cluster mode. */
+/** The source of a new group: its first replica, or the primary of one without. Null when no snapshots are kept, and in cluster mode. */
 export function snapshotSource(
   retentionLimit: number,
   { clusterMode, nodeGroups }: NodeGroupPlan,

@@ -18,7 +18,7 @@ import { readShards } from './replica-configuration.ts';
 const dayMs = 86_400_000;
 
 export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> => {
-  // The count of the last day has no version of its own that would tell of a race.
+  // The count of the last day has no version of its own that would show a race.
   const turns = createTurns();
   return async (input, context) => {
     const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
@@ -31,7 +31,7 @@ export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, Test
         await requireFailover(deps.store, group, nodeGroupId);
         const now = deps.clock.now();
         const calls = await recentCalls(deps, context.account, now);
-        // A new version of the unchanged row: of two calls at once one finds the other's operation.
+        // The group's row gets a new version though it is unchanged: of two calls at once one finds the other's operation.
         const row = nextVersion(group, now, {});
         return {
           changes: [

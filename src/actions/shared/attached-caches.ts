@@ -1,4 +1,4 @@
-/** Who uses a group. Members of a replication group are covered by their group. */
+/** Finds the caches that use a group. Members of a replication group are covered by their group. */
 import type { Cache, Resource } from '../../model/resource.ts';
 import type { Store } from '../../store/contract.ts';
 

@@ -1,4 +1,4 @@
-/** Events of caches that an action tells together with the intent that it records. */
+/** Events of caches that an action records together with its intent. */
 import type { EventText } from '../../catalog/events.ts';
 import type { Cache } from '../../model/resource.ts';
 import type { Change } from '../../store/contract.ts';

@@ -37,7 +37,7 @@ export function creationNotes(cache: Cache, facts: CreationFacts): Change[] {
   }));
 }
 
-/** Templates ask for it as a matter of course, so it is not refused; but nobody shall think that Limber does it. */
+/** Templates ask for encryption at rest as a matter of course, so that it is not refused; but nobody shall think that Limber does it. */
 const encryptionIsTheDisks = (sourceType: CacheSource): EventText => ({
   eventId: 'Limber:EncryptionAtRestNotApplied',
   sourceType,

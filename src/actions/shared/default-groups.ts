@@ -41,7 +41,7 @@ export async function requireParameterGroup(
   );
 }
 
-/** The same for who only looks: the service words it otherwise there, and programs match both. */
+/** The same for requests that only look: ElastiCache words the error otherwise there, and programs match both. */
 export async function describedParameterGroup(
   store: Store,
   scope: Scope,
@@ -71,7 +71,7 @@ export async function requireSubnetGroup(store: Store, scope: Scope, name: strin
   );
 }
 
-/** What nodes run with whose cache uses this group as it is now. */
+/** The configuration of a cache that uses this group as it is now. */
 export const configurationFrom = ({ id, desired }: ParameterGroup): Omit<Configuration, 'version'> => ({
   parameterGroupName: id,
   family: desired.family,

@@ -14,7 +14,7 @@ interface EngineChoice<E extends Engine = Engine> {
   /** The engine that is to run, in full: `8.1.1`. */
   readonly runs: string;
   readonly parameterGroupName: string;
-  /** The first one: the parameter group as it is now. */
+  /** The cache's first configuration: the parameter group as it is now. */
   readonly configurations: readonly Configuration[];
   readonly clusterMode: 'enabled' | 'disabled';
   /** Says so when the engine is not literally the version asked for (DESIGN rule 7); becomes an event. */

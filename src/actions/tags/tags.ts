@@ -42,7 +42,7 @@ export const removeTagsFromResource =
       context,
       input.ResourceName,
       (tags) => removeTags(tags, keys),
-      // A member may have lost a tag of its group's before: then there is nothing to remove.
+      // A member may have lost a tag of its group before: then there is nothing to remove.
       (tags) => tags.filter((tag) => !keys.includes(tag.key)),
     );
   };

@@ -1,4 +1,4 @@
-/** Cluster mode: telling every node of replicas that join, and making every node forget those that leave. */
+/** Cluster mode: making every node list replicas that join, and forget those that leave. */
 import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { forgetMember } from '../../engines/valkey/cluster-failover.ts';
 import { type ClusterView, readClusterView, readMembers } from '../../engines/valkey/cluster-view.ts';
@@ -37,7 +37,7 @@ export async function spreadInCluster(
       await pause(clock, signal, roundMs, `${unaware} does not list the new replicas yet`);
     }
   } finally {
-    // Sent whether there is time left or not: one that hangs does it when it goes on, and is not waited for.
+    // The usual timing is sent whether there is time left or not: a node that hangs takes it when it goes on, and is not waited for.
     const usual = Promise.all(joining.map((node) => connections.of(node))).then((own) =>
       setTiming(own, steadyClusterTiming),
     );
@@ -81,9 +81,9 @@ function lists(seen: ClusterView, view: CacheView, replica: CacheNode): boolean 
 }
 
 /**
- * Makes every other node forget the leaving ones, which must be within 60 s, or gossip brings them back. Their clients
- * are told of them no more from then on. May be repeated. Throws when a node could not be told: one that is down has
- * them in its file, and would tell the others of them when it is back.
+ * Makes every other node forget the leaving ones, which must be done within 60 s, or gossip brings them back. From then on
+ * clients do not hear of them any more. May be repeated. Throws when a node could not be reached: one that is down has
+ * them in its file, and the others would learn of them again when it is back.
  */
 export async function forgetInCluster(
   { fleet }: Tools,
@@ -102,5 +102,5 @@ export async function forgetInCluster(
     }),
   );
   const failure = results.find((result) => result.status === 'rejected');
-  if (failure) throw new Error('a node could not be told to forget another', { cause: failure.reason });
+  if (failure) throw new Error('a node could not be made to forget another', { cause: failure.reason });
 }

@@ -26,7 +26,7 @@ export async function stopNodes(
       shards.forgetNode(node.incarnation);
       const handle = (stopped ?? node).handle;
       if (!handle) return;
-      // What is to end ends, also when nobody waits for it any more.
+      // Processes that are to end do end, also when nobody waits for that any more.
       const end = fleet.runtime.stop(handle, { graceMs: stopGraceMs });
       await untilAborted(signal, end, `stopping ${processName(handle)}`);
     }),
@@ -63,7 +63,7 @@ export async function destroyNodes(
   );
 }
 
-/** SIGKILL, and its exit observed within the act's time. Throws `NotInTime`. */
+/** Kills a process, and waits until its exit was observed, within the act's time. Throws `NotInTime`. */
 export function fenceWithin(
   { fleet }: Tools,
   handle: NodeHandle,
@@ -73,7 +73,7 @@ export function fenceWithin(
   return untilAborted(signal, fence, `the end of ${processName(handle)}`);
 }
 
-/** No worker of the cache takes a step any more, from then on. Throws `NotInTime`. */
+/** Resolves when no worker of the cache takes a step any more. Throws `NotInTime`. */
 export const forgetWithin = (
   { shards }: Tools,
   cacheIncarnation: string,

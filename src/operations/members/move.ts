@@ -1,6 +1,6 @@
 /**
- * A living node moves from one cache to another, with its process, address and secrets. Both directions are one commit:
- * it always belongs to exactly one cache.
+ * A living node moves from one cache to another, with its process, address and secrets. Each direction is one commit:
+ * the node always belongs to exactly one cache.
  */
 import type { CacheReference, CacheView } from '../../fleet/cache-view.ts';
 import { loadCacheView } from '../../fleet/cache-view.ts';
@@ -50,8 +50,8 @@ async function adopt(tools: Tools, group: CacheView, own: CacheReference): Promi
 }
 
 /**
- * The primary of a group that is deleted lives on as a cache cluster of its own (RetainPrimaryCluster). Where the node
- * is now; null when it has moved before.
+ * The primary of a group that is deleted lives on as a cache cluster of its own (RetainPrimaryCluster). Gives the cache
+ * that the node belongs to now; null when it has moved before.
  */
 export async function retainPrimary(tools: Tools, view: CacheView): Promise<CacheReference | null> {
   const { store, clock, connections } = tools.fleet;
@@ -74,8 +74,8 @@ export async function retainPrimary(tools: Tools, view: CacheView): Promise<Cach
 }
 
 /**
- * The node as the only one, and the primary, of a cache without cluster mode. That one has the configurations that the
- * node knows: it brings the node to its newest.
+ * The changes that make a node the only one, and the primary, of a cache without cluster mode. That cache has the
+ * configurations that the node knows; its newest one becomes the node's target.
  */
 async function moved(
   { fleet: { store, clock } }: Tools,
@@ -106,7 +106,7 @@ async function moved(
       },
     },
     ...own.flatMap((endpoint): Change[] => [
-      // It does not rest: the same node keeps it.
+      // The address does not rest: the same node keeps it.
       { remove: 'endpoint', address: endpoint.address, port: endpoint.port, restUntil: clock.now() },
       { put: 'endpoint', row: { ...endpoint, cacheIncarnation: owner, nodeGroupId } },
     ]),

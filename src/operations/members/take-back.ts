@@ -6,7 +6,7 @@ import { forgetInCluster } from './cluster-membership.ts';
 import { destroyNodes } from './end-nodes.ts';
 import { entomb } from './tombstone.ts';
 
-/** It leads its node group, or is about to: whatever it was made for, it holds the data now. */
+/** True when a node leads its node group, or is about to: whatever it was made for, it holds the data now. */
 export const leads = ({ nodeGroups }: CacheView, { incarnation }: CacheNode): boolean =>
   nodeGroups.some(
     ({ currentPrimary, targetPrimary }) => currentPrimary === incarnation || targetPrimary === incarnation,
@@ -27,7 +27,7 @@ export async function takeBack(
   const going = view.nodes.filter((node) => isNew(node) && !leads(view, node));
   await entomb(tools, view, going);
   shards.recheck(cache.incarnation);
-  // Those that never ran were introduced to nobody.
+  // Nodes that never ran were introduced to nobody.
   const isKnown = going.some((node) => node.handle !== null);
   if (isClusterMode(cache) && isKnown) await forgetInCluster(tools, view, going, signal);
   const marked = (await fleet.store.nodesOf([cache.incarnation])).filter(isNew);

@@ -1,4 +1,4 @@
-/** The one way to make a tombstone: what it names, and nothing else, is destroyed (`destroyNodes`). */
+/** The only way to make a tombstone. What a tombstone names is destroyed, and nothing else is (`destroyNodes`). */
 import type { CacheView } from '../../fleet/cache-view.ts';
 import type { CacheNode } from '../../model/node.ts';
 import type { Change } from '../../store/contract.ts';

@@ -1,4 +1,4 @@
-/** Work on a node that its shard's worker must not step into, as its move to another cache. */
+/** Does work on a node that its shard's worker must not interfere with, such as the node's move to another cache. */
 import type { CacheView } from '../../fleet/cache-view.ts';
 import { shardKeysOf } from '../../reconcilers/shards.ts';
 import type { Tools } from '../tools.ts';

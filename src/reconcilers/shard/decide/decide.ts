@@ -23,7 +23,6 @@ import {
   leads,
   name,
   type ShardDecision,
-  serves,
   startAll,
   waiting,
 } from './decision.ts';
