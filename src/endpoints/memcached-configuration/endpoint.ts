@@ -2,12 +2,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { LocalAsk } from './answers.ts';
 import { discoveryData } from './answers.ts';
+import type { Clients } from './clients.ts';
 import type { EndpointConfiguration, ListedNode } from './configuration.ts';
+import type { FairTurns } from './fair-turns.ts';
 import { keepNodeKey, type NodeKey, type NodeKeyStatus } from './node-key.ts';
 import { serveSession } from './session.ts';
 
-/** Each client may cost two sockets and a few kilobytes. Data go to the nodes directly, so few are due: a judgement. */
-const clientsMax = 4_096;
 const bindRetryMs = 250;
 
 export interface EndpointStatus {
@@ -34,20 +34,34 @@ export interface ConfigurationEndpoint {
   status(): EndpointStatus;
 }
 
-export function openEndpoint(name: string, first: EndpointConfiguration): ConfigurationEndpoint {
+/** What all endpoints of the process share. */
+export interface EndpointContext {
+  readonly turns: FairTurns;
+  readonly clients: Clients;
+}
+
+export function openEndpoint(
+  name: string,
+  first: EndpointConfiguration,
+  { turns, clients }: EndpointContext,
+): ConfigurationEndpoint {
   let configuration = first;
-  let listener = listen(first.address, first.port, serve);
+  let listener = listen(first.address, first.port, admit);
   let fileProblem: string | null = null;
   let configGets = 0;
   const keys = new Map<string, NodeKey>();
   keepKeys();
 
-  function serve(client: Socket): void {
-    const onAnswered = (ask: LocalAsk) => {
-      if (ask.kind === 'config-get' || ask.kind === 'old-get' || ask.kind === 'binary-config-get')
-        configGets += 1;
-    };
-    serveSession(client, { configuration: () => configuration, onAnswered });
+  function admit(client: Socket): void {
+    clients.admit(endpoint, client);
+    serveSession(client, {
+      configuration: () => configuration,
+      turns,
+      onAsked: () => clients.note(endpoint, client),
+      onAnswered: (ask) => {
+        if (isDiscovery(ask)) configGets += 1;
+      },
+    });
   }
 
   function keepKeys(): void {
@@ -64,14 +78,15 @@ export function openEndpoint(name: string, first: EndpointConfiguration): Config
     }
   }
 
-  return {
+  const endpoint: ConfigurationEndpoint = {
     update(next) {
       const previous = configuration;
       configuration = next;
       fileProblem = null;
       if (next.address !== previous.address || next.port !== previous.port) {
         listener.close();
-        listener = listen(next.address, next.port, serve);
+        clients.end(endpoint);
+        listener = listen(next.address, next.port, admit);
       }
       keepKeys();
       if (!discoveryData(next).equals(discoveryData(previous)))
@@ -82,6 +97,7 @@ export function openEndpoint(name: string, first: EndpointConfiguration): Config
     },
     close() {
       listener.close();
+      clients.end(endpoint);
       for (const key of keys.values()) key.stop();
     },
     status: () => ({
@@ -91,11 +107,16 @@ export function openEndpoint(name: string, first: EndpointConfiguration): Config
       version: configuration.version,
       isListening: listener.problem() === null,
       problem: listener.problem() ?? fileProblem,
-      clients: listener.clients(),
+      clients: clients.count(endpoint),
       configGets,
       nodes: [...keys.values()].map((key) => key.status()),
     }),
   };
+  return endpoint;
+}
+
+function isDiscovery(ask: LocalAsk): boolean {
+  return ask.kind === 'config-get' || ask.kind === 'old-get' || ask.kind === 'binary-config-get';
 }
 
 function identityOf(node: ListedNode): string {
@@ -105,21 +126,14 @@ function identityOf(node: ListedNode): string {
 interface Listener {
   /** Null while it listens. */
   problem(): string | null;
-  clients(): number;
   close(): void;
 }
 
 /** Listens, and tries again and again while the address is taken or missing. */
-function listen(host: string, port: number, serve: (client: Socket) => void): Listener {
-  const clients = new Set<Socket>();
+function listen(host: string, port: number, admit: (client: Socket) => void): Listener {
   let problem: string | null = 'not bound yet';
   let retry: NodeJS.Timeout | undefined;
-  const server: Server = createServer({ allowHalfOpen: true }, (client) => {
-    clients.add(client);
-    client.on('close', () => clients.delete(client));
-    serve(client);
-  });
-  server.maxConnections = clientsMax;
+  const server: Server = createServer({ allowHalfOpen: true }, admit);
   const bind = () => server.listen({ host, port, exclusive: true });
   server.on('listening', () => {
     problem = null;
@@ -133,14 +147,12 @@ function listen(host: string, port: number, serve: (client: Socket) => void): Li
   bind();
   return {
     problem: () => problem,
-    clients: () => clients.size,
     close() {
       clearTimeout(retry);
       problem = 'closed';
       server.removeAllListeners('error');
       server.on('error', () => {});
       server.close();
-      for (const client of clients) client.destroy();
     },
   };
 }

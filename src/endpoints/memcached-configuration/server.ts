@@ -5,7 +5,9 @@
  * is tiny; data traffic goes to the nodes directly. It is detached and outlives Limber. It follows its state
  * directory, says how it is on a socket there, and ends by itself when the directory is gone.
  */
+import { createClients } from './clients.ts';
 import { type ConfigurationEndpoint, type EndpointStatus, openEndpoint } from './endpoint.ts';
+import { createFairTurns } from './fair-turns.ts';
 import { processStartTime } from './process-start-time.ts';
 import { followStateDirectory } from './state-directory.ts';
 import { lockStateDirectory, serveStatus } from './status-socket.ts';
@@ -33,13 +35,14 @@ export function startServer(stateDirectory: string, onGone: () => void): { stop:
   const endpoints = new Map<string, ConfigurationEndpoint>();
   /** Files that never were right: no endpoint stands for them, but the probe shows them. */
   const refused = new Map<string, string>();
+  const context = { turns: createFairTurns(), clients: createClients() };
   const startTime = processStartTime(process.pid) ?? 0;
 
   const unfollow = followStateDirectory(stateDirectory, {
     onConfiguration(name, configuration) {
       refused.delete(name);
       const endpoint = endpoints.get(name);
-      if (endpoint === undefined) endpoints.set(name, openEndpoint(name, configuration));
+      if (endpoint === undefined) endpoints.set(name, openEndpoint(name, configuration, context));
       else endpoint.update(configuration);
     },
     onProblem(name, problem) {

@@ -11,26 +11,43 @@ import { answer, type LocalAsk, unreachable } from './answers.ts';
 import { binaryMarker, createBinaryReplies, createBinaryRequests } from './binary-frames.ts';
 import { type EndpointConfiguration, orderedNodes } from './configuration.ts';
 import { dialFirst } from './dial.ts';
+import type { FairTurns } from './fair-turns.ts';
+import { type Inbox, openInbox } from './inbox.ts';
 import type { Protocol, RequestPiece } from './streams.ts';
 import { createTextReplies } from './text-replies.ts';
 import { createTextRequests } from './text-requests.ts';
 
 /** How long a client may take to read its last bytes and close, after the end was sent. */
 const lingerMs = 10_000;
+/** What is worked on in one turn: about 200 requests, or 3,000 replies, of the shortest kind. Half a millisecond each. */
+const requestBytesPerTurn = 4 * 1024;
+const replyBytesPerTurn = 16 * 1024;
 
-interface SessionContext {
+export interface SessionContext {
   /** The newest configuration: an answer that waited shows the list of the moment it is sent. */
   readonly configuration: () => EndpointConfiguration;
+  readonly turns: FairTurns;
+  /** The client has sent something. */
+  readonly onAsked: () => void;
   readonly onAnswered: (ask: LocalAsk) => void;
+}
+
+/** A node, once it is connected. */
+interface Upstream {
+  readonly socket: Socket;
+  readonly replies: Inbox;
+  isGone: boolean;
 }
 
 /** Serves until either side ends. Destroying `client` ends it at once. */
 export function serveSession(client: Socket, context: SessionContext): void {
   let protocol: Protocol | undefined;
-  let upstream: Socket | undefined;
+  let upstream: Upstream | undefined;
   let isDialling = false;
   /** No more requests are taken: quit, cut, or the node is gone. */
   let isClosing = false;
+  /** Our own end is sent. */
+  let isEnded = false;
   let hasClientEnded = false;
   /** Requests went to the node since the last marker: its replies may still be under way. */
   let isNodeBusy = false;
@@ -38,46 +55,71 @@ export function serveSession(client: Socket, context: SessionContext): void {
   /** What the coming marker replies stand for, in order: an answer of ours, or the client's own request. */
   const expected: (LocalAsk | 'of-client')[] = [];
 
+  const wake = () => context.turns.ready(turn);
   client.setNoDelay(true);
   client.setKeepAlive(true, 60_000);
-  client.on('data', (chunk: Buffer) => {
-    if (isClosing) return;
-    protocol ??= protocolOf(chunk);
-    waiting.push(...protocol.requests.push(chunk));
-    work(protocol);
-  });
+  const requests = openInbox(client, wake);
   client.on('end', () => {
     hasClientEnded = true;
-    finishWhenDone();
+    wake();
   });
-  client.on('drain', regulate);
+  client.on('drain', wake);
   client.on('error', () => client.destroy());
-  client.on('close', () => upstream?.destroy());
+  client.on('close', () => upstream?.socket.destroy());
 
-  function work(speaking: Protocol): void {
-    for (let piece = waiting[0]; piece !== undefined && !isClosing; piece = waiting[0]) {
+  /** Nobody's bytes pile up here: a side is listened to only while the other side takes what it gets. */
+  function turn(): boolean {
+    if (client.destroyed) return false;
+    client.cork();
+    upstream?.socket.cork();
+    if (upstream && protocol && canReply()) passReplies(upstream.replies.take(replyBytesPerTurn), protocol);
+    if (canAsk()) takeRequests();
+    upstream?.socket.uncork();
+    client.uncork();
+    if (upstream?.isGone && upstream.replies.isEmpty) endClient();
+    if (hasClientEnded && requests.isEmpty && waiting.length === 0 && !isDialling) close();
+    return canReply() || canAsk();
+  }
+
+  function canReply(): boolean {
+    return upstream !== undefined && !upstream.replies.isEmpty && !client.writableNeedDrain;
+  }
+
+  function canAsk(): boolean {
+    if (isClosing || isDialling || client.writableNeedDrain || upstream?.socket.writableNeedDrain)
+      return false;
+    return waiting.length > 0 || !requests.isEmpty;
+  }
+
+  function takeRequests(): void {
+    if (waiting.length === 0) {
+      const bytes = requests.take(requestBytesPerTurn);
+      context.onAsked();
+      protocol ??= protocolOf(bytes);
+      waiting.push(...protocol.requests.push(bytes));
+    }
+    for (let piece = waiting[0]; piece !== undefined && protocol; piece = waiting[0]) {
       if (piece.kind !== 'local' && piece.kind !== 'cut' && upstream === undefined) {
         if (piece.kind === 'quit') close();
-        else if (!isDialling) void dial(speaking);
+        else void dial(protocol);
         return;
       }
       waiting.shift();
-      take(piece, speaking);
+      take(piece, protocol);
+      if (isClosing || client.writableNeedDrain) return;
     }
-    finishWhenDone();
-    regulate();
   }
 
   function take(piece: RequestPiece, speaking: Protocol): void {
     switch (piece.kind) {
       case 'forward':
         isNodeBusy = true;
-        upstream?.write(piece.bytes);
+        upstream?.socket.write(piece.bytes);
         return;
       case 'forward-marker':
         isNodeBusy = true;
         expected.push('of-client');
-        upstream?.write(piece.bytes);
+        upstream?.socket.write(piece.bytes);
         return;
       case 'local':
         if (!isNodeBusy && expected.length === 0) {
@@ -86,10 +128,10 @@ export function serveSession(client: Socket, context: SessionContext): void {
         }
         isNodeBusy = false;
         expected.push(piece.ask);
-        upstream?.write(speaking.marker);
+        upstream?.socket.write(speaking.marker);
         return;
       case 'quit':
-        upstream?.write(piece.bytes);
+        upstream?.socket.write(piece.bytes);
         close();
         return;
       case 'cut':
@@ -102,7 +144,6 @@ export function serveSession(client: Socket, context: SessionContext): void {
 
   async function dial(speaking: Protocol): Promise<void> {
     isDialling = true;
-    regulate();
     const socket = await dialFirst(orderedNodes(context.configuration().nodes));
     isDialling = false;
     if (client.destroyed) return void socket?.destroy();
@@ -110,22 +151,24 @@ export function serveSession(client: Socket, context: SessionContext): void {
       client.write(unreachable(speaking.name));
       return close();
     }
-    upstream = socket;
+    const dialled: Upstream = { socket, replies: openInbox(socket, wake), isGone: false };
+    upstream = dialled;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => passReplies(chunk, speaking));
-    socket.on('drain', regulate);
+    socket.on('drain', wake);
     socket.on('error', () => socket.destroy());
-    socket.on('close', endClient);
-    work(speaking);
+    socket.on('close', () => {
+      dialled.isGone = true;
+      wake();
+    });
+    wake();
   }
 
-  function passReplies(chunk: Buffer, speaking: Protocol): void {
-    for (const piece of speaking.replies.push(chunk)) {
+  function passReplies(bytes: Buffer, speaking: Protocol): void {
+    for (const piece of speaking.replies.push(bytes)) {
       const stands = piece.kind === 'marker' ? expected.shift() : undefined;
       if (stands === undefined || stands === 'of-client') client.write(piece.bytes);
       else reply(stands);
     }
-    regulate();
   }
 
   function reply(ask: LocalAsk): void {
@@ -133,35 +176,23 @@ export function serveSession(client: Socket, context: SessionContext): void {
     context.onAnswered(ask);
   }
 
-  /** Nobody's bytes pile up here: a side is read only while the other side takes what it gets. */
-  function regulate(): void {
-    const isClientSlow = client.writableNeedDrain;
-    const isNodeSlow = upstream?.writableNeedDrain ?? false;
-    // While closing the client is still read (and ignored), or its own end would never be noticed.
-    if (!isClosing && (isDialling || isClientSlow || isNodeSlow)) client.pause();
-    else client.resume();
-    if (isClientSlow) upstream?.pause();
-    else upstream?.resume();
-  }
-
-  function finishWhenDone(): void {
-    if (hasClientEnded && waiting.length === 0 && !isDialling) close();
-  }
-
   /** Takes no more requests; what the node still has to say reaches the client first. */
   function close(): void {
     if (isClosing) return;
     isClosing = true;
     waiting.length = 0;
+    requests.drop();
     if (upstream === undefined) endClient();
-    else upstream.end();
-    regulate();
+    else upstream.socket.end();
   }
 
   function endClient(): void {
+    if (isEnded) return;
+    isEnded = true;
     isClosing = true;
+    waiting.length = 0;
+    requests.drop();
     client.end(() => setTimeout(() => client.destroy(), lingerMs).unref());
-    regulate();
   }
 }
 
