@@ -94,7 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     settings,
     fingerprintOf: createFingerprints(join(dataDirectory, 'fingerprints')),
   };
-  const { ping, close: closePing } = createPing(connections);
+  const { ping, close: closePing } = createPing(fleet);
   const monitor = createHealthMonitor({ runtime, clock, log, limits: settings, ping });
   const shards = createShards(fleet, monitor, () => runner.nudge());
   const configurationServer = createConfigurationServer({ dataDirectory, dnsZone: options.dnsZone, log });
@@ -161,14 +161,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     periodically('forgetting old events', 3_600_000, fleet, async () => {
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
-    periodically('the configuration server', 1_000, fleet, async () => {
-      if (monitor.watchedCount('memcached') > 0) await configurationServer.ensure();
-    }),
+    periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
   ];
-  if (adoption.hasMemcached)
-    configurationServer
-      .ensure()
-      .catch((error: unknown) => log.error('the configuration server does not run', { error }));
+  configurationServer
+    .ensure()
+    .catch((error: unknown) => log.error('the configuration server does not run', { error }));
   log.info('Limber serves', { port, adopted: adoption.adopted, startMs: clock.now() - startedAt });
 
   let closing: Promise<void> | null = null;

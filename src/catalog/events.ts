@@ -177,6 +177,16 @@ export const memoryBeyondMachine = (sourceType: CacheSource, limit: number, mach
 export const parameterNotApplied = (sourceType: CacheSource, name: string, reason: string): EventText =>
   of(sourceType, 'Limber:ParameterNotApplied', `The parameter ${name} is kept but not applied: ${reason}`);
 
+/** By `cache_memlimit`, which Memcached cannot forbid. Megabytes. */
+export const memoryLimitSetBack = (
+  cacheNodeId: string,
+  change: { readonly from: number; readonly to: number },
+): EventText =>
+  ofCluster(
+    'Limber:MemoryLimitSetBack',
+    `A client had set the memory limit of cache node ${cacheNodeId} to ${change.from} MB (cache_memlimit). It is ${change.to} MB again`,
+  );
+
 /** A restart that was asked for is not waited for any longer. */
 export const rebootGivenUp = (sourceType: CacheSource, clusterId: string, reason: string): EventText =>
   of(sourceType, 'Limber:RebootGivenUp', `The reboot of ${clusterId} was given up: ${reason}`);

@@ -1,16 +1,13 @@
 /**
- * The process that serves Memcached's configuration endpoints. It is detached and outlives Limber like the cache
- * nodes do; when it is gone, it is started again, and finds what to serve in its state directory. One that hangs is
- * killed first: it keeps nothing that is not in a file.
+ * What Memcached's configuration endpoints are to serve: one file for each in the state directory of the process that serves
+ * them all (configuration-process.ts). It is detached and outlives Limber like the cache nodes do.
  */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultKeyRefreshMs } from '../endpoints/memcached-configuration/configuration.ts';
 import {
-  configurationServerCommand,
   type EndpointConfiguration,
-  findServerProcesses,
+  hasConfigurations,
   makeStateDirectory,
   probeConfigurationServer,
   removeConfiguration,
@@ -19,7 +16,9 @@ import {
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
+import { createTurns } from '../platform/turns.ts';
 import type { CacheView } from './cache-view.ts';
+import { createConfigurationProcess } from './configuration-process.ts';
 
 export interface ConfigurationServer {
   /**
@@ -29,16 +28,13 @@ export interface ConfigurationServer {
   publish(view: CacheView, version: number, signal?: AbortSignal): Promise<void>;
   /** May be repeated. */
   withdraw(cacheIncarnation: string): void;
-  /** Starts the process when it is not there, or does not answer. */
+  /** Starts the process when there is something to serve and it is not there, or hangs; ends it when there is nothing. */
   ensure(): Promise<void>;
   /** Ends the process for the rest of this life of Limber, or until something is published. */
   stop(): Promise<void>;
 }
 
-const startDeadlineMs = 5_000;
 const publishDeadlineMs = 5_000;
-/** How it ends when another process holds the directory; see main.ts. */
-const takenExitCode = 3;
 
 export function createConfigurationServer(options: {
   readonly dataDirectory: string;
@@ -47,83 +43,57 @@ export function createConfigurationServer(options: {
 }): ConfigurationServer {
   const { dataDirectory, log } = options;
   const directory = join(dataDirectory, 'endpoints', 'memcached');
-  let starting: Promise<void> | null = null;
+  const server = createConfigurationProcess({
+    stateDirectory: directory,
+    compileCacheDirectory: join(dataDirectory, 'compile-cache'),
+    log,
+  });
+  /** What is published while the process is being ended for want of work would be served by nobody. */
+  const turns = createTurns();
   let isWanted = true;
 
-  async function start(): Promise<void> {
-    if (await probeConfigurationServer(directory)) return;
-    makeStateDirectory(directory);
-    if (await launch()) return;
-    killSilent();
-    if (!(await launch())) throw new Error(`another process holds ${directory} and does not answer`);
-  }
-
-  /** False when another process holds the directory and does not answer within a second. */
-  async function launch(): Promise<boolean> {
-    const { command, args, env } = commandOf();
-    // Two at once do no harm: the second one ends by itself.
-    const child = spawn(command, args, { detached: true, stdio: 'ignore', env: { ...env } });
-    child.on('error', (error) => log.error('the configuration server did not start', { error }));
-    child.unref();
-    const deadline = performance.now() + startDeadlineMs;
+  async function untilServed(
+    name: string,
+    { address, port, version }: EndpointConfiguration,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const deadline = performance.now() + publishDeadlineMs;
     for (;;) {
-      const isTaken = child.exitCode === takenExitCode;
-      if (await probeConfigurationServer(directory)) break;
-      if (isTaken) return false;
-      if (performance.now() > deadline)
-        throw new Error(`the configuration server did not answer within ${startDeadlineMs} ms`);
-      await delay(10);
+      signal?.throwIfAborted();
+      const status = await probeConfigurationServer(directory);
+      const endpoint = status?.endpoints.find((one) => one.name === name);
+      if (endpoint?.isListening && endpoint.version === version) return;
+      if (performance.now() > deadline) {
+        const problem = endpoint?.problem ?? 'no answer';
+        throw new Error(`the configuration endpoint ${address}:${port} is not served: ${problem}`);
+      }
+      await delay(5);
     }
-    log.info('the configuration server of Memcached caches runs', { pid: child.pid });
-    return true;
-  }
-
-  function killSilent(): void {
-    for (const pid of findServerProcesses(directory)) {
-      log.warn('the configuration server holds its directory and does not answer: it is killed', { pid });
-      process.kill(pid, 'SIGKILL');
-    }
-  }
-
-  const commandOf = () =>
-    configurationServerCommand(directory, { compileCacheDirectory: join(dataDirectory, 'compile-cache') });
-
-  async function ensure(): Promise<void> {
-    if (!isWanted) return;
-    starting ??= start().finally(() => {
-      starting = null;
-    });
-    await starting;
   }
 
   return {
-    ensure,
+    ensure: () =>
+      turns.take(async () => {
+        if (!isWanted) return;
+        if (hasConfigurations(directory)) await server.ensure();
+        else if (await probeConfigurationServer(directory)) {
+          log.info('the configuration server ends: there is no Memcached cache any more');
+          await server.end();
+        }
+      }),
     async publish(view, version, signal) {
       const configuration = configurationOf(view, version, options.dnsZone);
       if (!configuration) return;
-      isWanted = true;
-      makeStateDirectory(directory);
       const name = view.cache.incarnation;
-      writeConfiguration(directory, name, configuration);
-      faultPoint('configuration:written');
-      await ensure();
-      const deadline = performance.now() + publishDeadlineMs;
-      for (;;) {
-        signal?.throwIfAborted();
-        const status = await probeConfigurationServer(directory);
-        const endpoint = status?.endpoints.find((one) => one.name === name);
-        if (endpoint?.isListening && endpoint.version === version) {
-          faultPoint('configuration:served');
-          return;
-        }
-        if (performance.now() > deadline)
-          throw new Error(
-            `the configuration endpoint ${configuration.address}:${configuration.port} is not served: ${
-              endpoint?.problem ?? 'no answer'
-            }`,
-          );
-        await delay(5);
-      }
+      await turns.take(async () => {
+        isWanted = true;
+        makeStateDirectory(directory);
+        writeConfiguration(directory, name, configuration);
+        faultPoint('configuration:written');
+        await server.ensure();
+      });
+      await untilServed(name, configuration, signal);
+      faultPoint('configuration:served');
     },
     withdraw: (cacheIncarnation) => {
       makeStateDirectory(directory);
@@ -132,11 +102,7 @@ export function createConfigurationServer(options: {
     },
     async stop() {
       isWanted = false;
-      await starting?.catch(() => {}); // a server that is being started would come up after this
-      const status = await probeConfigurationServer(directory);
-      // Its pid was checked against its start time a moment ago.
-      if (status) process.kill(status.pid, 'SIGTERM');
-      else killSilent();
+      await server.end();
     },
   };
 }

@@ -13,7 +13,6 @@ interface Adoption {
   /** Shards that have nodes here. */
   readonly keys: readonly ShardKey[];
   readonly adopted: number;
-  readonly hasMemcached: boolean;
   /** For people: processes and directories that no record names. */
   readonly findings: readonly string[];
 }
@@ -28,12 +27,10 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
   const findings: string[] = [];
   const known = new Set<string>();
   let adopted = 0;
-  let hasMemcached = false;
   for (let after: string | null = null; ; ) {
     const page: CacheNode[] = await fleet.store.nodesOnHost(fleet.host, { after, limit: pageRows });
     for (const node of page) {
       known.add(node.incarnation);
-      if (node.engine === 'memcached') hasMemcached = true;
       if (await adopt(fleet, node, processes.get(node.incarnation) ?? [], findings)) adopted += 1;
       const key: ShardKey = {
         cacheKind: node.replicationGroupId === null ? 'cache-cluster' : 'replication-group',
@@ -55,7 +52,7 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
       findings.push(
         `directory ${fleet.runtime.directoryOf(incarnation)} belongs to no recorded node; it was left alone`,
       );
-  return { keys: [...keys.values()], adopted, hasMemcached, findings };
+  return { keys: [...keys.values()], adopted, findings };
 }
 
 /** True when the node's process lives. A process that was spawned and never recorded is recorded now. */

@@ -144,11 +144,4 @@ describe('a node', () => {
     monitor.watch(node);
     assert.notEqual(monitor.verdict(node), 'dead');
   });
-
-  it('is counted by engine while it is watched, and forgotten after', async (t) => {
-    const { monitor, node } = await watchOne(t);
-    assert.deepEqual([monitor.watchedCount('valkey'), monitor.watchedCount('memcached')], [1, 0]);
-    monitor.forget(node.incarnation);
-    assert.equal(monitor.watchedCount('valkey'), 0);
-  });
 });

@@ -41,7 +41,7 @@ export async function openTools(t: TestContext): Promise<Tools> {
     settings: defaultSettings,
     fingerprintOf: createFingerprints(join(dataDirectory, 'fingerprints')),
   };
-  const { ping, close } = createPing(connections);
+  const { ping, close } = createPing(fleet);
   const monitor = createHealthMonitor({ runtime, clock, log, limits: defaultSettings, ping });
   const shards = createShards(fleet, monitor, () => {});
   t.after(async () => {

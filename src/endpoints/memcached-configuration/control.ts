@@ -1,5 +1,14 @@
 /** Limber's side of the configuration server: how to start it, what to tell it, and how it is. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listPids, readCommandLine } from '../../platform/proc.ts';
@@ -97,6 +106,16 @@ export function writeConfiguration(
 /** Tells the server to serve this endpoint no longer; its clients are disconnected. May be repeated. */
 export function removeConfiguration(stateDirectory: string, name: string): void {
   rmSync(stateFile(stateDirectory, name), { force: true });
+}
+
+/** Whether any endpoint is to be served. */
+export function hasConfigurations(stateDirectory: string): boolean {
+  try {
+    return readdirSync(stateDirectory).some((file) => file.endsWith(fileSuffix));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /**

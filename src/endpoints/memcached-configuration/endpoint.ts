@@ -35,7 +35,7 @@ export interface ConfigurationEndpoint {
 }
 
 /** What all endpoints of the process share. */
-export interface EndpointContext {
+interface EndpointContext {
   readonly turns: FairTurns;
   readonly clients: Clients;
 }

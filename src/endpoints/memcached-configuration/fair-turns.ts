@@ -5,7 +5,7 @@
  */
 
 /** Does a little; true when there is more to do at once. */
-export type Turn = () => boolean;
+type Turn = () => boolean;
 
 export interface FairTurns {
   /** Has something to do: it gets its turn now if nobody waits, else after all who do. May be called again before. */

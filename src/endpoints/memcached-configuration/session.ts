@@ -23,7 +23,7 @@ const lingerMs = 10_000;
 const requestBytesPerTurn = 4 * 1024;
 const replyBytesPerTurn = 16 * 1024;
 
-export interface SessionContext {
+interface SessionContext {
   /** The newest configuration: an answer that waited shows the list of the moment it is sent. */
   readonly configuration: () => EndpointConfiguration;
   readonly turns: FairTurns;

@@ -30,6 +30,10 @@ export interface MemcachedClient {
   statsOf(group: string): Promise<ReadonlyMap<string, string>>;
   /** `1.6.45` */
   version(): Promise<string>;
+  /** Any other command that is one line and answered by one. The answer. */
+  ask(line: string): Promise<string>;
+  /** The same; throws `MemcachedRefused` unless the answer is this. */
+  command(line: string, answer: string): Promise<void>;
   /** Undefined when there is no such item. */
   get(key: string): Promise<Buffer | undefined>;
   /** Stores without expiry. */
@@ -98,7 +102,7 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
       socket.write(bytes);
     });
   }
-  const line = async (text: string) => String(await request(Buffer.from(`${text}\r\n`), oneLine)).trimEnd();
+  const ask = async (line: string) => String(await request(Buffer.from(`${line}\r\n`), oneLine)).trimEnd();
 
   async function statsOf(group: string): Promise<ReadonlyMap<string, string>> {
     const reply = await request(Buffer.from(`stats ${group}`.trimEnd().concat('\r\n')), untilEnd);
@@ -113,10 +117,15 @@ export async function connectMemcached(options: MemcachedClientOptions): Promise
   }
 
   return {
+    ask,
+    async command(line, answer) {
+      const reply = await ask(line);
+      if (reply !== answer) throw new MemcachedRefused(reply);
+    },
     statsOf,
     stats: async () => parseInfo(await statsOf('')),
     async version() {
-      const reply = await line('version');
+      const reply = await ask('version');
       if (!reply.startsWith('VERSION ')) throw new MemcachedRefused(reply);
       return reply.slice('VERSION '.length);
     },

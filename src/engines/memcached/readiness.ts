@@ -5,8 +5,8 @@
  * control, so `lru_crawler`, `lru` and `slabs`, which the managed service drops from 1.6.17 on, are answered here.
  * It can refuse `flush_all` (`-F`, parameter disable_flush_all), `watch` (`-W`, parameter watch) and the dumps
  * `lru_crawler metadump`, `stats cachedump` and `stats detail` (`-X`); `shutdown` is refused unless asked for (`-A`,
- * never given). `cache_memlimit` and `verbosity` stay open to clients: with the former a client can shrink or grow
- * its cache's memory until the next restart, which `stats` shows in limit_maxbytes.
+ * never given). `cache_memlimit` and `verbosity` stay open to clients; what the former changes is set back
+ * (memory-limit.ts).
  */
 import { connectMemcached, type MemcachedClient } from './client.ts';
 

@@ -5,7 +5,6 @@
  */
 import { EngineReplyError } from '../../engines/valkey/engine-errors.ts';
 import { type CacheNode, isSameProcess, type NodeHandle } from '../../model/node.ts';
-import type { Engine } from '../../model/resource.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { NodeRuntime, ProcessState } from '../../runtime/contract.ts';
@@ -48,7 +47,6 @@ export interface HealthMonitor {
   /** What a replica that has come to `offset` lacks of this primary's stream, as far as that was seen; null when that is not known. */
   lagBehind(primary: CacheNode, offset: number): Lag | null;
   onChange(listener: (node: CacheNode, verdict: Verdict) => void): void;
-  watchedCount(engine: Engine): number;
   close(): void;
 }
 
@@ -277,7 +275,6 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     onChange(listener) {
       listeners.push(listener);
     },
-    watchedCount: (engine) => [...watched.values()].filter((entry) => entry.node.engine === engine).length,
     close() {
       for (const entry of [...watched.values()]) stop(entry);
       largeTimer?.stop();

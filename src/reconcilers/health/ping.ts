@@ -1,8 +1,9 @@
 /** How a node is asked whether it lives: ROLE of Valkey and Redis, `version` of Memcached. */
 import { connectMemcached, type MemcachedClient } from '../../engines/memcached/client.ts';
 import type { EngineConnection } from '../../engines/valkey/client.ts';
-import type { Connections } from '../../fleet/connections.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import type { CacheNode } from '../../model/node.ts';
+import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
 import type { SignOfLife } from './monitor.ts';
 
 interface Ping {
@@ -13,8 +14,9 @@ interface Ping {
 
 const deadlineMs = 30_000;
 
-export function createPing(connections: Connections): Ping {
-  const memcached = createMemcachedPing();
+export function createPing(fleet: Fleet): Ping {
+  const { connections } = fleet;
+  const memcached = createMemcachedPing(createMemoryWatch(fleet));
   return {
     async ping(node) {
       if (node.engine !== 'memcached') return askRole(await connections.of(node), node);
@@ -36,18 +38,27 @@ async function askRole(connection: EngineConnection, node: CacheNode): Promise<S
 }
 
 /** A connection per Memcached node, kept between PINGs. */
-function createMemcachedPing() {
+function createMemcachedPing(memory: MemoryWatch) {
   const clients = new Map<string, Promise<MemcachedClient>>();
+
+  async function connect(node: CacheNode): Promise<MemcachedClient> {
+    const client = await connectMemcached({ address: node.address, port: node.port, deadlineMs: 2_000 });
+    client.onClose(() => clients.delete(node.incarnation));
+    return client;
+  }
+
   return {
     async ping(node: CacheNode): Promise<void> {
       const known = clients.get(node.incarnation);
-      const client = known ?? connectMemcached({ address: node.address, port: node.port, deadlineMs: 2_000 });
-      if (!known) clients.set(node.incarnation, client);
+      const connecting = known ?? connect(node);
+      if (!known) clients.set(node.incarnation, connecting);
       try {
-        await (await client).version();
+        const client = await connecting;
+        await client.version();
+        void memory.look(node, client);
       } catch (error) {
         clients.delete(node.incarnation);
-        client.then((open) => open.close()).catch(() => {});
+        connecting.then((open) => open.close()).catch(() => {});
         throw error;
       }
     },
