@@ -96,11 +96,12 @@ async function status(options: AdminOptions) {
         .map(({ purpose, address, port, dnsName }) => ({ purpose, address, port, dnsName })),
       sentence: shards.health(cache.incarnation, nodes).sentence,
     })),
-    shards: shards.reports().map(({ key, isSettled, sentence }) => ({
+    shards: shards.reports().map(({ key, isSettled, sentence, concern }) => ({
       cache: names.get(key.cacheIncarnation) ?? key.cacheIncarnation,
       nodeGroupId: key.nodeGroupId,
       isSettled,
       sentence,
+      concern,
     })),
     operations: await underWay(options, names),
     findings: [...options.findings(), ...shards.findings()],

@@ -215,6 +215,16 @@ export const laggingCopyLeads = (cacheClusterId: string, before: string, amount:
     `${cacheClusterId} was the best copy left, and lacks what ${before} wrote last: ${amount}`,
   );
 
+/** Its data are in one place only. `sentence`: what is waited for. */
+export const noHealthyReplica = (nodeGroupId: string, sentence: string): EventText =>
+  ofGroup(
+    'Limber:NoHealthyReplica',
+    `Node group ${nodeGroupId} has no healthy replica: should its primary fail now, nobody could take over. ${sentence}`,
+  );
+
+export const healthyReplicaAgain = (nodeGroupId: string): EventText =>
+  ofGroup('Limber:HealthyReplicaAgain', `Node group ${nodeGroupId} has a healthy replica again`);
+
 /** Bad or stale files were moved, never deleted. */
 export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
   ofCluster(

@@ -72,6 +72,8 @@ export interface LimberStatus {
     readonly cache: string;
     readonly nodeGroupId: string;
     readonly isSettled: boolean;
+    /** What a person should know of it; null while all is well. */
+    readonly concern: string | null;
     readonly sentence: string | null;
   }[];
   readonly operations: readonly OperationStatus[];

@@ -60,7 +60,11 @@ function describe(status: LimberStatus, port: number): string {
         ({ cache, nodeGroupId, sentence }) => `${cache} ${nodeGroupId}: ${sentence ?? 'in work'}`,
       ),
     ]),
-    ...section('Needs a look:', [...status.operations.flatMap(concernOf), ...status.findings]),
+    ...section('Needs a look:', [
+      ...status.operations.flatMap(concernOf),
+      ...status.shards.flatMap(({ concern }) => concern ?? []),
+      ...status.findings,
+    ]),
   ].join('\n');
 }
 

@@ -13,6 +13,8 @@ export interface Settings {
   readonly maxLagMs: number;
   /** How long a start may take until the engine answers; loading a large data set is not part of it. */
   readonly startDeadlineMs: number;
+  /** A shard whose replicas are all dead or unconfirmed for this long is told of. */
+  readonly unprotectedAfterMs: number;
   /** A factor over every limit of what an operation waits for: more for a slow machine. */
   readonly patience: number;
   /** A released address is not given out again before this. */
@@ -33,6 +35,7 @@ export const defaultSettings: Settings = {
   busyAfterMs: 5_000,
   maxLagMs: 10_000, // the engine's own min-replicas-max-lag
   startDeadlineMs: 15_000,
+  unprotectedAfterMs: 60_000,
   patience: 1,
   addressRestMs: 10 * 60_000,
   describeHoldMs: 5_000,

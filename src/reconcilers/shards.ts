@@ -63,7 +63,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     recovering: new Map(),
     histories: new Map(),
   };
-  const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
+  const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet', concern: null };
 
   function wakeShardOf(node: Pick<CacheNode, 'cacheIncarnation' | 'nodeGroupId'>): void {
     workers.get(node.cacheIncarnation)?.get(keyText(node))?.wake();

@@ -42,6 +42,8 @@ const samples: readonly events.EventText[] = [
   events.nodeDied('orders-001', '0001', 'killed by signal 9'),
   events.rebuiltEmpty('0001'),
   events.olderCopyLeads('orders-002'),
+  events.noHealthyReplica('0001', 'orders-002 is started again in a moment'),
+  events.healthyReplicaAgain('0001'),
   events.filesSetAside('orders-001', 'data.bad', 'the AOF is corrupt'),
   events.operationGivenUp('replication-group', 'Adding replicas', 'facts nobody thought of'),
   events.operationStuck('cache-cluster', 'The deletion', 'facts nobody thought of'),

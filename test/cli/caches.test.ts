@@ -108,7 +108,7 @@ describe('limber status', () => {
     const retaining = { ReplicationGroupId: 'orders', RetainPrimaryCluster: true };
     await limber.client().send(new DeleteReplicationGroupCommand(retaining));
     const line =
-      /^ {2}orders delete-cache \(retaining\): the shard has no living primary at present.*, for \d+ m?s$/m;
+      /^ {2}orders delete-cache \(retaining\): the shard has no living primary at present.*, for \d+ m?s \(at this step for \d+ m?s of at most 11 min\)$/m;
     await eventually(async (see) =>
       line.test(see((await runLimber(['status', '--data', limber.dataDirectory])).stdout)),
     );

@@ -24,9 +24,10 @@ export async function findSurvivors({ dataDirectory, presence }: Examined): Prom
     const count = status.caches.length;
     return [
       ok('caches', count === 1 ? '1 cache' : `${count} caches`),
-      ...status.operations
-        .flatMap(concernOf)
-        .map((text) => warn('operations', text, `See \`${limberCommand(dataDirectory, 'status')}\`.`)),
+      ...[
+        ...status.operations.flatMap(concernOf),
+        ...status.shards.flatMap(({ concern }) => concern ?? []),
+      ].map((text) => warn('caches', text, `See \`${limberCommand(dataDirectory, 'status')}\`.`)),
       ...status.findings.map((text) => warn('unknown', text, 'Limber leaves it alone: look, then decide.')),
     ];
   } catch (error) {

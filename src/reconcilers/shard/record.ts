@@ -24,7 +24,7 @@ export const targetPrimarySet = (
 ];
 
 /** An event on the cache itself: on its group, or on the cluster. */
-export function cacheEvent(context: ShardContext, cache: Cache, text: EventText): Change {
+export function cacheEvent(context: Pick<ShardContext, 'fleet'>, cache: Cache, text: EventText): Change {
   return announce(cache, cache.id, text, context.fleet.clock.now());
 }
 

@@ -15,10 +15,14 @@ import type { ShardAct, ShardDecision } from './decide/decision.ts';
 import { observeShard, type ShardFacts } from './observe/observe-shard.ts';
 import { recordLeader, recordRoles } from './record.ts';
 import { recovered } from './recovery.ts';
+import { createRedundancyWatch } from './redundancy.ts';
+import { createWorkBeside } from './work-beside.ts';
 
 export interface ShardReport {
   readonly isSettled: boolean;
   readonly sentence: string;
+  /** What a person should know of it, though it may pass by itself; null while all is well. */
+  readonly concern: string | null;
 }
 
 export interface ShardWorker {
@@ -35,6 +39,9 @@ export interface ShardWorker {
 const waitMs = { first: 5, max: 500 } as const;
 /** Between two looks with nothing to do: they notice a replica that is filled anew, and whatever else woke nobody. */
 const idleMs = 5_000;
+
+/** Until the same failure is logged again. */
+const complainAgainMs = 60_000;
 
 const slowKinds = ['start', 'confirm-synced', 'end', 'follow', 'apply-config'] as const;
 type SlowAct = Extract<ShardAct, { readonly kind: (typeof slowKinds)[number] }>;
@@ -54,15 +61,19 @@ export function createShardWorker(
   onReport: (worker: ShardWorker) => void,
 ): ShardWorker {
   const { log, clock } = context.fleet;
-  let report: ShardReport = { isSettled: false, sentence: 'not looked at yet' };
+  let report: ShardReport = { isSettled: false, sentence: 'not looked at yet', concern: null };
   let timer: Timer | null = null;
   let isStopped = false;
   let isAwake = false;
   let wakeAgain = false;
   let pauseMs: number = waitMs.first;
   let running: Promise<void> = Promise.resolve();
-  const beside = new Map<string, { readonly kind: SlowAct['kind']; readonly work: Promise<void> }>();
-  let endedBeside = 0;
+  const redundancy = createRedundancyWatch(context);
+  const beside = createWorkBeside<SlowAct['kind']>(clock, () => wake());
+  /** The last failure of an act, since when it is the same (monotonic milliseconds), and how often in a row. */
+  let complaint = { act: '', reason: '', at: 0, count: 0 };
+  /** The acts that were done last, and how often in a row. */
+  let repeated = { acts: '', count: 0 };
 
   function sleep(ms: number): void {
     if (isStopped) return;
@@ -73,7 +84,7 @@ export function createShardWorker(
     // Woken in the middle of a pass: what this pass has seen may be old.
     const isSettled = decision.isSettled && !wakeAgain;
     const isNews = decision.sentence !== report.sentence || isSettled !== report.isSettled;
-    report = { isSettled, sentence: decision.sentence };
+    report = { ...report, isSettled, sentence: decision.sentence };
     if (!isNews) return;
     log.info(decision.sentence, { shard: keyText(key), isSettled });
     onReport(worker);
@@ -86,33 +97,42 @@ export function createShardWorker(
     return !view.isForming && currentPrimary === targetPrimary && leader?.engine?.role === 'primary';
   }
 
-  /** Work that takes its time runs beside the loop, one piece per node; its end wakes the loop. */
-  function runBeside(facts: ShardFacts, act: SlowAct): boolean {
-    if (beside.has(act.node)) return false;
-    const work = performAct(context, facts, act)
-      .catch((error: unknown) => complain(act, error))
-      .finally(() => {
-        beside.delete(act.node);
-        endedBeside += 1;
-        wake();
-      });
-    beside.set(act.node, { kind: act.kind, work });
-    return true;
-  }
+  const runBeside = (facts: ShardFacts, act: SlowAct): boolean =>
+    beside.begin(act, () => performAct(context, facts, act).catch((error: unknown) => complain(act, error)));
 
   /** False while a node that the act makes lead is busy: a node that begins to follow, starts or ends is not made to lead in the same moment. */
   function isFree({ view }: ShardFacts, act: ShardAct): boolean {
     // The primary may come up with its own files just now: nobody else is promoted before that is known.
-    const isAwaited = beside.get(view.shard.currentPrimary ?? '')?.kind === 'start';
+    const isAwaited = beside.kindOf(view.shard.currentPrimary ?? '') === 'start';
     if (act.kind === 'promote-read-only' && isAwaited) return false;
-    return leadersOf(act).every((node) => (beside.get(node)?.kind ?? 'confirm-synced') === 'confirm-synced');
+    return leadersOf(act).every((node) => (beside.kindOf(node) ?? 'confirm-synced') === 'confirm-synced');
   }
 
   function complain(act: ShardAct, error: unknown): void {
     // A row that the act was decided on has changed since: nothing was done, and all is decided anew.
     if (error instanceof StaleWrite)
       log.debug(`an act on a shard came too late: ${act.kind}`, { shard: keyText(key), error });
-    else log.warn(`an act on a shard failed: ${act.kind}`, { shard: keyText(key), error });
+    else
+      log[isNewComplaint(act, error) ? 'warn' : 'debug'](`an act on a shard failed: ${act.kind}`, {
+        shard: keyText(key),
+        error,
+      });
+  }
+
+  /** What fails again and again for one reason is not logged each time. */
+  function isNewComplaint(act: ShardAct, error: unknown): boolean {
+    const [text, reason] = [JSON.stringify(act), error instanceof Error ? error.message : String(error)];
+    const isSame = complaint.act === text && complaint.reason === reason;
+    const isNew = !isSame || clock.monotonic() - complaint.at >= complainAgainMs;
+    const at = isNew ? clock.monotonic() : complaint.at;
+    complaint = { act: text, reason, at, count: isSame ? complaint.count + 1 : 1 };
+    return isNew;
+  }
+
+  /** What is to be done, and why that does not come about. */
+  function sentenceOf({ sentence, acts }: ShardDecision): string {
+    const isStuck = complaint.count >= 3 && acts.some((act) => JSON.stringify(act) === complaint.act);
+    return isStuck ? `${sentence}, which fails: ${complaint.reason}` : sentence;
   }
 
   /** Starts what may run beside, and waits for the rest. True when something was begun or done. */
@@ -130,12 +150,19 @@ export function createShardWorker(
     return begun > 0 || results.some(isNews);
   }
 
+  /** The same acts again, after all of them were done, have changed nothing: they are done later each time. */
+  function pauseIfRepeated(acts: readonly ShardAct[]): number | null {
+    const text = JSON.stringify(acts);
+    repeated = { acts: text, count: repeated.acts === text ? repeated.count + 1 : 0 };
+    return repeated.count === 0 ? null : Math.min(waitMs.max, waitMs.first * 2 ** repeated.count);
+  }
+
   /** One pass. Resolves to how long to sleep, or null to look again at once. */
   async function pass(): Promise<number | null> {
-    const ended = endedBeside;
+    const ended = beside.ended();
     const facts = await observeShard(context, key);
     // What ended in the meantime has changed what was seen before: a node would be started twice.
-    if (ended !== endedBeside) return null;
+    if (ended !== beside.ended()) return null;
     if (!facts) {
       setReport({ isSettled: true, sentence: 'the cache is gone' });
       return idleMs;
@@ -145,18 +172,23 @@ export function createShardWorker(
       for (const { node } of facts.view.members) context.bus.watch(node);
     if (await finishStarts(context, facts)) return null;
     const decision = decide(facts.view);
+    if (decision.acts.length === 0) repeated = { acts: '', count: 0 };
     await giveEndpointAway(context, facts);
     // Endpoints are bound before the shard is reported as settled: whoever waits for that connects to them at once.
     if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
     if (isLed(facts)) await recordLeader(context, facts.view);
-    const isSettled = decision.isSettled && decision.acts.length === 0 && beside.size === 0;
-    setReport({ ...decision, isSettled });
+    const isSettled = decision.isSettled && decision.acts.length === 0 && beside.isIdle();
+    setReport({ sentence: sentenceOf(decision), isSettled });
     const didSomething = await perform(facts, decision.acts);
     if (decision.acts.length > 0 && isLed(facts)) await bindEndpoints(context, facts);
+    await redundancy.look(facts, report.sentence);
     if (didSomething) {
       pauseMs = waitMs.first;
-      return decision.acts.every(takesTime) ? waitMs.max : null;
+      return decision.acts.every(takesTime) ? waitMs.max : pauseIfRepeated(decision.acts);
     }
+    // Work that is put off: nothing happens before.
+    const putOffMs = decision.acts.filter(takesTime).map((act) => beside.putOffMs(act.node));
+    if (putOffMs.some((ms) => ms > 0)) return Math.min(...putOffMs.filter((ms) => ms > 0));
     if (isSettled) {
       await recordRoles(context, facts.view);
       await keepWritable(context, facts);
@@ -208,12 +240,12 @@ export function createShardWorker(
       report = { ...report, isSettled: false };
       wake();
     },
-    report: () => report,
+    report: () => ({ ...report, concern: redundancy.concern() }),
     async stop() {
       isStopped = true;
       timer?.stop();
       await running;
-      await Promise.all([...beside.values()].map(({ work }) => work));
+      await beside.settled();
     },
   };
   return worker;
