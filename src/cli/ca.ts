@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../platform/clock.ts';
+import { systemIds } from '../platform/ids.ts';
+import {
+  loadOrCreateAuthority,
+  readAuthority,
+  replaceAuthority,
+  trustedBy,
+} from '../security/certificates/authority-file.ts';
+import { connectAdmin } from './admin-client.ts';
+import { CommandFailed, dataOption, readArguments, readDataDirectory, UsageError } from './arguments.ts';
+
+export const usage = `Usage: limber ca [--data DIR]
+       limber ca import CERTIFICATE KEY [--data DIR]
+
+Prints, as PEM, the certificate of the authority that signs the certificates of this Limber's caches: what a client
+with rediss:// has to trust. The same lies in ca.pem in the data directory.
+
+  limber ca > ca.pem
+  valkey-cli --tls --cacert ca.pem -h HOST
+
+limber ca import takes an authority of your own in its place. CERTIFICATE is a PEM file with the certificate that is to
+sign and, behind it, those that it was signed by, up to the root that clients trust; KEY is its key, without a
+passphrase. Caches get certificates of the new one without a restart and without losing a connection. The former one
+stays in what is printed until it expires, so that clients can be told first.`;
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, dataOption, 3);
+  const [word, certificatePath, keyPath] = positionals;
+  const dataDirectory = readDataDirectory(values.data);
+  if (word === undefined) {
+    const authority =
+      (await readAuthority(dataDirectory)) ??
+      (await loadOrCreateAuthority(dataDirectory, systemClock.now(), systemIds));
+    process.stdout.write(trustedBy(authority));
+    return 0;
+  }
+  if (word !== 'import' || certificatePath === undefined || keyPath === undefined)
+    throw new UsageError('expected limber ca, or limber ca import CERTIFICATE KEY');
+  const given = { chain: await read(certificatePath), key: await read(keyPath) };
+  await replaceAuthority(dataDirectory, given, systemClock.now()).catch((error: Error) => {
+    throw new CommandFailed(`${certificatePath} cannot be the authority: ${error.message}`, { cause: error });
+  });
+  const admin = await connectAdmin(dataDirectory);
+  if (!admin) {
+    console.log('The authority is taken. Caches get their certificates of it when Limber is started.');
+    return 0;
+  }
+  const { replaced, failed } = await admin.call('renew-certificates', {});
+  for (const { node, reason } of failed) console.error(`limber: ${node} keeps its certificate for now: ${reason}`);
+  console.log(`The authority is taken. Certificates that were replaced: ${replaced}.`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new CommandFailed(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
