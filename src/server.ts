@@ -27,12 +27,14 @@ import { createQuietMemory } from './platform/quiet-memory.ts';
 import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
+import { renewCertificates } from './reconcilers/certificates.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
 import { applyPendingValues } from './reconcilers/windows.ts';
 import { createProcessRuntime } from './runtime/process/process-runtime.ts';
+import { createCertificates } from './security/certificates/certificates.ts';
 import { loadOrCreateRootCredentials } from './security/root-credentials.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 
@@ -76,7 +78,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     createEngineStore(options.enginesDirectory ? { directory: options.enginesDirectory } : {}),
   );
   const runtime = createProcessRuntime({ dataDirectory, clock, log });
-  const connections = createConnections(store);
+  const certificates = createCertificates({ dataDirectory, clock, ids });
+  const connections = createConnections(store, certificates);
   const fleet: Fleet = {
     store,
     clock,
@@ -85,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     runtime,
     engineStore,
     connections,
+    certificates,
     host,
     pool,
     probeAddress,
@@ -155,9 +159,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   shards.ensure(adoption.keys);
   runner.wake();
   const giveMemoryBack = createQuietMemory();
+  const renew = async () => void (await renewCertificates(fleet));
+  // What became due while no Limber ran, or was under way when the last one died.
+  const firstRenewal = clock.after(1_000, () => {
+    renew().catch((error: unknown) => log.error('certificates are looked at later', { error }));
+  });
   const rounds = [
     periodically('giving memory back', 10_000, fleet, async () => giveMemoryBack()),
     periodically('the maintenance window', 15_000, fleet, () => applyPendingValues(fleet, runner.wake)),
+    periodically('renewing certificates', 600_000, fleet, renew),
     periodically('forgetting old events', 3_600_000, fleet, async () => {
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
@@ -174,7 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dnsPort: dns?.port ?? null,
     close() {
       closing ??= (async () => {
-        for (const round of rounds) round.stop();
+        for (const round of [firstRenewal, ...rounds]) round.stop();
         await Promise.all([frontDoor.close(), dns?.close()]);
         await Promise.race([
           Promise.all([runner.stop(500), shards.stop()]),

@@ -3,10 +3,13 @@
  * reconnects.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface Address {
   readonly address: string;
   readonly port: number;
+  /** PEM of whom to trust there: it speaks TLS. */
+  readonly ca?: string;
 }
 
 export const addressText = ({ address, port }: Address): string => `${address}:${port}`;
@@ -31,14 +34,15 @@ export interface RespClient {
 /** Rejects when the server refuses, or does not accept within the deadline. */
 export function connectResp(target: Address, deadlineMs = 5_000): Promise<RespClient> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: target.address, port: target.port, noDelay: true });
+    const at = { host: target.address, port: target.port, noDelay: true };
+    const socket = target.ca === undefined ? connect(at) : connectTls({ ...at, ca: target.ca });
     const timer = setTimeout(
       () => socket.destroy(new Error(`${addressText(target)} does not accept`)),
       deadlineMs,
     );
     socket.once('error', reject);
     socket.once('close', () => clearTimeout(timer));
-    socket.once('connect', () => {
+    socket.once(target.ca === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer);
       resolve(wrap(socket, target));
     });

@@ -51,7 +51,8 @@ export function clusterRoute(
   const goTo = (to: Address) => {
     if (addressText(to) === addressText(current)) return;
     const from = current;
-    current = to;
+    // MOVED tells no authority: it is that of the cluster.
+    current = from.ca === undefined ? to : { ...to, ca: from.ca };
     for (const listener of listeners) listener(from);
   };
   const watch = watchAnswer(

@@ -31,6 +31,8 @@ type Times = Map<string, number[]>;
 const names = {
   cmd: 'Limber: replication group 1+1, cluster mode disabled',
   cme: 'Limber: replication group 3x(1+1), cluster mode enabled',
+  cmdTls: 'Limber: replication group 1+1, TLS',
+  cmeTls: 'Limber: replication group 3x(1+1), cluster mode enabled, TLS',
   memcached: 'Limber: Memcached cluster of 3 nodes',
   cli: '`valkey-cli --cluster create`, 3x(1+1), nodes started before: until it ends',
   cliListed: 'the same: until every node lists every replica',
@@ -39,6 +41,8 @@ const names = {
 const limits = [
   [names.cmd, 400],
   [names.cme, 2_500],
+  [names.cmdTls, 400],
+  [names.cmeTls, 1_000],
   [names.memcached, 400],
 ] as const;
 
@@ -87,10 +91,15 @@ async function measure({ scope, isQuick, rounds: wanted, say }: SuiteOptions): P
     const id = `round-${round}`;
     const cmd = { ReplicationGroupId: `${id}-cmd`, NumNodeGroups: 1, ReplicasPerNodeGroup: 1 };
     note(names.cmd, await timeGroup(limber, client, cmd));
+    const tls = { TransitEncryptionEnabled: true };
+    const cmdTls = { ...cmd, ...tls, ReplicationGroupId: `${id}-tls` };
+    note(names.cmdTls, await timeGroup(limber, client, cmdTls));
     note(names.memcached, await timeMemcached(client, `${id}-memcached`));
     if (!isQuick) {
       const cme = { ReplicationGroupId: `${id}-cme`, NumNodeGroups: 3, ReplicasPerNodeGroup: 1 };
       note(names.cme, await timeGroup(limber, client, { ...cme, isClusterMode: true }));
+      const cmeTls = { ...cme, ...tls, ReplicationGroupId: `${id}-tlsc`, isClusterMode: true };
+      note(names.cmeTls, await timeGroup(limber, client, cmeTls));
       const [made, listed] = await timeCli(engine);
       note(names.cli, made);
       note(names.cliListed, listed);

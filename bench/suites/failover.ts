@@ -42,6 +42,8 @@ export const failoverSuite: Suite = {
 
 export const cmdName = 'Limber, cluster mode disabled';
 const cmeName = 'Limber, cluster mode enabled';
+const tlsName = 'Limber, cluster mode disabled, TLS';
+const tlsClusterName = 'Limber, cluster mode enabled, TLS';
 const syncName = 'Limber, Durability=sync';
 
 async function measureAll(options: SuiteOptions): Promise<Row[]> {
@@ -83,6 +85,11 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
       ReplicasPerNodeGroup: 1,
       Durability: 'sync',
     });
+  if (!isQuick) {
+    const pair = { NumNodeGroups: 1, ReplicasPerNodeGroup: 1, TransitEncryptionEnabled: true };
+    await createGroup(client, { ...pair, ReplicationGroupId: 'tls' });
+    await createGroup(client, { ...pair, ReplicationGroupId: 'tlsc', NumNodeGroups: 3, isClusterMode: true });
+  }
   const { version } = await untilSettled(limber, 'cmd');
   if (!version) throw new Error('Limber does not say which version runs');
   const ours = (name: string, groupId: string, isClusterMode: boolean): Plan => ({
@@ -94,6 +101,8 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
   if (isQuick) return [{ ...cmd, faults: ['kill'] }];
   const cme = ours(cmeName, 'cme', true);
   const sync = ours(syncName, 'sync', false);
+  const tls = ours(tlsName, 'tls', false);
+  const tlsCluster = ours(tlsClusterName, 'tlsc', true);
   const engine = await engineOfVersion(version);
   const sentinel = async (name: string, downAfterMs: number) =>
     sentinelSystem(name, await startSentinelGroup(scope, engine, downAfterMs));
@@ -103,6 +112,8 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
     cmd,
     cme,
     sync,
+    tls,
+    tlsCluster,
     {
       system: await sentinel('Sentinel, down-after 1000 ms', 1_000),
       rounds: Math.min(rounds ?? 3, 3),
@@ -173,6 +184,10 @@ const limits: readonly [system: string, fault: Fault, limitMs: number][] = [
   [cmdName, 'hang', 700],
   [cmeName, 'hang', 700],
   [cmdName, 'planned', 25],
+  [tlsName, 'kill', 25],
+  [tlsName, 'planned', 50],
+  [tlsClusterName, 'kill', 25],
+  [tlsClusterName, 'planned', 50],
   [cmeName, 'planned', 50],
   // Slower on purpose: the old primary's own files are recovered first. Judged by its losses.
   [syncName, 'kill', 1_000],

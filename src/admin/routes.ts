@@ -10,6 +10,7 @@ import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import { stopNodes } from '../operations/members/end-nodes.ts';
 import type { OperationProgress } from '../operations/progress.ts';
 import type { Tools } from '../operations/tools.ts';
+import { renewCertificates } from '../reconcilers/certificates.ts';
 import { createFaultRoute } from './fault.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
@@ -38,6 +39,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     },
     'stop-caches': (body) => stopCaches(options, body),
     connect: (body, context) => connect(options, body, context),
+    'renew-certificates': () => renewCertificates(options.tools.fleet),
     fault: createFaultRoute(options.tools.fleet),
     switchover: createSwitchoverRoute(options.tools, options.wake),
   };
@@ -80,6 +82,7 @@ async function status(options: AdminOptions) {
       engine: cache.desired.engine,
       version: cache.observed.runningVersion ?? cache.desired.engineVersion,
       nodes: nodes.length,
+      tls: cache.desired.transitEncryption !== 'off',
       members: nodes.map((node) => ({
         id: node.cacheClusterId,
         cacheNodeId: node.cacheNodeId,
@@ -187,6 +190,7 @@ async function connect(options: AdminOptions, body: unknown, context: ActionCont
     address: target.address,
     port: target.port,
     clusterMode: isClusterMode(cache),
+    tls: cache.desired.transitEncryption !== 'off',
     cli: cli ? { command: cli.command, args: cli.args, env: cli.env ?? {} } : null,
   };
 }

@@ -15,6 +15,8 @@ export interface CacheStatus {
   readonly engine: string;
   readonly version: string | null;
   readonly nodes: number;
+  /** Its ports speak TLS and nothing else. */
+  readonly tls: boolean;
   readonly members: readonly {
     readonly id: string;
     readonly cacheNodeId: string;
@@ -86,6 +88,7 @@ export interface ConnectAnswer {
   readonly address: string;
   readonly port: number;
   readonly clusterMode: boolean;
+  readonly tls: boolean;
   readonly cli: {
     readonly command: string;
     readonly args: readonly string[];
@@ -101,6 +104,13 @@ interface AdminCalls {
     answer: { readonly willLose: readonly string[]; readonly stopped: number };
   };
   readonly connect: { body: { name: string; region?: string }; answer: ConnectAnswer };
+  readonly 'renew-certificates': {
+    body: Record<string, never>;
+    answer: {
+      readonly replaced: number;
+      readonly failed: readonly { readonly node: string; readonly reason: string }[];
+    };
+  };
   readonly switchover: {
     body: { member: string; region?: string };
     answer: {

@@ -1,3 +1,4 @@
+import { trustPath } from '../security/certificates/authority-file.ts';
 import { type AdminClient, AdminRefused, type ConnectAnswer, connectAdmin } from './admin-client.ts';
 import { CommandFailed, dataOption, readArguments, readDataDirectory, UsageError } from './arguments.ts';
 import { limberCommand } from './command-line.ts';
@@ -25,14 +26,15 @@ export async function run(argv: string[]): Promise<number> {
     const start = limberCommand(dataDirectory, 'up');
     throw new CommandFailed(`Limber is not running, and it knows where ${name} is. To start it: ${start}`);
   }
-  const { engine, address, port, clusterMode, cli } = await locate(admin, name, values.region);
+  const { engine, address, port, clusterMode, tls, cli } = await locate(admin, name, values.region);
   if (engine === 'memcached') return await talkToMemcached(address, port, theirs);
   if (!cli) {
     throw new CommandFailed(
-      `this ${engine} came without its cli. Any client connects to ${address} port ${port}${clusterMode ? ' in cluster mode' : ''}`,
+      `this ${engine} came without its cli. Any client connects to ${address} port ${port}${tls ? ' with TLS' : ''}${clusterMode ? ' in cluster mode' : ''}`,
     );
   }
-  const target = ['-h', address, '-p', String(port), ...(clusterMode ? ['-c'] : [])];
+  const secured = tls ? ['--tls', '--cacert', trustPath(dataDirectory)] : [];
+  const target = ['-h', address, '-p', String(port), ...secured, ...(clusterMode ? ['-c'] : [])];
   return becomeProgram(cli.command, [...cli.args, ...target, ...theirs], { ...process.env, ...cli.env });
 }
 

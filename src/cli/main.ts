@@ -10,6 +10,7 @@ const commands = {
   env: 'print what the AWS CLI and SDKs need, for eval (--format sh|json|profile)',
   status: 'show whether Limber runs, and its caches (--json)',
   connect: "open the engine's own cli on a cache: limber connect NAME",
+  ca: 'print what clients with TLS trust (limber ca import: bring your own authority)',
   switchover: 'let another member lead its shard, without losing a write: limber switchover orders-002',
   fault: 'break a node or a zone on purpose: limber fault kill orders-001',
   engines: 'list engines, or fetch one: limber engines install valkey@8.1',

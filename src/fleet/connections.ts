@@ -5,9 +5,10 @@
 import { limberUser } from '../engines/valkey/access-control.ts';
 import { connectEngine, type EngineConnection } from '../engines/valkey/client.ts';
 import type { CacheNode } from '../model/node.ts';
+import type { Certificates } from '../security/certificates/certificates.ts';
 import type { Store } from '../store/contract.ts';
 
-export type NodeAddress = Pick<CacheNode, 'incarnation' | 'cacheIncarnation' | 'address' | 'port'>;
+export type NodeAddress = Pick<CacheNode, 'incarnation' | 'cacheIncarnation' | 'address' | 'port' | 'tls'>;
 
 export interface Connections {
   /** An open connection, logged in as Limber. Throws what `connectEngine` throws. */
@@ -20,14 +21,24 @@ export interface Connections {
 }
 
 /** Names of secrets in the store; their owner is the cache's incarnation. */
-export const secretNames = { limber: 'engine-limber', replication: 'engine-replication' } as const;
+export const secretNames = {
+  limber: 'engine-limber',
+  replication: 'engine-replication',
+  /** With TLS. */
+  linkCertificate: 'link-certificate',
+  linkKey: 'link-key',
+} as const;
 
 /** A node on loopback accepts within a millisecond or two; a stopped one never answers. */
 const connectDeadlineMs = 1_000;
 const callDeadlineMs = 2_000;
 
-/** `connect`: how a connection is opened. */
-export function createConnections(store: Store, connectTo = connectEngine): Connections {
+/** `certificates`: whom to trust. `connectTo`: how a connection is opened. */
+export function createConnections(
+  store: Store,
+  certificates: Pick<Certificates, 'trusted'>,
+  connectTo = connectEngine,
+): Connections {
   const open = new Map<string, Promise<EngineConnection>>();
   const secrets = new Map<string, string>();
   const listeners: ((incarnation: string) => void)[] = [];
@@ -50,6 +61,7 @@ export function createConnections(store: Store, connectTo = connectEngine): Conn
       connectDeadlineMs,
       callDeadlineMs,
       name: 'limber-control',
+      ...(node.tls ? { trusted: await certificates.trusted() } : {}),
     });
     connection.onClose(() => {
       open.delete(node.incarnation);

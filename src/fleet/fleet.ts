@@ -8,6 +8,7 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turns } from '../platform/turns.ts';
 import type { NodeRuntime } from '../runtime/contract.ts';
+import type { Certificates } from '../security/certificates/certificates.ts';
 import type { Store } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Settings } from './settings.ts';
@@ -20,6 +21,7 @@ export interface Fleet {
   readonly runtime: NodeRuntime;
   readonly engineStore: EngineStore;
   readonly connections: Connections;
+  readonly certificates: Certificates;
   /** Name of this machine in node rows. */
   readonly host: string;
   readonly pool: AddressPool;

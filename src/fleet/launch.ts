@@ -17,6 +17,7 @@ import type { Store } from '../store/contract.ts';
 import { isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
 import type { Fleet } from './fleet.ts';
+import { nodeTls, type TlsParts } from './node-tls.ts';
 import { nodeParameters, nodeSettings } from './parameters.ts';
 
 /** The gossip port of a cluster node: 10000 above its port, or below where that is beyond the last one. */
@@ -37,7 +38,7 @@ export async function engineOf(
   return (await engineStore.resolve({ engine, version: target.engineVersion })).engine;
 }
 
-type LaunchParts = Pick<Fleet, 'runtime' | 'store' | 'fingerprintOf'>;
+type LaunchParts = TlsParts & Pick<Fleet, 'fingerprintOf'>;
 
 /** `follow`: the node comes up as a replica of that one; null: it may lead. */
 export async function nodeSpec(
@@ -52,9 +53,13 @@ export async function nodeSpec(
   const common = { incarnation: node.incarnation, command: server.command, env: server.env ?? {} };
   if (node.engine === 'memcached')
     return { ...common, args: [...server.args, ...memcachedSpec(cache, node, engine)], files: {} };
-  const config = renderConfig(await configSpec(fleet, cache, node, follow, engine));
+  const secured = node.tls ? await nodeTls(fleet, cache, node) : null;
+  const config = renderConfig({
+    ...(await configSpec(fleet, cache, node, follow, engine)),
+    ...(secured ? { tls: secured.tls } : {}),
+  });
   const path = `${fleet.runtime.directoryOf(node.incarnation)}/engine.conf`;
-  return { ...common, args: [...server.args, path], files: { 'engine.conf': config } };
+  return { ...common, args: [...server.args, path], files: { ...secured?.files, 'engine.conf': config } };
 }
 
 function memcachedSpec(

@@ -4,6 +4,7 @@ import type { ProbeAddress } from '../endpoints/port-probe.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
+import { issueLinkCertificate } from '../security/certificates/certificates.ts';
 import type { Change, Store } from '../store/contract.ts';
 import { type CacheView, hasReplication, isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
@@ -181,10 +182,10 @@ async function firstPrimaries(view: CacheView, nodes: readonly CacheNode[]): Pro
 async function newSecrets(fleet: Fleet, { cache }: CacheView): Promise<Change[]> {
   const owner = cache.incarnation;
   if (!hasReplication(cache) || (await fleet.store.secret(owner, secretNames.limber))) return [];
-  return Object.values(secretNames).map((name) => ({
-    put: 'secret',
-    owner,
-    name,
-    value: fleet.ids.secret(),
-  }));
+  const { limber, replication, linkCertificate, linkKey } = secretNames;
+  const secret = (name: string, value: string): Change => ({ put: 'secret', owner, name, value });
+  const changes = [secret(limber, fleet.ids.secret()), secret(replication, fleet.ids.secret())];
+  if (cache.desired.transitEncryption === 'off') return changes;
+  const link = await issueLinkCertificate(cache.id, fleet.clock.now());
+  return [...changes, secret(linkCertificate, link.certificate), secret(linkKey, link.key)];
 }

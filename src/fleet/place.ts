@@ -35,7 +35,12 @@ export interface NodeSlot {
 }
 
 function labelOf(cache: Cache): CacheLabel {
-  return { cacheId: cache.id, hash: cache.desired.dnsHash, region: cache.region, tls: false };
+  return {
+    cacheId: cache.id,
+    hash: cache.desired.dnsHash,
+    region: cache.region,
+    tls: cache.desired.transitEncryption !== 'off',
+  };
 }
 
 /** The row of a new node, not started yet. */
@@ -63,6 +68,7 @@ export function placeNode(cache: Cache, slot: NodeSlot, options: PlaceOptions): 
     host: options.host,
     address: options.nextAddress(slot.availabilityZone),
     port: cache.desired.port,
+    tls: cache.desired.transitEncryption !== 'off',
     status: 'creating',
     intent: 'running',
     role: null,

@@ -82,6 +82,8 @@ export interface CacheNode extends Scope {
   readonly host: string;
   readonly address: string;
   readonly port: number;
+  /** The port speaks TLS and nothing else. */
+  readonly tls: boolean;
   /** The API's status word of the member or node. */
   readonly status: string;
   readonly intent: NodeIntent;

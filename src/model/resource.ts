@@ -46,9 +46,13 @@ export interface CacheSettings {
   readonly notificationTopic: NotificationTopic | null;
   readonly networkType: 'ipv4';
   readonly ipDiscovery: 'ipv4';
+  readonly transitEncryption: TransitEncryption;
   /** Six lower-case alphanumerics in the DNS names of this cache (spec/behaviour.md §4). */
   readonly dnsHash: string;
 }
+
+/** `required`: every port of the cache speaks TLS and nothing else. `off`: none does. */
+export type TransitEncryption = 'off' | 'required';
 
 export interface ReplicationGroupDesired extends CacheSettings {
   readonly engine: 'valkey' | 'redis';

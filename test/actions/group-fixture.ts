@@ -119,6 +119,7 @@ const settings: CacheSettings = {
   notificationTopic: null,
   networkType: 'ipv4',
   ipDiscovery: 'ipv4',
+  transitEncryption: 'off',
   dnsHash: 'abc123',
 };
 
@@ -291,6 +292,7 @@ function nodeOf(
     host: 'here',
     address: '127.100.7.1',
     port: cluster.desired.port,
+    tls: false,
     status: 'available',
     intent: 'running',
     role: null,

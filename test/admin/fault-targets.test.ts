@@ -22,6 +22,7 @@ function node(id: string, more: Partial<CacheNode> = {}): CacheNode {
     host: 'local',
     address: '127.1.1.1',
     port: 6379,
+    tls: false,
     status: 'available',
     intent: 'running',
     role: 'primary',

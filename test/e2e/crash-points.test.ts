@@ -15,6 +15,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'withdraw-tombstone:introduced':
     'needs a primary that is lost while a replica leaves; test/e2e/last-copy-crash.test.ts dies there',
   'withdraw-tombstone:recorded': 'as before',
+  'certificate:written': 'a round, not an operation; test/e2e/tls-certificates.test.ts dies there',
+  'certificate:loaded': 'as before',
   'found:target-set': 'the engine’s own failover while Limber is away; the record alone is the deed',
   'create-from-primary:returning': 'needs a group that cannot be placed around a node that serves',
   'create-from-primary:returning:acted': 'as before',

@@ -29,7 +29,7 @@ describe('what is not built yet is refused by name, never ignored:', () => {
   });
 
   const groups: Partial<CreateReplicationGroupCommandInput>[] = [
-    { TransitEncryptionEnabled: true },
+    { TransitEncryptionEnabled: true, TransitEncryptionMode: 'preferred' },
     { AuthToken: 'a-secret-of-sixteen-and-more' },
     { UserGroupIds: ['users'] },
     { SnapshotName: 'snapshot' },
@@ -45,7 +45,7 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     },
   ];
   for (const input of groups)
-    it(`CreateReplicationGroup with ${Object.keys(input)[0]}`, async () => {
+    it(`CreateReplicationGroup with ${Object.keys(input).at(-1)}`, async () => {
       await assert.rejects(
         client.send(
           new CreateReplicationGroupCommand({
@@ -56,7 +56,7 @@ describe('what is not built yet is refused by name, never ignored:', () => {
             ...input,
           }),
         ),
-        isNotYet(input.NodeGroupConfiguration ? 'PrimaryOutpostArn' : (Object.keys(input)[0] ?? '')),
+        isNotYet(input.NodeGroupConfiguration ? 'PrimaryOutpostArn' : (Object.keys(input).at(-1) ?? '')),
       );
     });
 

@@ -5,11 +5,9 @@ import { nodeType } from '../../src/catalog/node-types.ts';
 import type { InstalledEngine } from '../../src/engine-store/contract.ts';
 import { createEngineStore } from '../../src/engine-store/engine-store.ts';
 import { secretNames } from '../../src/fleet/connections.ts';
-import { createFingerprints } from '../../src/fleet/fingerprints.ts';
 import { engineOf, nodeSpec } from '../../src/fleet/launch.ts';
 import { writeCondition } from '../../src/fleet/parameters.ts';
 import type { CacheNode } from '../../src/model/node.ts';
-import { openBench } from '../runtime/support.ts';
 import {
   cacheCluster,
   cacheNode,
@@ -19,17 +17,15 @@ import {
   replicationGroup,
   target,
 } from '../store/rows.ts';
-import { openStore, temporaryDirectory } from '../store/stores.ts';
+import { openTools } from '../support/parts.ts';
 
 const engines = await createEngineStore().installed();
 const valkey = engines.find(({ engine, version }) => engine === 'valkey' && version.startsWith('8.'));
 const memcached = engines.find(({ engine }) => engine === 'memcached');
 
 async function openParts(t: TestContext) {
-  const [{ runtime, end }, store] = [await openBench(), await openStore(t, temporaryDirectory(t))];
-  t.after(end);
-  const fleet = { runtime, store, fingerprintOf: createFingerprints(temporaryDirectory(t)) };
-  await store.commit([
+  const { fleet } = await openTools(t);
+  await fleet.store.commit([
     { put: 'node-group', row: nodeGroup() },
     ...Object.values(secretNames).map(
       (name) => ({ put: 'secret', owner: 'cache-1', name, value: 'x'.repeat(40) }) as const,

@@ -61,6 +61,7 @@ export const node = (number: number, more: Partial<CacheNode> = {}): CacheNode =
   host: 'local',
   address: `127.0.0.${number}`,
   port: 6379,
+  tls: false,
   status: 'available',
   intent: 'running',
   role: number === 1 ? 'primary' : 'replica',

@@ -30,6 +30,7 @@ export function nodeAt(position: number, changes: Partial<CacheNode> = {}): Cach
     host: 'here',
     address: `127.100.90.${position}`,
     port: 6379,
+    tls: false,
     status: 'available',
     intent: 'running',
     role: null,

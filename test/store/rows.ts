@@ -54,6 +54,7 @@ const settings = {
   notificationTopic: null,
   networkType: 'ipv4',
   ipDiscovery: 'ipv4',
+  transitEncryption: 'off',
   dnsHash: 'ab12cd',
 } as const;
 
@@ -148,6 +149,7 @@ export function cacheNode(changes: Partial<CacheNode> = {}): CacheNode {
     host: 'here',
     address: '127.100.7.1',
     port: 6379,
+    tls: false,
     status: 'available',
     intent: 'running',
     role: 'primary',

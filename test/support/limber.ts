@@ -11,6 +11,7 @@ import { callAdmin, type LimberStatus } from '../../src/cli/admin-client.ts';
 import { askHealth, readStartRecord, type StartRecord } from '../../src/cli/start-record.ts';
 import type { Settings } from '../../src/fleet/settings.ts';
 import { isDead, readProcess } from '../../src/platform/proc.ts';
+import { trustPath } from '../../src/security/certificates/authority-file.ts';
 import { type RootCredentials, readRootCredentials } from '../../src/security/root-credentials.ts';
 import { eventually } from './eventually.ts';
 import { claimScratch } from './scratch.ts';
@@ -157,7 +158,7 @@ async function start(options: LimberOptions): Promise<Limber> {
       return client;
     },
     admin,
-    status: () => admin('status') as Promise<LimberStatus>,
+    status: async () => withAuthority((await admin('status')) as LimberStatus),
     logs,
     stop: () => endProcess('SIGTERM'),
     kill: async () => void (await endProcess('SIGKILL')),
@@ -167,6 +168,17 @@ async function start(options: LimberOptions): Promise<Limber> {
     },
     end,
   };
+}
+
+/** Nodes and endpoints with TLS know whom to trust, so that every client of ours can be sent there (bench/lib/resp-client.ts). */
+function withAuthority(status: LimberStatus): LimberStatus {
+  if (!status.caches.some((cache) => cache.tls)) return status;
+  const ca = readFileSync(trustPath(status.dataDirectory), 'utf8');
+  const trusting = <T extends object>(rows: readonly T[]) => rows.map((row) => ({ ...row, ca }));
+  const caches = status.caches.map((cache) =>
+    cache.tls ? { ...cache, members: trusting(cache.members), endpoints: trusting(cache.endpoints) } : cache,
+  );
+  return { ...status, caches };
 }
 
 interface Running {

@@ -21,6 +21,7 @@ import { createHealthMonitor } from '../../src/reconcilers/health/monitor.ts';
 import { createPing } from '../../src/reconcilers/health/ping.ts';
 import { createShards } from '../../src/reconcilers/shards.ts';
 import { createProcessRuntime } from '../../src/runtime/process/process-runtime.ts';
+import { createCertificates } from '../../src/security/certificates/certificates.ts';
 import { openStore, temporaryDirectory } from '../store/stores.ts';
 
 /** Everything ends with the test. */
@@ -29,9 +30,10 @@ export async function openTools(t: TestContext): Promise<Tools> {
   const [clock, log] = [systemClock, silentLog];
   const store = await openStore(t, dataDirectory, { clock });
   const runtime = createProcessRuntime({ dataDirectory, clock, log });
-  const connections = createConnections(store);
+  const certificates = createCertificates({ dataDirectory, clock, ids: systemIds });
+  const connections = createConnections(store, certificates);
   const fleet: Fleet = {
-    ...{ store, clock, log, runtime, connections, dataDirectory, probeAddress },
+    ...{ store, clock, log, runtime, connections, certificates, dataDirectory, probeAddress },
     ids: systemIds,
     engineStore: createEngineStore(),
     host: 'here',

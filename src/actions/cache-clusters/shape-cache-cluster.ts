@@ -73,7 +73,8 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
       ? {}
       : { SnapshotRetentionLimit: settings.snapshotRetentionLimit, SnapshotWindow: settings.snapshotWindow }),
     AuthTokenEnabled: false,
-    TransitEncryptionEnabled: false,
+    TransitEncryptionEnabled: settings.transitEncryption !== 'off',
+    ...(settings.transitEncryption === 'off' ? {} : { TransitEncryptionMode: settings.transitEncryption }),
     AtRestEncryptionEnabled: group?.desired.atRestEncryption ?? false,
     ARN: buildArn('cluster', cluster.id, cluster),
     NetworkType: settings.networkType,

@@ -131,6 +131,10 @@ function refuseOtherSettings({ id, desired }: CacheCluster, input: CreateReplica
     throw invalidCombination(`PrimaryClusterId makes a group without cluster mode, with one node group.`);
   if ((input.NodeGroupConfiguration ?? []).length > 0)
     throw invalidCombination('NodeGroupConfiguration cannot be given with PrimaryClusterId.');
+  if (input.TransitEncryptionEnabled)
+    throw invalidCombination(
+      `TransitEncryptionEnabled cannot be given with PrimaryClusterId: ${id} speaks plain text, and keeps its clients.`,
+    );
   if (durability === 'sync' || durability === 'async') throw notYet('Durability', durability, 'disabled');
 }
 

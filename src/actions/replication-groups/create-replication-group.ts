@@ -33,8 +33,6 @@ const notBuilt = [
   'SnapshotArns',
   'SnapshotName',
   'AuthToken',
-  'TransitEncryptionEnabled',
-  'TransitEncryptionMode',
   'UserGroupIds',
   'LogDeliveryConfigurations',
   'DataTieringEnabled',

@@ -18,6 +18,7 @@ import { notYet, refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { plannedPromotion } from './promotion.ts';
+import { refuseOtherTransitEncryption } from './transit-encryption.ts';
 
 const notBuilt = [
   'AuthToken',
@@ -26,7 +27,6 @@ const notBuilt = [
   'UserGroupIdsToRemove',
   'RemoveUserGroups',
   'LogDeliveryConfigurations',
-  'TransitEncryptionMode',
 ];
 
 export const modifyReplicationGroup =
@@ -37,6 +37,7 @@ export const modifyReplicationGroup =
     const group = await commitPlanned(deps.store, async () => {
       const group = await requireReplicationGroup(deps.store, context, id);
       refuseMoves(group, input);
+      refuseOtherTransitEncryption(group, input);
       requireAvailableGroup(group, 'modify');
       return plan(deps, context, group, input);
     });
@@ -51,7 +52,6 @@ function refuseMoves({ desired }: ReplicationGroup, input: ModifyReplicationGrou
     ['Engine', input.Engine, desired.engine],
     ['EngineVersion', input.EngineVersion, desired.engineVersion],
     ['ClusterMode', input.ClusterMode, desired.clusterMode],
-    ['TransitEncryptionEnabled', input.TransitEncryptionEnabled, false],
     ['Durability', input.Durability, desired.durability],
   ];
   for (const [name, value, current] of asked)

@@ -47,7 +47,7 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     ClusterEnabled: isCluster,
     CacheNodeType: desired.cacheNodeType,
     AuthTokenEnabled: false,
-    TransitEncryptionEnabled: false,
+    ...shapeTransitEncryption(desired),
     AtRestEncryptionEnabled: desired.atRestEncryption,
     ...(desired.kmsKeyId ? { KmsKeyId: desired.kmsKeyId } : {}),
     ARN: buildArn('replicationgroup', group.id, group),
@@ -63,6 +63,12 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     Durability: desired.durability,
     EffectiveDurability: effectiveDurability(desired),
   };
+}
+
+function shapeTransitEncryption({ transitEncryption: mode }: ReplicationGroupDesired) {
+  return mode === 'off'
+    ? { TransitEncryptionEnabled: false }
+    : { TransitEncryptionEnabled: true, TransitEncryptionMode: mode };
 }
 
 /** `default` keeps nothing on disk, as ElastiCache's nodes without durability do. */

@@ -10,6 +10,7 @@ import {
   type Engine,
   type NotificationTopic,
   referencesOf,
+  type TransitEncryption,
 } from '../../model/resource.ts';
 import { invalidCombination, invalidValue, ServiceError } from '../../model/service-errors.ts';
 import {
@@ -39,6 +40,8 @@ interface CacheInput {
   readonly AutoMinorVersionUpgrade?: boolean | undefined;
   readonly NetworkType?: string | undefined;
   readonly IpDiscovery?: string | undefined;
+  readonly TransitEncryptionEnabled?: boolean | undefined;
+  readonly TransitEncryptionMode?: string | undefined;
 }
 
 const defaultPorts: Readonly<Record<Engine, number>> = { valkey: 6379, redis: 6379, memcached: 11211 };
@@ -84,8 +87,20 @@ export async function cacheSettings<E extends ResolvedEngineSettings>(
     notificationTopic: topic(input.NotificationTopicArn),
     networkType: 'ipv4',
     ipDiscovery: 'ipv4',
+    transitEncryption: transitEncryption(input),
     dnsHash: deps.ids.dnsHash(),
   };
+}
+
+/** `required` unless said otherwise. A mode without encryption is a mistake that would leave the cache open. */
+function transitEncryption({
+  TransitEncryptionEnabled: isEnabled = false,
+  TransitEncryptionMode: mode,
+}: CacheInput): TransitEncryption {
+  if (mode !== undefined && !isEnabled)
+    throw invalidCombination('TransitEncryptionMode needs TransitEncryptionEnabled to be true.');
+  if (mode !== undefined && mode !== 'required') throw notYet('TransitEncryptionMode', mode, 'required');
+  return isEnabled ? 'required' : 'off';
 }
 
 /** The windows of a new cache: those given must not meet, those not given are chosen apart. */

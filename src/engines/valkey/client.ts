@@ -10,6 +10,7 @@ import { Redis } from 'iovalkey';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
 import { readGreeting } from './port.ts';
+import { tlsOptions, whyDistrust } from './verify.ts';
 
 export { waitForPort } from './port.ts';
 
@@ -22,6 +23,8 @@ interface ConnectOptions {
   /** Without a user name the connection stays what the engine makes it: `default`. */
   readonly username?: string;
   readonly password?: string;
+  /** The port speaks TLS: PEM of the authorities of which the engine's certificate has to be. */
+  readonly trusted?: string;
   /** For the TCP connection and the log-in together. */
   readonly connectDeadlineMs: number;
   /** For each call, unless `callWithin` says otherwise. */
@@ -69,6 +72,7 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
     autoResubscribe: false,
     // 0 = none: the deadline below ends the attempt.
     connectTimeout: 0,
+    ...(options.trusted === undefined ? {} : { tls: tlsOptions(options.trusted) }),
   });
   let lastError: Error | undefined;
   redis.on('error', (error: Error) => {
@@ -84,7 +88,11 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
       reject(new EngineUnreachable(`cannot connect to ${where}`, { cause: lastError })),
     );
     // The log-in leaves in the same tick as the connection opens.
-    redis.once('ready', () => logIn(connection, options).then(resolve, reject));
+    redis.once('ready', () => {
+      const distrust = options.trusted === undefined ? null : whyDistrust(redis.stream, options);
+      if (distrust !== null) reject(new EngineUnreachable(`${where} is not what it should be: ${distrust}`));
+      else logIn(connection, options).then(resolve, reject);
+    });
   });
   redis.connect().catch(() => {}); // the event 'end' says so
   try {

@@ -8,6 +8,7 @@ import { belongsToLimber, type Directive, primaryCredentialNames, renderDirectiv
 import type { EngineFingerprint } from './fingerprint.ts';
 import { nodesFileName } from './nodes-file.ts';
 import { clusterTimingWhileForming, quickFirstSync, steadyClusterTiming, steadySync } from './timing.ts';
+import { type TlsFiles, tlsDirectives } from './tls.ts';
 
 export interface NodeAddress {
   readonly address: string;
@@ -22,6 +23,8 @@ export interface ConfigSpec {
   /** Absolute path of the node's directory: data go into `data/`, the log into `engine.log`. */
   readonly directory: string;
   readonly secrets: EngineSecrets;
+  /** The port speaks TLS and nothing else, and so do links to other nodes. */
+  readonly tls?: TlsFiles;
   readonly durability: Durability;
   readonly mode: StandaloneMode | ClusterMode;
   /** True for a node group that is new and empty: its first sync is made in a quick way (timing.ts). Default false. */
@@ -64,7 +67,7 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
   const credentials = primaryCredentialNames(spec.fingerprint.server);
   const directives: Directive[] = [
     ['bind', spec.address],
-    ['port', String(spec.port)],
+    ...portDirectives(spec),
     // Without it replication and bus links come from 127.0.0.1, and peers take that for the node's address.
     ['bind-source-addr', spec.address],
     // With protected mode Redis 7.0 refuses replication from a bound source address.
@@ -101,6 +104,11 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
  */
 function payloadChecks({ directives }: EngineFingerprint): Directive[] {
   return directives.includes('sanitize-dump-payload') ? [['sanitize-dump-payload', 'clients']] : [];
+}
+
+function portDirectives({ port, tls }: ConfigSpec): Directive[] {
+  if (!tls) return [['port', String(port)]];
+  return [['port', '0'], ['tls-port', String(port)], ...tlsDirectives(tls)];
 }
 
 function modeDirectives({ mode, address }: ConfigSpec): Directive[] {

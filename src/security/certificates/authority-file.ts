@@ -17,6 +17,8 @@ export interface AuthorityContent {
   readonly key: string;
   /** PEM: authorities before this one, whose certificates may still be in use. */
   readonly former: string;
+  /** Names of the operator's own that lead to caches: they stand in every certificate. */
+  readonly names: readonly string[];
 }
 
 const dayMs = 86_400_000;
@@ -37,9 +39,9 @@ export async function readAuthority(dataDirectory: string): Promise<AuthorityCon
   const path = authorityPath(dataDirectory);
   const content = (await readJson(path)) as Partial<Record<keyof AuthorityContent, unknown>> | null;
   if (content === null) return null;
-  const { chain, key, former } = content;
+  const { chain, key, former, names } = content;
   if (typeof chain === 'string' && typeof key === 'string' && typeof former === 'string')
-    return { chain, key, former };
+    return { chain, key, former, names: Array.isArray(names) ? names.map(String) : [] };
   throw new Error(
     `${path} does not hold an authority; restore it, or move it away to have a new one made, which clients then have to trust`,
   );
@@ -69,7 +71,7 @@ export async function loadOrCreateAuthority(
   );
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  return await putUnlessThere(dataDirectory, ids.incarnation(), { chain, key, former: '' });
+  return await putUnlessThere(dataDirectory, ids.incarnation(), { chain, key, former: '', names: [] });
 }
 
 /** A rename would replace what another one has just made, and perhaps signed with; a link does not. */
@@ -127,10 +129,29 @@ export async function replaceAuthority(
     chain,
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     former: former.join(''),
+    names: present?.names ?? [],
   };
   await writeFileAtomic(authorityPath(dataDirectory), `${JSON.stringify(content, null, 2)}\n`);
   await writeFileAtomic(trustPath(dataDirectory), trustedBy(content));
   return content;
+}
+
+/** Throws an Error that says which name is none. */
+export async function setNames(
+  dataDirectory: string,
+  names: readonly string[],
+  now: number,
+  ids: Pick<Ids, 'incarnation'>,
+): Promise<void> {
+  const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+  const form = new RegExp(`^(\\*\\.)?${label}(\\.${label})*$`);
+  const wrong = names.find((name) => name.length > 253 || !form.test(name));
+  if (wrong !== undefined)
+    throw new Error(
+      `${JSON.stringify(wrong)} is no name: expected one such as redis.example.com or *.caches.example.com`,
+    );
+  const content = { ...(await loadOrCreateAuthority(dataDirectory, now, ids)), names: [...new Set(names)] };
+  await writeFileAtomic(authorityPath(dataDirectory), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** The library's own words are left out: they may quote the file. */

@@ -1,12 +1,19 @@
 /** The certificates of caches: issued for names and addresses, and when one has to be replaced. */
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
-import { type AuthorityContent, backdatedMs, loadOrCreateAuthority, trustedBy } from './authority-file.ts';
+import {
+  type AuthorityContent,
+  backdatedMs,
+  loadOrCreateAuthority,
+  trustedBy,
+  trustPath,
+} from './authority-file.ts';
 import { certificatesIn, readCertificate } from './pem.ts';
 import { signCertificate } from './sign.ts';
 
-/** What a listener is reached by. */
+/** What a listener is reached by, beside the operator's own names. */
 export interface ServerNames {
   readonly commonName: string;
   /** `*.orders.ab12cd.use1.cache.internal` covers one label. */
@@ -21,7 +28,7 @@ export interface Certificate {
 }
 
 export interface Certificates {
-  /** PEM of what clients and nodes trust. Makes the authority when there is none yet. */
+  /** PEM of what clients and nodes trust, also while the authority itself cannot be read. Makes the authority when there is none yet. */
   trusted(): Promise<string>;
   /** A new key and its certificate. Throws when the authority cannot sign: damaged, expired. */
   issue(names: ServerNames): Promise<Certificate>;
@@ -41,9 +48,24 @@ export function createCertificates(options: {
   // Read anew each time: the operator may have brought another one.
   const authority = () => loadOrCreateAuthority(dataDirectory, clock.now(), ids);
   return {
-    trusted: async () => trustedBy(await authority()),
-    issue: async (names) => issue(await authority(), names, clock.now()),
-    whyReplace: async (certificate, names) => whyReplace(await authority(), certificate, names, clock.now()),
+    async trusted() {
+      try {
+        return trustedBy(await authority());
+      } catch (error) {
+        // Nothing can be signed with a damaged authority, and what it has signed is as good as before.
+        const trusted = await readFile(trustPath(dataDirectory), 'utf8').catch(() => null);
+        if (trusted === null) throw error;
+        return trusted;
+      }
+    },
+    async issue(names) {
+      const content = await authority();
+      return await issue(content, withOwn(content, names), clock.now());
+    },
+    async whyReplace(certificate, names) {
+      const content = await authority();
+      return whyReplace(content, certificate, withOwn(content, names), clock.now());
+    },
   };
 }
 
@@ -75,6 +97,11 @@ async function issue(
   };
 }
 
+const withOwn = ({ names: own }: AuthorityContent, names: ServerNames): ServerNames => ({
+  ...names,
+  dnsNames: [...new Set([...names.dnsNames, ...own])],
+});
+
 /** Clients have the root themselves, or would not trust it. */
 function withoutRoot(chain: readonly string[]): readonly string[] {
   return chain.filter((pem) => {
@@ -83,12 +110,12 @@ function withoutRoot(chain: readonly string[]): readonly string[] {
   });
 }
 
-async function whyReplace(
+function whyReplace(
   { chain }: AuthorityContent,
   certificate: string,
   names: ServerNames,
   now: number,
-): Promise<string | null> {
+): string | null {
   const facts = readCertificate(certificate);
   if (!facts) return 'it cannot be read';
   const { notBefore, notAfter, dnsNames, addresses } = facts;

@@ -1,5 +1,5 @@
 /** Reading what stands in PEM files. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 
 /** The certificates of a chain, first to last. Throws when one of them cannot be read. */
 export function certificatesIn(pem: string): string[] {
@@ -48,4 +48,19 @@ export function readCertificate(chain: string): CertificateFacts | null {
       return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
     },
   };
+}
+
+/** True for a certificate and the key that belongs to it; false for anything else. */
+export function isPair({
+  certificate,
+  key,
+}: {
+  readonly certificate: string;
+  readonly key: string;
+}): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
 }

@@ -22,6 +22,7 @@ const nodes: Table<CacheNode> = {
     host: 'plain',
     address: 'plain',
     port: 'plain',
+    tls: 'boolean',
     status: 'plain',
     intent: 'plain',
     role: 'plain',
