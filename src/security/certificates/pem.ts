@@ -12,7 +12,7 @@ export const fingerprint = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** What the first certificate of a chain is good for. */
-export interface CertificateFacts {
+interface CertificateFacts {
   readonly notBefore: number;
   readonly notAfter: number;
   /** Sorted. */

@@ -4,7 +4,7 @@
  */
 import { createHash, createPublicKey, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 
-export interface CertificateContent {
+interface CertificateContent {
   readonly commonName: string;
   readonly publicKey: KeyObject;
   readonly notBefore: number;
@@ -19,7 +19,7 @@ export interface CertificateContent {
 }
 
 /** Whose key signs. `certificate` in PEM; null: the certificate is signed with its own key. */
-export interface Signer {
+interface Signer {
   readonly certificate: string | null;
   readonly key: KeyObject;
 }
