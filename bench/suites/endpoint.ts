@@ -143,7 +143,7 @@ const notShared =
 /** The config file of that node of Limber's, as far as a bare engine can have the same. */
 async function settingsOf({ dataDirectory }: Limber, { address }: Address): Promise<string[]> {
   const nodes = join(dataDirectory, 'nodes');
-  for (const incarnation of await readdir(nodes)) {
+  for (const incarnation of (await readdir(nodes)).filter((name) => !name.startsWith('.'))) {
     const lines = (await readFile(join(nodes, incarnation, 'engine.conf'), 'utf8')).split('\n');
     if (lines.includes(`bind ${address}`)) return lines.filter((line) => line && !notShared.test(line));
   }

@@ -1,6 +1,7 @@
 /** Serves in this process until a signal or `limber down` ends it. */
 import { chmodSync } from 'node:fs';
 import { probeAddress } from '../endpoints/port-probe.ts';
+import { closeInherited } from '../platform/descriptors.ts';
 import { version } from '../platform/version.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import { CommandFailed, defaultDataDirectory, heldExitCode } from './arguments.ts';
@@ -17,6 +18,7 @@ const impatientAfterMs = 400;
 export async function serve(options: UpOptions): Promise<number> {
   const { dataDirectory, pool, dnsZone } = options;
   goOnWithoutReader();
+  closeInherited();
   const asked = endSignal();
   closeDefaultDirectory(dataDirectory);
   const server = await startServer(options).catch(async (error: unknown) => {

@@ -43,6 +43,8 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
     if (page.length < pageRows) break;
   }
   for (const [incarnation, handles] of processes)
+    for (const handle of handles) fleet.runtime.followOutput(incarnation, handle);
+  for (const [incarnation, handles] of processes)
     if (!known.has(incarnation))
       findings.push(
         `${handles.map(processName).join(', ')} runs for node ${incarnation}, which no record names; it was left alone`,

@@ -127,7 +127,12 @@ export interface NodeRuntime {
    * dead one has forked (a background save) is killed. May be repeated.
    */
   destroy(incarnation: string): Promise<void>;
-  /** The last lines of `engine.log` and `output.log` in the node's directory, at most 4 KiB, without secrets; may be empty. */
+  /**
+   * What the process writes goes on into `engine.log`: once for each that an earlier Limber has started. Until then it
+   * keeps 64 KiB, and loses the rest.
+   */
+  followOutput(incarnation: string, handle: NodeHandle): void;
+  /** The last lines of `engine.log` in the node's directory, at most 4 KiB, without secrets; may be empty. */
   lastWords(incarnation: string, lines: number): Promise<string>;
   /**
    * Every live process on this machine that was started for a node of this data directory, whoever recorded it;

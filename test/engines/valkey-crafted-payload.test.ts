@@ -70,7 +70,8 @@ for (const engine of engines)
         client.on('error', () => {});
         await client.restore('key', 0, payload);
         await assert.rejects(client.call(command, ...words));
-        assert.equal(await eventually(() => node.process.signalCode), 'SIGABRT');
+        // An assertion of its own, or a read beyond its memory.
+        assert.match(await eventually(() => node.process.signalCode), /^SIG(ABRT|SEGV|BUS)$/);
         client.disconnect();
       });
     });

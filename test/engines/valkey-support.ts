@@ -1,6 +1,15 @@
 /** Real engines for the tests of src/engines/valkey: started here directly, without the runtime. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,10 +107,10 @@ export class Bench {
     this.#engine = engine;
   }
 
-  spawn(args: readonly string[]): ChildProcess {
+  spawn(args: readonly string[], output: 'ignore' | number = 'ignore'): ChildProcess {
     const { command, args: first, env } = this.#engine;
     const child = spawn(command, [...first, ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', output, 'inherit'],
       env: { ...process.env, ...env, LIMBER_NODE: 'test' },
     });
     this.#processes.push(child);
@@ -137,8 +146,10 @@ export class Bench {
     };
     mkdirSync(join(directory, 'data'), { recursive: true });
     writeFileSync(join(directory, 'engine.conf'), renderConfig(full), { mode: 0o600 });
-    const child = this.spawn([join(directory, 'engine.conf')]);
     const logFile = join(directory, 'engine.log');
+    const output = openSync(logFile, 'a');
+    const child = this.spawn([join(directory, 'engine.conf')], output);
+    closeSync(output);
     const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
     const died = new AbortController();
     child.once('exit', () => died.abort(new Error(`the engine ended: ${log()}`)));

@@ -162,7 +162,7 @@ describe('ending a node', () => {
     await runtime.destroy(incarnation);
     assert.deepEqual(
       await readdir(join(dataDirectory, 'nodes')).then((names) =>
-        names.filter((name) => name.startsWith('.') || name === incarnation),
+        names.filter((name) => name.startsWith('.trash') || name === incarnation),
       ),
       [],
     );

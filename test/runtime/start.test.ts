@@ -76,10 +76,10 @@ describe('starting a node', () => {
       LIMBER_NODE: incarnation,
       LIMBER_DATA: dataDirectory,
     });
-    assert.equal(readDescriptor(handle.pid, 1), join(directory, 'output.log'));
+    assert.equal(readDescriptor(handle.pid, 1), join(directory, 'output.pipe'));
     assert.equal(readDescriptor(handle.pid, 0), '/dev/null');
     const modes = await Promise.all(
-      ['.', 'data', 'engine.conf', 'output.log', 'data/made-by-engine'].map(
+      ['.', 'data', 'engine.conf', 'output.pipe', 'data/made-by-engine'].map(
         async (name) => (await stat(join(directory, name))).mode & 0o777,
       ),
     );
@@ -92,7 +92,7 @@ describe('starting a node', () => {
     const { runtime } = bench;
     const incarnation = newIncarnation();
     await runtime.prepare(incarnation);
-    await writeFile(join(runtime.directoryOf(incarnation), 'output.log'), 'words of an earlier start\n');
+    await writeFile(join(runtime.directoryOf(incarnation), 'engine.log'), 'words of an earlier start\n');
     let pid = 0;
     const failure = await rejection(
       runtime.start(fakeEngine(incarnation, 'complain'), {
@@ -200,12 +200,11 @@ describe('starting a node', () => {
     const incarnation = newIncarnation();
     const address = randomAddress();
     await runtime.prepare(incarnation);
-    const logfile = join(runtime.directoryOf(incarnation), 'engine.log'); // absolute: it is relative to `dir`
     const handle = await runtime.start(
       {
         ...program(incarnation, valkey.command, [...valkey.args, 'engine.conf']),
         env: valkey.env ?? {},
-        files: { 'engine.conf': `bind ${address}\nport 6379\ndir data\nsave ""\nlogfile ${logfile}\n` },
+        files: { 'engine.conf': `bind ${address}\nport 6379\ndir data\nsave ""\n` },
       },
       { ...readyAtOnce, isReady: answersAt(address) },
     );

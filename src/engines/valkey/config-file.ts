@@ -20,7 +20,7 @@ export interface ConfigSpec {
   /** The node's own address only. Endpoints are bound at run time, once the role is verified. */
   readonly address: string;
   readonly port: number;
-  /** Absolute path of the node's directory: data go into `data/`, the log into `engine.log`. */
+  /** Absolute path of the node's directory: data go into `data/`. The log goes to the standard output. */
   readonly directory: string;
   readonly secrets: EngineSecrets;
   /** The port speaks TLS and nothing else, and so do links to other nodes. */
@@ -77,7 +77,9 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
     // The engine would write its title over the environment, by which the node is known in /proc/PID/environ.
     ['set-proc-title', 'no'],
     ['dir', `${spec.directory}/data`],
-    ['logfile', `${spec.directory}/engine.log`],
+    // A file would grow as fast as a client makes it: `redis.log` in a loop writes 100 MB a second.
+    ['logfile', ''],
+    ['always-show-logo', 'no'],
     ['enable-debug-command', 'no'],
     ['enable-module-command', 'no'],
     ['enable-protected-configs', 'no'],

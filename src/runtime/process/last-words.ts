@@ -1,36 +1,19 @@
 /** What an engine said last: for events and errors, so at most 4 KiB, printable, and without secrets. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { logName } from './node-logs.ts';
 
-const logNames = ['engine.log', 'output.log'] as const;
 const bytesMax = 4096;
 
-/** Bytes that each log had at some time. */
-export type LogSizes = Readonly<Record<(typeof logNames)[number], number>>;
+/** Bytes of the node's log; 0 when there is none. */
+export const logSize = (directory: string): Promise<number> =>
+  withFile(join(directory, logName), 0, async (file) => (await file.stat()).size);
 
-const noSizes: LogSizes = { 'engine.log': 0, 'output.log': 0 };
-
-export async function logSizes(directory: string): Promise<LogSizes> {
-  const sizes = { ...noSizes };
-  for (const name of logNames)
-    sizes[name] = await withFile(join(directory, name), 0, async (file) => (await file.stat()).size);
-  return sizes;
-}
-
-/** The last lines of both logs, first the engine's own and then its output; only what came after `since`. May be empty. */
-export async function readLastWords(
-  directory: string,
-  lines: number,
-  since: LogSizes = noSizes,
-): Promise<string> {
-  const tails: string[] = [];
-  for (const name of logNames) tails.push(await tail(join(directory, name), since[name]));
-  const words = tails.flatMap((text) =>
-    cleaned(text)
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .slice(-lines),
-  );
+/** The last lines of the log; only what came after `since` bytes. Empty when there is nothing. */
+export async function readLastWords(directory: string, lines: number, since = 0): Promise<string> {
+  const words = cleaned(await tail(join(directory, logName), since))
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   const text = words.slice(-lines).join('\n');
   return text.length <= bytesMax ? text : `…${text.slice(1 - bytesMax)}`;
 }

@@ -2,7 +2,7 @@
  * Knows the processes of our nodes among all others, also those that nobody recorded.
  *
  * Two marks, either is enough: `LIMBER_NODE` and `LIMBER_DATA` in the environment, and standard output or error
- * being `<data>/nodes/<incarnation>/output.log`. The second is needed because Valkey and Redis overwrite the
+ * being `<data>/nodes/<incarnation>/output.pipe`. The second is needed because Valkey and Redis overwrite the
  * memory of their environment with their process title; the first, because a program may close its output.
  * Both name the data directory, so that two Limbers on one machine never touch each other's nodes.
  */
@@ -15,6 +15,7 @@ import {
   readEnvironment,
   readProcess,
 } from '../../platform/proc.ts';
+import { pipeName } from './output-pipes.ts';
 
 export interface MarkedProcess {
   readonly incarnation: string;
@@ -55,7 +56,7 @@ export function processMarks(dataDirectory: string, nodesDirectory: string): Pro
 function incarnationOfPath(path: string | null, nodesDirectory: string): string | null {
   if (!path?.startsWith(nodesDirectory + sep)) return null;
   const [incarnation, file] = path.slice(nodesDirectory.length + 1).split(sep);
-  return incarnation && file?.startsWith('output.log') ? incarnation : null;
+  return incarnation && file?.startsWith(pipeName) ? incarnation : null;
 }
 
 function incarnationOfEnvironment(environment: Map<string, string> | null, dataDirectory: string) {

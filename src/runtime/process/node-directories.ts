@@ -1,16 +1,14 @@
 /**
  * The directories of nodes: `<data>/nodes/<incarnation>/`, 0700, with the files that were given for it, the
- * engine's `data/`, `engine.log` and `output.log`.
+ * engine's `data/`, `engine.log` and the pipe for its output.
  */
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../platform/files.ts';
 import { DirectoryUnusable } from '../contract.ts';
 
 /** Free bytes without which no node is started: less would not even hold the log of an engine that says why it cannot work. A judgement. */
 const roomBytesMin = 16 * 1024 * 1024;
-/** Logs grow by a few lines a day; one that has become larger is set aside once, at a start. */
-const logBytesMax = 4 * 1024 * 1024;
 
 const trashPrefix = '.trash-';
 
@@ -21,7 +19,6 @@ export interface NodeDirectories {
   make(incarnation: string): Promise<boolean>;
   /** Writes the files 0600. They are written again before each start, so a power cut may take them. */
   write(incarnation: string, files: Readonly<Record<string, string>>): Promise<void>;
-  rotateLogs(incarnation: string): Promise<void>;
   remove(incarnation: string): Promise<void>;
   list(): Promise<string[]>;
 }
@@ -34,9 +31,6 @@ export function nodeDirectories(root: string): NodeDirectories {
     of,
     make: (incarnation) => make(root, of(incarnation)),
     write: (incarnation, files) => writeAll(of(incarnation), files),
-    async rotateLogs(incarnation) {
-      for (const name of ['engine.log', 'output.log']) await rotate(join(of(incarnation), name));
-    },
     async remove(incarnation) {
       removing.add(incarnation);
       try {
@@ -85,11 +79,6 @@ async function writeAll(directory: string, files: Readonly<Record<string, string
     if (name.includes('/') || name.startsWith('.')) throw new Error(`not a plain file name: ${name}`);
     await writeFileAtomic(join(directory, name), content, { durable: false });
   }
-}
-
-async function rotate(path: string): Promise<void> {
-  const { size } = await stat(path).catch(() => ({ size: 0 }));
-  if (size > logBytesMax) await rename(path, `${path}.1`);
 }
 
 /** Deletes a directory, which is renamed first: one that is only half deleted must never be taken for a node's. */

@@ -22,9 +22,11 @@ import {
 } from '../contract.ts';
 import { fenceProcess, isReleasedWithin, killOrphan, stopProcess, suspendProcess } from './end-process.ts';
 import { createExitWatch, type ExitWatch } from './exit-watch.ts';
-import { type LogSizes, logSizes, readLastWords } from './last-words.ts';
+import { logSize, readLastWords } from './last-words.ts';
 import { type MarkedProcess, type ProcessMarks, processMarks } from './marked-processes.ts';
 import { type NodeDirectories, nodeDirectories } from './node-directories.ts';
+import { createNodeLogs, type NodeLogs } from './node-logs.ts';
+import { createOutputPipes } from './output-pipes.ts';
 import { handleOf, hasEnded, inspectProcess } from './process-state.ts';
 import { type SpawnedNode, spawnNode, untilReady } from './start-process.ts';
 
@@ -40,6 +42,7 @@ interface Context {
   readonly log: Log;
   readonly directories: NodeDirectories;
   readonly marks: ProcessMarks;
+  readonly logs: NodeLogs;
   readonly watch: ExitWatch;
   /** Directories that this runtime made and that no process has run in: the search for survivors is spared. */
   readonly fresh: Set<string>;
@@ -56,11 +59,13 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
   mkdirSync(join(dataDirectory, 'nodes'), { recursive: true, mode: 0o700 });
   const data = realpathSync(dataDirectory);
   const directories = nodeDirectories(join(data, 'nodes'));
+  const pipes = createOutputPipes(directories.root);
   const context: Context = {
     clock,
     log,
     directories,
     marks: processMarks(data, directories.root),
+    logs: createNodeLogs(log),
     watch: createExitWatch(log),
     fresh: new Set(),
     latest: new Map(),
@@ -71,6 +76,7 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     directoryOf: directories.of,
     async prepare(incarnation) {
       if (await directories.make(incarnation)) context.fresh.add(incarnation);
+      await pipes.ensure(directories.of(incarnation));
     },
     start: (spec, options) => start(spec, options, context),
     inspect: inspectProcess,
@@ -79,6 +85,7 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     fence: (handle, { deadlineMs }) => fenceProcess(handle, deadlineMs, context),
     suspend: suspendProcess,
     destroy: (incarnation) => destroy(incarnation, context),
+    followOutput: (incarnation, { pid }) => context.logs.attach(directories.of(incarnation), pid),
     lastWords: (incarnation, lines) => readLastWords(directories.of(incarnation), lines),
     findProcesses: () => findProcesses(context),
     findDirectories: directories.list,
@@ -127,6 +134,7 @@ async function adopt(spec: NodeSpec, handle: NodeHandle, options: StartOptions, 
     pid: handle.pid,
   });
   context.latest.set(spec.incarnation, handle);
+  context.logs.attach(context.directories.of(spec.incarnation), handle.pid);
   await options.onSpawned(handle);
   try {
     await untilReady(handle, options, context.watch);
@@ -144,13 +152,13 @@ async function adopt(spec: NodeSpec, handle: NodeHandle, options: StartOptions, 
 async function launch(spec: NodeSpec, options: StartOptions, context: Context): Promise<NodeHandle> {
   const { incarnation } = spec;
   const directory = context.directories.of(incarnation);
-  let since: LogSizes | null = null;
+  let since: number | null = null;
   let spawned: SpawnedNode | null = null;
   try {
     await context.directories.write(incarnation, spec.files);
-    await context.directories.rotateLogs(incarnation);
-    since = await logSizes(directory);
-    spawned = await spawnNode(spec, directory, context.marks.environmentOf(incarnation));
+    since = await logSize(directory);
+    const output = context.logs.open(directory);
+    spawned = await spawnNode(spec, directory, context.marks.environmentOf(incarnation), output);
     context.latest.set(incarnation, spawned.handle);
     context.watch.addChild(spawned.handle, spawned.child);
     faultPoint('node-spawned-not-recorded');
@@ -159,7 +167,8 @@ async function launch(spec: NodeSpec, options: StartOptions, context: Context): 
     return spawned.handle;
   } catch (cause) {
     const end = spawned && (await endOfFailedStart(spawned, context));
-    const words = since ? await readLastWords(directory, 20, since) : '';
+    await context.logs.rest(directory);
+    const words = since === null ? '' : await readLastWords(directory, 20, since);
     const reason = `${(cause as Error).message}${end?.how ?? ''}`;
     throw new SpawnFailed(
       `${basename(spec.command)} of node ${incarnation} did not start: ${reason}`,

@@ -1,12 +1,11 @@
 /** Spawns a node's process and waits until its engine answers. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeHandle } from '../../model/node.ts';
 import { readProcess } from '../../platform/proc.ts';
 import type { NodeSpec, StartOptions } from '../contract.ts';
 import type { ExitWatch } from './exit-watch.ts';
+import type { NodeOutput } from './node-logs.ts';
 import { handleOf, hasEnded } from './process-state.ts';
 
 export interface SpawnedNode {
@@ -24,8 +23,8 @@ export async function spawnNode(
   spec: NodeSpec,
   directory: string,
   marks: Readonly<Record<string, string>>,
+  output: NodeOutput,
 ): Promise<SpawnedNode> {
-  const output = openSync(join(directory, 'output.log'), 'a', 0o600);
   let child: ChildProcess;
   // A process inherits the umask, and Node has no other way to give one. Nothing else runs in between.
   const umask = process.umask(0o077);
@@ -34,14 +33,20 @@ export async function spawnNode(
       cwd: directory,
       env: { ...spec.env, ...marks },
       detached: true,
-      stdio: ['ignore', output, output],
+      stdio: ['ignore', output.descriptor, output.descriptor],
     });
+  } catch (error) {
+    output.abandon();
+    throw error;
   } finally {
     process.umask(umask);
-    closeSync(output);
   }
   const failure = new Promise<Error>((resolve) => child.on('error', resolve));
-  if (child.pid === undefined) throw await failure;
+  if (child.pid === undefined) {
+    output.abandon();
+    throw await failure;
+  }
+  output.spawned();
   const exited = new Promise((resolve) => child.once('exit', resolve));
   child.unref();
   // Our own child cannot be missing: it is not reaped before the event loop turns.
