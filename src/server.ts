@@ -135,8 +135,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       version,
       startedAt,
       findings: () => adoption.findings,
-      operations: runner.progress,
-      wake: runner.wake,
+      queue: runner,
       // The same way as everybody else's wish that Limber ends.
       requestStop: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
     }),

@@ -2,16 +2,16 @@
 import type { ActionContext } from '../actions/action.ts';
 import type { EngineStore } from '../engine-store/contract.ts';
 import type { CacheView } from '../fleet/cache-view.ts';
-import { isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
-import { durabilityOf } from '../fleet/launch.ts';
+import { isClusterMode } from '../fleet/cache-view.ts';
 import { parseReference } from '../model/identifiers.ts';
 import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
-import { stopNodes } from '../operations/members/end-nodes.ts';
-import type { OperationProgress } from '../operations/progress.ts';
+import type { Runner } from '../operations/runner.ts';
 import type { Tools } from '../operations/tools.ts';
 import { renewCertificates } from '../reconcilers/certificates.ts';
+import { allCaches } from './all-caches.ts';
 import { createFaultRoute } from './fault.ts';
+import { createStopCachesRoute } from './stop-caches.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
 interface AdminOptions {
@@ -20,12 +20,9 @@ interface AdminOptions {
   readonly version: string;
   readonly startedAt: number;
   readonly findings: () => readonly string[];
-  /** Operations under way, oldest first. */
-  readonly operations: () => readonly OperationProgress[];
+  readonly queue: Runner;
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
-  /** To be called when an operation was queued. */
-  readonly wake: () => void;
 }
 
 type AdminRoute = (body: unknown, context: ActionContext) => Promise<unknown>;
@@ -37,35 +34,18 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
       options.requestStop();
       return { pid: process.pid };
     },
-    'stop-caches': (body) => stopCaches(options, body),
+    'stop-caches': createStopCachesRoute(options.tools, options.queue),
     connect: (body, context) => connect(options, body, context),
     'renew-certificates': () => renewCertificates(options.tools.fleet),
     fault: createFaultRoute(options.tools.fleet),
-    switchover: createSwitchoverRoute(options.tools, options.wake),
+    switchover: createSwitchoverRoute(options.tools, options.queue.wake),
   };
-}
-
-/** Every cache of this machine, whatever account and region it belongs to. */
-async function allCaches({ tools }: AdminOptions): Promise<CacheView[]> {
-  const { store, host } = tools.fleet;
-  const seen = new Map<string, 'replication-group' | 'cache-cluster'>();
-  for (let after: string | null = null; ; ) {
-    const page = await store.nodesOnHost(host, { after, limit: 500 });
-    for (const node of page)
-      seen.set(node.cacheIncarnation, node.replicationGroupId ? 'replication-group' : 'cache-cluster');
-    after = page.at(-1)?.incarnation ?? null;
-    if (page.length < 500) break;
-  }
-  const views = await Promise.all(
-    [...seen].map(([cacheIncarnation, cacheKind]) => loadCacheView(store, { cacheKind, cacheIncarnation })),
-  );
-  return views.filter((view) => view !== null).sort((a, b) => (a.cache.id < b.cache.id ? -1 : 1));
 }
 
 async function status(options: AdminOptions) {
   const { tools, version, startedAt } = options;
   const { fleet, shards } = tools;
-  const views = await allCaches(options);
+  const views = await allCaches(options.tools);
   const names = new Map(views.map(({ cache }) => [cache.incarnation, cache.id]));
   return {
     version,
@@ -112,9 +92,9 @@ async function status(options: AdminOptions) {
 }
 
 /** Operations that have begun, and those that wait until one of the same cache has ended. */
-async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<string, string>) {
+async function underWay({ tools, queue }: AdminOptions, names: ReadonlyMap<string, string>) {
   const { store, clock } = tools.fleet;
-  const begun = new Map(operations().map((progress) => [progress.id, progress]));
+  const begun = new Map(queue.progress().map((progress) => [progress.id, progress]));
   return (await store.openOperations()).map(({ id, kind, lock, input, ...row }) => {
     const progress = begun.get(id);
     return {
@@ -134,39 +114,12 @@ async function underWay({ tools, operations }: AdminOptions, names: ReadonlyMap<
   });
 }
 
-/** A sentence about a cache whose data end with its processes; null when its engines keep them. */
-function loss({ cache, nodes }: CacheView): string | null {
-  if (nodes.length === 0 || durabilityOf(cache) !== 'disabled') return null;
-  return `${cache.id} (${cache.desired.engine}) keeps nothing on disk: all its data`;
-}
-
-/** SIGTERM, its grace, SIGKILL, and the kernel's time to free a large process. */
-const stopDeadlineMs = 60_000;
-
-async function stopCaches(options: AdminOptions, body: unknown) {
-  const { tools } = options;
-  const views = await allCaches(options);
-  const willLose = views.map(loss).filter((sentence) => sentence !== null);
-  if ((body as { dryRun?: unknown } | undefined)?.dryRun === true) return { willLose, stopped: 0 };
-  let stopped = 0;
-  await Promise.all(
-    views.map(async ({ cache, nodes }) => {
-      await tools.shards.forget(cache.incarnation);
-      const living = nodes.filter((node) => node.handle && node.intent !== 'deleted');
-      await stopNodes(tools, living, AbortSignal.timeout(stopDeadlineMs));
-      stopped += living.length;
-    }),
-  );
-  await tools.configurationServer.stop();
-  return { willLose, stopped };
-}
-
 /** Where `limber connect NAME` goes: a group's or cluster's best endpoint, or one member. */
 async function connect(options: AdminOptions, body: unknown, context: ActionContext) {
   const { name, region } = (body ?? {}) as { name?: unknown; region?: unknown };
   if (typeof name !== 'string') throw invalidValue('connect needs a name.');
   const id = parseReference(name, 'name');
-  const views = (await allCaches(options)).filter(
+  const views = (await allCaches(options.tools)).filter(
     (view) =>
       view.cache.account === context.account && (region === undefined || view.cache.region === region),
   );

@@ -124,6 +124,8 @@ export function decideCreateCache(
     case 'forming':
       if (view.nodeGroups.every((shard) => shard.isFormed))
         return go({ step: 'confirming' }, 'the cluster is formed');
+      // They may have been started anew since, as after a stop of all caches.
+      if (!health.isSettled) return wait(health.sentence, settled);
       return act('form', 'the cluster is formed', 60_000);
     case 'publishing':
       if (view.cache.observed.configurationVersion > 0)

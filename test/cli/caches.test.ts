@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { DeleteReplicationGroupCommand } from '@aws-sdk/client-elasticache';
+import { CreateReplicationGroupCommand, DeleteReplicationGroupCommand } from '@aws-sdk/client-elasticache';
 import { findServerProcesses } from '../../src/endpoints/memcached-configuration/control.ts';
 import { cacheStatus, createCluster, createGroup, nodePids } from '../support/caches.ts';
 import { runLimber } from '../support/command.ts';
@@ -221,6 +221,32 @@ describe('limber down', () => {
     const { code } = await runLimber(['down', '--caches', '--yes', '--data', limber.dataDirectory]);
     assert.equal(code, 0);
     await eventually(async (see) => see(servers()).length === 0);
+  });
+
+  it('--caches during creations stops what there is of them, and the next Limber makes them', async (t) => {
+    const limber = await startLimber(t);
+    const ids = ['one', 'two', 'three', 'four'];
+    const asked = ids.map((ReplicationGroupId) =>
+      limber.client().send(
+        new CreateReplicationGroupCommand({
+          ...{ ReplicationGroupId, ReplicationGroupDescription: 'made by a test', Engine: 'valkey' },
+          ...{ CacheNodeType: 'cache.t4g.small', NumNodeGroups: 2, ReplicasPerNodeGroup: 1 },
+        }),
+      ),
+    );
+    await Promise.all(asked);
+    const down = await runLimber(['down', '--caches', '--yes', '--data', limber.dataDirectory]);
+    assert.equal(down.code, 0, down.stderr);
+    await limber.restart();
+    await eventually(
+      async (see) => {
+        const { caches } = await limber.status();
+        const statuses = see(caches.map(({ id, status }) => `${id} ${status}`));
+        assert.ok(!statuses.some((status) => status.endsWith('create-failed')), statuses.join());
+        return statuses.length === ids.length && statuses.every((status) => status.endsWith('available'));
+      },
+      { deadlineMs: 60_000 },
+    );
   });
 
   it('--caches is undone by the next start: the caches come back under the same names', async (t) => {

@@ -64,6 +64,8 @@ describe('the creation of a cache', () => {
     const cluster = { clusterMode: 'enabled', isFormed: false } as const;
     assert.equal(shortly(decide('starting', groupView(nodes, cluster))), 'go forming');
     assert.equal(shortly(decide('forming', groupView(nodes, cluster))), 'act form');
+    const starting = decide('forming', groupView(nodes, cluster), { health: unsettled });
+    assert.equal(shortly(starting), 'wait', 'its nodes may have been started anew meanwhile');
     assert.equal(shortly(decide('forming', groupView(nodes, { clusterMode: 'enabled' }))), 'go confirming');
   });
 
