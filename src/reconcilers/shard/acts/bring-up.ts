@@ -92,7 +92,9 @@ export async function finishStarts(context: ShardContext, { view }: ShardFacts):
   });
   for (const { node, engine } of loaded) {
     const latest = context.starts.get(node.incarnation)!;
-    if (latest.isToLead && engine?.role === 'primary') {
+    // All nodes of a new shard start as primaries: only one of them is to lead.
+    const isChosen = [view.shard.currentPrimary, view.shard.targetPrimary].includes(node.incarnation);
+    if (latest.isToLead && isChosen && engine?.role === 'primary') {
       for (const { node: other } of view.members)
         if (other.incarnation !== node.incarnation && other.synced)
           await invalidateSync(context.fleet.store, other.incarnation);
