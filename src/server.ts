@@ -28,6 +28,7 @@ import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
 import { renewCertificates } from './reconcilers/certificates.ts';
+import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
 import { periodically } from './reconcilers/periodic.ts';
@@ -119,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const frontDoor = createFrontDoor({
     actions: createActions({
       store,
+      copies: createCopies(shards),
       clock,
       ids,
       queue: runner,

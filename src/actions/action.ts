@@ -4,6 +4,7 @@
  */
 
 import type { RunnableVersion } from '../catalog/engine-versions.ts';
+import type { NodeGroup } from '../model/node.ts';
 import type { Scope } from '../model/resource.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
@@ -22,8 +23,19 @@ interface OperationQueue {
   wake(): void;
 }
 
+/** By fresh facts of the processes, which an action may look at and not touch. Sentences for people; null when all is well. */
+interface Copies {
+  /** Why these nodes (incarnations) cannot leave their node group now: nobody else is known to hold its data. */
+  whyNeeded(shard: ShardReference, going: readonly string[]): Promise<string | null>;
+  /** Why nobody could take over from the primary of the node group now. */
+  whyNoHeir(shard: ShardReference): Promise<string | null>;
+}
+
+type ShardReference = Pick<NodeGroup, 'cacheIncarnation' | 'nodeGroupId'>;
+
 export interface ActionDeps {
   readonly store: Store;
+  readonly copies: Copies;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly queue: OperationQueue;

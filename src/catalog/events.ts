@@ -40,11 +40,11 @@ export const replicationGroupCreationFailed = (id: string, reason: string): Even
 export const deletionGivenUp = (sourceType: CacheSource, reason: string): EventText =>
   of(sourceType, 'Limber:DeletionGivenUp', `The deletion was given up: ${reason}`);
 
-/** Another member leads by now, and holds the data: there is nothing to go back to. */
+/** Another member holds the data by now: there is nothing to go back to. */
 export const replicationGroupKept = (primaryClusterId: string, reason: string): EventText =>
   ofGroup(
     'Limber:ReplicationGroupKept',
-    `The group could not be made as it was asked for (${reason}), nor ${primaryClusterId} be given back: another member leads, and the group stays`,
+    `The group could not be made as it was asked for (${reason}), nor ${primaryClusterId} be given back: another member holds the data, and the group stays`,
   );
 
 export const replicationGroupDeleted = (id: string): EventText =>
@@ -111,6 +111,10 @@ export const replicaCountDecreased = (nodeGroupId: string, to: number): EventTex
 /** The group is as it was before. */
 export const replicaCountChangeFailed = (reason: string): EventText =>
   ofGroup('Limber:ReplicaCountChangeFailed', `The number of replicas was not changed: ${reason}`);
+
+/** They are needed: nobody else was known to hold the data, or could lead, within the time that is waited for that. */
+export const membersNotRemoved = (members: readonly string[], reason: string): EventText =>
+  ofGroup('Limber:MembersNotRemoved', `Not removed: ${list(members)} (${reason})`);
 
 /** Whoever was counted on to stay with the data is gone: the member is one as before, for now at least. */
 export const removalPutOff = (cacheClusterId: string): EventText =>

@@ -6,7 +6,8 @@
  * - syncing: the shards' workers start them as replicas; this operation waits until each holds its primary's data.
  * - spreading (cluster mode): every node lists the new replicas to its clients.
  * - undoing: a node cannot be placed or does not start. The new ones are taken back, and the group is as it was; but
- *   one that leads by now, since the primary died meanwhile, holds the data and stays.
+ *   one that leads by now, since the primary died meanwhile, holds the data and stays. So does one that holds the only
+ *   copy for longer than a limit, because nobody else comes back.
  */
 import { replicaCountChangeFailed, replicaCountIncreased } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
@@ -20,7 +21,7 @@ import { reasonOf } from './failure-reason.ts';
 import { giveUpChange } from './give-up.ts';
 import { spreadInCluster } from './members/cluster-membership.ts';
 import { membersAvailable, placeMembers } from './members/place.ts';
-import { leads, takeBack } from './members/take-back.ts';
+import { goingOf, type Kept, keptOf, noneKept, takeBack } from './members/take-back.ts';
 import {
   act,
   type Decision,
@@ -34,7 +35,7 @@ import {
 } from './operation-kind.ts';
 import { availableShards, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
-import { dataLimitMs } from './wait-limits.ts';
+import { dataLimitMs, leadLimitMs } from './wait-limits.ts';
 
 type AddMembersInput = OperationInput<'add-members'>;
 
@@ -46,6 +47,8 @@ interface AddMembersSeen {
   readonly view: CacheView | null;
   /** Of the new nodes. */
   readonly health: CacheHealth;
+  /** Which of them could not be taken back. */
+  readonly kept: Kept;
   readonly now: number;
 }
 
@@ -62,10 +65,12 @@ export function addMembersKind(
   return {
     ...queuedAs('add-members'),
     first: () => ({ step: 'placing' }),
-    async observe(input) {
+    async observe(input, { step }) {
       const view = await loadCacheView(fleet.store, input);
-      const health = shards.health(input.cacheIncarnation, view ? newNodes(view, input) : []);
-      return { view, health, now: fleet.clock.now() };
+      const nodes = view ? newNodes(view, input) : [];
+      const kept = view && step === 'undoing' ? await keptOf(tools, view, nodes) : noneKept;
+      const health = shards.health(input.cacheIncarnation, nodes);
+      return { view, health, kept, now: fleet.clock.now() };
     },
     decide: decideAddMembers,
     perform: (what, input, signal) => perform(tools, what, input, signal),
@@ -81,7 +86,7 @@ const newClusters = (view: CacheView, { members }: AddMembersInput): CacheCluste
 export function decideAddMembers(
   input: AddMembersInput,
   state: AddMembersState,
-  { view, health, now }: AddMembersSeen,
+  { view, health, kept, now }: AddMembersSeen,
   tries: Tries,
 ): Decision<AddMembersState, AddMembersAct> {
   if (!view || view.cache.status === 'deleting') return finish('the group is gone');
@@ -109,22 +114,28 @@ export function decideAddMembers(
       if (tries.successes > 0 || tries.attempts >= attemptsMax)
         return finish(`${input.cacheId} has ${nodes.length} more replicas`, joined(view, input, now));
       return act('spread', 'every node is to list the new replicas', 20_000);
-    case 'undoing':
-      if (nodes.some((node) => !leads(view, node)))
-        return act('undo', 'the new nodes are taken back', 60_000);
-      return fail(`the replicas of ${input.cacheId} were not added: ${state.reason}`, [
+    case 'undoing': {
+      if (goingOf(nodes, kept).length > 0) return act('undo', 'the new nodes are taken back', 60_000);
+      const undone = fail(`the replicas of ${input.cacheId} were not added: ${state.reason}`, [
         { put: 'resource', row: withStatus(view.cache, 'available', now) },
         ...availableShards(view.nodeGroups),
-        ...undone(view, input, now),
+        ...remaining(view, input, now),
         announce(view.cache, view.cache.id, replicaCountChangeFailed(state.reason), now),
       ]);
+      if (!kept.needed) return undone;
+      return wait(kept.needed.sentence, {
+        retryAfterMs: 250,
+        limitMs: leadLimitMs,
+        otherwise: () => undone,
+      });
+    }
     default:
       return state satisfies never;
   }
 }
 
-/** The rows after the undoing: a new member that has come to lead in the meantime stays, as a member like any other. */
-function undone(view: CacheView, input: AddMembersInput, now: number): Change[] {
+/** The rows after the undoing: a new member that leads by now, or holds the only copy, stays as a member like any other. */
+function remaining(view: CacheView, input: AddMembersInput, now: number): Change[] {
   const nodes = newNodes(view, input);
   const [kept, gone] = [true, false].map((hasNode) =>
     newClusters(view, input).filter(

@@ -28,7 +28,7 @@ import { goOnTrying } from './give-up.ts';
 import { release } from './members/end-nodes.ts';
 import { adoptPrimary, retainPrimary } from './members/move.ts';
 import { membersAvailable, placeMembers } from './members/place.ts';
-import { takeBack } from './members/take-back.ts';
+import { type Kept, keptOf, noneKept, takeBack } from './members/take-back.ts';
 import { withoutWorker } from './members/without-worker.ts';
 import {
   act,
@@ -55,6 +55,8 @@ interface CreateFromPrimarySeen {
   readonly view: CacheView | null;
   /** Of the new nodes. */
   readonly health: CacheHealth;
+  /** Which of them could not be taken back. */
+  readonly kept: Kept;
   readonly now: number;
 }
 
@@ -75,10 +77,12 @@ export function createFromPrimaryKind(
   return {
     ...queuedAs('create-from-primary'),
     first: () => ({ step: 'adopting' }),
-    async observe(input) {
+    async observe(input, { step }) {
       const view = await loadCacheView(fleet.store, input);
-      const health = shards.health(input.cacheIncarnation, view ? newNodes(view, input) : []);
-      return { view, health, now: fleet.clock.now() };
+      const nodes = view ? newNodes(view, input) : [];
+      const kept = view && step === 'returning' ? await keptOf(tools, view, nodes) : noneKept;
+      const health = shards.health(input.cacheIncarnation, nodes);
+      return { view, health, kept, now: fleet.clock.now() };
     },
     decide: decideCreateFromPrimary,
     // The cluster was there before the group: it is not deleted with what was never made.
@@ -99,9 +103,10 @@ const movingEndpoints = (view: CacheView) => view.endpoints.filter((endpoint) =>
 export function decideCreateFromPrimary(
   input: CreateFromPrimaryInput,
   state: CreateFromPrimaryState,
-  { view, health, now }: CreateFromPrimarySeen,
+  seen: CreateFromPrimarySeen,
   tries: Tries,
 ): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
+  const { view, health, now } = seen;
   if (!view) return finish('the group is gone');
   if (view.cache.status === 'deleting' && state.step !== 'returning')
     return go({ step: 'returning', reason: 'the group is deleted' }, 'the group is deleted');
@@ -127,7 +132,8 @@ export function decideCreateFromPrimary(
         });
       return finish(`${input.cacheId} is available`, becomesAvailable(view, input, now));
     case 'returning':
-      if (isLedByAnother(view, input)) return decideFailBack(view, health, input, state.reason, now);
+      if (isLedByAnother(view, input) || seen.kept.needed)
+        return decideFailBack(view, seen, input, state.reason);
       if (hasPrimary(view, input))
         return act('return', 'the node becomes a cluster of its own again', 60_000);
       return fail(
@@ -150,16 +156,17 @@ function isLedByAnother(view: CacheView, input: CreateFromPrimaryInput): boolean
 
 function decideFailBack(
   view: CacheView,
-  health: CacheHealth,
+  { health, kept, now }: CreateFromPrimarySeen,
   input: CreateFromPrimaryInput,
   failure: string,
-  now: number,
 ): Decision<CreateFromPrimaryState, CreateFromPrimaryAct> {
   const [shard] = view.nodeGroups;
   const isDecided = shard?.currentPrimary === shard?.targetPrimary;
-  if (isDecided && ownNode(view, input)?.synced)
+  const isLedElsewhere = isLedByAnother(view, input);
+  if (isDecided && isLedElsewhere && ownNode(view, input)?.synced)
     return act('fail-back', `the node of ${input.primary.clusterId} leads again first`, 10_000);
-  return wait(`another node leads for ${input.primary.clusterId}: ${health.sentence}`, {
+  const leads = `another node leads for ${input.primary.clusterId}: ${health.sentence}`;
+  return wait(isLedElsewhere ? leads : (kept.needed?.sentence ?? leads), {
     retryAfterMs: 250,
     limitMs: dataLimitMs(view.cache),
     // The new replica that leads holds the data: the group is kept as it has become.
@@ -228,6 +235,9 @@ async function perform(
     }
     case 'return': {
       await takeBack(tools, view, newNodes(view, input), signal);
+      const left = await loadCacheView(fleet.store, input);
+      // One of them is needed: the node is not torn from a group in which its data is.
+      if (!left || newNodes(left, input).length > 0) return;
       const own = await withoutWorker(tools, view, signal, async () => {
         await unbind(tools, view, input, signal);
         return await retainPrimary(tools, view);

@@ -5,13 +5,16 @@
 import { clusterDeleted, deletionGivenUp, replicationGroupDeleted } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, loadCacheView } from '../fleet/cache-view.ts';
+import type { CacheNode } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
+import { isLed as isLedIn } from '../reconcilers/shard/decide/last-copy.ts';
 import { shardKeysOf } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { goOnTrying } from './give-up.ts';
-import { destroyNodes, forgetWithin, release } from './members/end-nodes.ts';
+import { destroyNodes, destroySpared, forgetWithin, release } from './members/end-nodes.ts';
 import { retainPrimary } from './members/move.ts';
-import { entomb } from './members/tombstone.ts';
+import { entomb, entombSpared } from './members/tombstone.ts';
 import { withoutWorker } from './members/without-worker.ts';
 import {
   act,
@@ -35,12 +38,12 @@ export interface DeleteCacheState {
 
 interface DeleteCacheSeen {
   readonly view: CacheView | null;
-  /** True while nobody is being promoted and the primary's process lives. */
+  /** True while the primary that is to be retained answers and leads, by fresh facts; false where nothing is retained. */
   readonly isLed: boolean;
   readonly now: number;
 }
 
-type DeleteCacheAct = 'retain' | 'mark' | 'destroy' | 'remove-rows';
+type DeleteCacheAct = 'mark-others' | 'destroy-others' | 'retain' | 'mark' | 'destroy' | 'remove-rows';
 
 export function deleteCacheKind(
   tools: Tools,
@@ -49,9 +52,10 @@ export function deleteCacheKind(
     ...queuedAs('delete-cache'),
     cancelsOthers: true,
     first: (input) => ({ step: input.retainPrimary ? 'retaining' : 'marking' }),
-    observe: async (input) => {
+    observe: async (input, { step }) => {
       const view = await loadCacheView(tools.fleet.store, input);
-      return { view, isLed: view !== null && isLed(tools, view), now: tools.fleet.clock.now() };
+      const isLed = view !== null && step === 'retaining' && (await isLedNow(tools, view));
+      return { view, isLed, now: tools.fleet.clock.now() };
     },
     decide: decideDeleteCache,
     perform: (what, input, signal) => perform(tools, what, input, signal),
@@ -66,9 +70,9 @@ export function decideDeleteCache(
 ): Decision<DeleteCacheState, DeleteCacheAct> {
   if (!view) return finish(`${input.cacheId} is deleted`);
   switch (state.step) {
-    case 'retaining':
-      if (!view.nodes.some((node) => node.incarnation === view.nodeGroups[0]?.currentPrimary))
-        return go({ step: 'marking' }, 'the primary is a cluster of its own');
+    case 'retaining': {
+      const primary = primaryIn(view);
+      if (!primary) return go({ step: 'marking' }, 'the primary is a cluster of its own');
       if (!isLed)
         return wait('the shard has no living primary at present, which is to be retained', {
           retryAfterMs: 100,
@@ -81,7 +85,13 @@ export function decideDeleteCache(
               announce(view.cache, view.cache.id, deletionGivenUp(view.cache.kind, reason), now),
             ]),
         });
+      // The other nodes go first: should the primary be lost meanwhile, one of them leads, and is retained instead.
+      const others = view.nodes.filter((node) => node !== primary);
+      if (others.some((node) => node.intent !== 'deleted'))
+        return act('mark-others', 'the nodes but the primary are marked for deletion', 30_000);
+      if (others.length > 0) return act('destroy-others', 'the nodes but the primary are destroyed', 60_000);
       return act('retain', 'the primary becomes a cluster of its own', 30_000);
+    }
     case 'marking':
       if (view.nodes.every((node) => node.intent === 'deleted'))
         return go({ step: 'destroying' }, 'all nodes are marked for deletion');
@@ -103,7 +113,12 @@ async function perform(
   const { fleet } = tools;
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
+  const others = view.nodes.filter((node) => node !== primaryIn(view));
   switch (what) {
+    case 'mark-others':
+      return entombSpared(tools, view, others, signal);
+    case 'destroy-others':
+      return destroySpared(tools, others, view, signal);
     case 'retain':
       return retain(tools, view, signal);
     case 'mark':
@@ -121,12 +136,19 @@ async function perform(
   }
 }
 
-/** The node that is retained must be the copy that leads: a primary that is dead or hands over is waited for. */
-function isLed({ fleet }: Tools, { nodes, nodeGroups }: CacheView): boolean {
-  const shard = nodeGroups[0];
-  const primary = nodes.find((node) => node.incarnation === shard?.currentPrimary);
-  if (!primary?.handle || shard?.currentPrimary !== shard?.targetPrimary) return false;
-  return fleet.runtime.inspect(primary.handle).kind === 'running';
+/** The recorded primary of a group without cluster mode. */
+const primaryIn = ({ nodes, nodeGroups }: CacheView): CacheNode | undefined =>
+  nodes.find((node) => node.incarnation === nodeGroups[0]?.currentPrimary);
+
+/** The node that is retained must be the copy that leads: a primary that is dead, or takes its data from another node, is waited for. */
+async function isLedNow({ shards }: Tools, { cache, nodeGroups }: CacheView): Promise<boolean> {
+  const nodeGroupId = nodeGroups[0]?.nodeGroupId ?? null;
+  const facts = await shards.look({
+    cacheKind: cache.kind,
+    cacheIncarnation: cache.incarnation,
+    nodeGroupId,
+  });
+  return facts !== null && isLedIn(facts.view);
 }
 
 /** The group's worker is stopped first: it must not take the retained node for a lost one. */
@@ -135,7 +157,8 @@ async function retain(tools: Tools, view: CacheView, signal: AbortSignal): Promi
   const { kind: cacheKind, incarnation: cacheIncarnation } = view.cache;
   const kept = await withoutWorker(tools, view, signal, async () => {
     const now = await loadCacheView(fleet.store, { cacheKind, cacheIncarnation });
-    if (now && !isLed(tools, now)) throw new Error('the primary has just died: another has to lead first');
+    const isLed = now && (await untilAborted(signal, isLedNow(tools, now), 'a look at the primary'));
+    if (now && !isLed) throw new Error('the primary has just died: another has to lead first');
     return now && (await retainPrimary(tools, now));
   });
   const own = kept && (await loadCacheView(fleet.store, kept));

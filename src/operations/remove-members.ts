@@ -2,32 +2,35 @@
  * Replicas leave their group (DecreaseReplicaCount, DeleteCacheCluster of a member). Their cache clusters are
  * `deleting` since the API call.
  *
- * - marking: their nodes get their tombstones, together with the proof that none of them leads. From one that has come
- *   to lead since the API call the lead is switched over first.
- * - releasing: they give up the endpoints that they serve, and in cluster mode every other node forgets them.
- * - destroying: process, directory and addresses go, once another node serves what they served.
+ * - marking: their nodes get their tombstones, while another member is seen to lead or to hold the data, and together
+ *   with the proof that none of them leads. From one that has come to lead since the API call the lead is switched over
+ *   first.
+ * - releasing: they give up the endpoints that they serve.
+ * - destroying: once another node serves what they served, their processes end, in cluster mode every other node forgets
+ *   them, and directories and addresses go.
+ *
+ * Whoever was counted on may be lost at any point. Then the shard's worker withdraws the tombstone, and it is begun anew
+ * with marking. A member that is needed for longer than a limit stays in the group, and an event says so.
  */
 import {
   cacheNodesRemoved,
   clusterDeleted,
-  replicaCountChangeFailed,
+  membersNotRemoved,
   replicaCountDecreased,
 } from '../catalog/events.ts';
-import { readBindings, setBindings } from '../engines/valkey/bindings.ts';
 import { announce } from '../fleet/announce.ts';
-import { type CacheView, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
-import { type CacheNode, type Endpoint, type NodeGroup, processName } from '../model/node.ts';
+import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
+import type { CacheNode, NodeGroup } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
-import { faultPoint } from '../platform/fault-points.ts';
-import { NotInTime, pause, untilAborted } from '../platform/until-aborted.ts';
+import type { CacheCluster } from '../model/resource.ts';
 import { targetPrimarySet } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
-import { connectionTo } from './connection-to.ts';
 import { goOnTrying } from './give-up.ts';
-import { forgetInCluster } from './members/cluster-membership.ts';
-import { destroyNodes } from './members/end-nodes.ts';
-import { entomb } from './members/tombstone.ts';
+import { lookAtMembers, type Needed } from './members/copies.ts';
+import { destroySpared } from './members/end-nodes.ts';
+import { movingEndpoints, releaseEndpoints } from './members/release-endpoints.ts';
+import { entombSpared } from './members/tombstone.ts';
 import {
   act,
   type Decision,
@@ -37,9 +40,10 @@ import {
   type OperationKind,
   queuedAs,
   type Tries,
+  type WaitLimit,
   wait,
 } from './operation-kind.ts';
-import { availableShards, kept, withStatus } from './rows.ts';
+import { availableShards, kept, nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { leadLimitMs } from './wait-limits.ts';
 
@@ -47,20 +51,27 @@ type RemoveMembersInput = OperationInput<'remove-members'>;
 
 export interface RemoveMembersState {
   readonly step: 'marking' | 'releasing' | 'destroying';
+  /** Which members stay after all (cache cluster ids), and why. */
+  readonly staying?: { readonly members: readonly string[]; readonly reason: string };
 }
 
 interface RemoveMembersSeen {
   readonly view: CacheView | null;
   readonly health: CacheHealth;
+  /** Which of the leaving nodes cannot go yet; null when all can. */
+  readonly needed: Needed | null;
   readonly now: number;
 }
 
-type RemoveMembersAct = 'switchover' | 'mark' | 'release' | 'destroy';
+interface RemoveMembersAct {
+  /** `destroy-untold`: without waiting until every other node has forgotten the leaving ones. */
+  readonly kind: 'switchover' | 'mark' | 'release' | 'destroy' | 'destroy-untold';
+  /** The members that leave, by their cache cluster ids. */
+  readonly members: readonly string[];
+}
 
 /** A staying node that is down forgets the leaving ones when it is back; after these attempts, half a minute, it is not waited for. */
 const attemptsMax = 12;
-/** Between two looks: the shard's worker takes an endpoint within a few milliseconds. */
-const takeOverMs = 50;
 
 export function removeMembersKind(
   tools: Tools,
@@ -69,10 +80,12 @@ export function removeMembersKind(
   return {
     ...queuedAs('remove-members'),
     first: () => ({ step: 'marking' }),
-    async observe(input) {
+    async observe(input, state) {
       const view = await loadCacheView(fleet.store, input);
+      const leaving = view ? leavingOf(view, input, state) : [];
+      const look = view && leaving.length > 0 ? await lookAtMembers(tools, view, leaving) : null;
       const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
-      return { view, health, now: fleet.clock.now() };
+      return { view, health, needed: look?.needed ?? null, now: fleet.clock.now() };
     },
     decide: decideRemoveMembers,
     perform: (what, input, signal) => perform(tools, what, input, signal),
@@ -80,8 +93,15 @@ export function removeMembersKind(
   };
 }
 
-const isLeaving = (node: CacheNode, { members }: RemoveMembersInput): boolean =>
-  members.includes(node.cacheClusterId);
+/** The nodes that are to leave and are still there. */
+const leavingOf = (
+  { nodes }: CacheView,
+  { members }: RemoveMembersInput,
+  { staying }: RemoveMembersState,
+): CacheNode[] =>
+  nodes.filter(
+    ({ cacheClusterId }) => members.includes(cacheClusterId) && !staying?.members.includes(cacheClusterId),
+  );
 
 /** The node group that a node leads, or is about to lead. */
 const ledBy = (view: CacheView, { incarnation }: CacheNode): NodeGroup | undefined =>
@@ -90,196 +110,183 @@ const ledBy = (view: CacheView, { incarnation }: CacheNode): NodeGroup | undefin
   );
 
 /** Who can take over a node group from a member that leaves. */
-const heirOf = (view: CacheView, shard: NodeGroup, input: RemoveMembersInput): CacheNode | undefined =>
+const heirOf = (view: CacheView, shard: NodeGroup, leaving: readonly CacheNode[]): CacheNode | undefined =>
   view.nodes.find(
     (node) =>
       node.nodeGroupId === shard.nodeGroupId &&
       node.synced &&
       node.intent === 'running' &&
-      !isLeaving(node, input),
+      !leaving.includes(node),
   );
+
+type RemoveMembersDecision = Decision<RemoveMembersState, RemoveMembersAct>;
 
 export function decideRemoveMembers(
   input: RemoveMembersInput,
   state: RemoveMembersState,
-  { view, health, now }: RemoveMembersSeen,
+  seen: RemoveMembersSeen,
   tries: Tries,
-): Decision<RemoveMembersState, RemoveMembersAct> {
+): RemoveMembersDecision {
+  const { view } = seen;
   if (!view || view.cache.status === 'deleting') return finish('the group is gone');
-  const leaving = view.nodes.filter((node) => isLeaving(node, input));
+  const leaving = leavingOf(view, input, state);
+  const members = leaving.map(({ cacheClusterId }) => cacheClusterId);
+  const again = leaving.filter(({ intent }) => intent !== 'deleted');
+  if (state.step !== 'marking' && again.length > 0)
+    return go({ ...state, step: 'marking' }, `${namesOf(again)} cannot go yet`);
   switch (state.step) {
-    case 'marking': {
-      if (leaving.every((node) => node.intent === 'deleted'))
-        return go({ step: 'releasing' }, 'the nodes that leave are marked');
-      const shard = leaving.map((node) => ledBy(view, node)).find((led) => led !== undefined);
-      if (!shard) return act('mark', 'the nodes that leave are marked', 10_000);
-      if (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, input))
-        return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, {
-          retryAfterMs: 250,
-          limitMs: leadLimitMs,
-          otherwise: (reason) =>
-            fail(
-              `${input.members.join(', ')} stay in ${input.cacheId}: ${reason}`,
-              stayed(view, input, now, reason),
-            ),
-        });
-      return act('switchover', `node group ${shard.nodeGroupId} gets another primary first`, 10_000);
-    }
+    case 'marking':
+      return decideMarking(view, state, seen, leaving);
     case 'releasing':
+      if (seen.needed) return waitUntilSpared(state, leaving, seen.needed);
       if (tries.successes === 0 && tries.attempts < attemptsMax)
-        return act('release', 'the nodes that leave give up what they serve', 10_000);
+        return act({ kind: 'release', members }, 'the nodes that leave give up what they serve', 10_000);
       if (movingEndpoints(view).some((endpoint) => endpoint.holder === null))
         return wait('another node takes over what they served', {
           retryAfterMs: 100,
           limitMs: leadLimitMs,
           // The nodes are marked, and serve nothing any more: nothing is gained by keeping them.
-          otherwise: (reason) => go({ step: 'destroying' }, reason),
+          otherwise: (reason) => go({ ...state, step: 'destroying' }, reason),
         });
-      return go({ step: 'destroying' }, 'no client hears of the nodes that leave any more');
+      return go({ ...state, step: 'destroying' }, 'another node serves what they served');
     case 'destroying':
-      if (leaving.length > 0) return act('destroy', 'the nodes that leave are destroyed', 60_000);
-      return finish(`${input.members.join(', ')} left ${input.cacheId}`, left(view, input, now));
+      if (leaving.length > 0) {
+        const kind = tries.attempts < attemptsMax ? 'destroy' : 'destroy-untold';
+        return act({ kind, members }, 'the nodes that leave are destroyed', 60_000);
+      }
+      return ended(view, input, state, seen.now);
     default:
       return state.step satisfies never;
   }
 }
 
-/** The endpoints that move; the configuration endpoint of a cluster has a holder at all times. */
-const movingEndpoints = (view: CacheView): Endpoint[] =>
-  view.endpoints.filter((endpoint) => endpoint.purpose !== 'node');
-
-/** None of them is marked yet: they are members as before. */
-function stayed(view: CacheView, input: RemoveMembersInput, now: number, reason: string): Change[] {
-  const { cache, clusters } = view;
-  return [
-    { put: 'resource', row: withStatus(cache, 'available', now) },
-    ...clusters
-      .filter((cluster) => input.members.includes(cluster.id))
-      .map((row): Change => ({ put: 'resource', row: kept(row, now) })),
-    announce(cache, cache.id, replicaCountChangeFailed(reason), now),
-  ];
+function decideMarking(
+  view: CacheView,
+  state: RemoveMembersState,
+  { health, needed }: RemoveMembersSeen,
+  leaving: readonly CacheNode[],
+): RemoveMembersDecision {
+  if (leaving.length === 0) return go({ ...state, step: 'destroying' }, 'no node is left that leaves');
+  if (leaving.every((node) => node.intent === 'deleted'))
+    return go({ ...state, step: 'releasing' }, 'the nodes that leave are marked');
+  const members = leaving.map(({ cacheClusterId }) => cacheClusterId);
+  const led = leaving.filter((node) => ledBy(view, node) !== undefined);
+  const shard = led[0] && ledBy(view, led[0]);
+  if (shard && (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, leaving)))
+    return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, {
+      retryAfterMs: 250,
+      ...unlessNeeded(state, led),
+    });
+  if (shard)
+    return act(
+      { kind: 'switchover', members },
+      `node group ${shard.nodeGroupId} gets another primary first`,
+      10_000,
+    );
+  if (needed) return waitUntilSpared(state, leaving, needed);
+  return act({ kind: 'mark', members }, 'the nodes that leave are marked', 10_000);
 }
 
-function left(view: CacheView, input: RemoveMembersInput, now: number): Change[] {
+/** A failover is over within milliseconds, and a node that was lost is back within a second. */
+function waitUntilSpared(
+  state: RemoveMembersState,
+  leaving: readonly CacheNode[],
+  { nodes, sentence }: Needed,
+): RemoveMembersDecision {
+  const needed = leaving.filter(({ incarnation }) => nodes.has(incarnation));
+  return wait(sentence, { retryAfterMs: 250, ...unlessNeeded(state, needed) });
+}
+
+/** Members that cannot go for so long stay in the group; the others leave all the same. */
+const unlessNeeded = (
+  { staying }: RemoveMembersState,
+  needed: readonly CacheNode[],
+): Omit<WaitLimit<RemoveMembersState>, 'retryAfterMs'> => ({
+  limitMs: leadLimitMs,
+  otherwise(reason) {
+    const members = [...(staying?.members ?? []), ...needed.map(({ cacheClusterId }) => cacheClusterId)];
+    return go({ step: 'marking', staying: { members, reason } }, `${namesOf(needed)} stay: ${reason}`);
+  },
+});
+
+const namesOf = (nodes: readonly CacheNode[]): string =>
+  nodes.map(({ cacheClusterId }) => cacheClusterId).join(', ');
+
+/** The end: each member that was to leave has left, or stays. */
+function ended(
+  view: CacheView,
+  input: RemoveMembersInput,
+  { staying }: RemoveMembersState,
+  now: number,
+): RemoveMembersDecision {
   const { cache } = view;
+  const stays = ({ id }: CacheCluster) => staying?.members.includes(id) ?? false;
   const clusters = view.clusters.filter((cluster) => input.members.includes(cluster.id));
-  return [
+  const gone = clusters.filter((cluster) => !stays(cluster));
+  const changes: Change[] = [
     { put: 'resource', row: withStatus(cache, 'available', now) },
     ...availableShards(view.nodeGroups),
-    ...clusters.map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
-    ...clusters.flatMap((cluster) => [
+    ...gone.map((row): Change => ({ remove: 'resource', key: row, version: row.version })),
+    ...gone.flatMap((cluster) => [
       announce(cluster, cluster.id, cacheNodesRemoved(['0001']), now),
       announce(cluster, cluster.id, clusterDeleted(), now),
     ]),
-    ...input.shrink.map(({ nodeGroupId, to }) =>
-      announce(cache, cache.id, replicaCountDecreased(nodeGroupId, to), now),
-    ),
   ];
+  if (!staying)
+    return finish(`${input.members.join(', ')} left ${input.cacheId}`, [
+      ...changes,
+      ...input.shrink.map(({ nodeGroupId, to }) =>
+        announce(cache, cache.id, replicaCountDecreased(nodeGroupId, to), now),
+      ),
+    ]);
+  return fail(`${staying.members.join(', ')} stay in ${input.cacheId}: ${staying.reason}`, [
+    ...changes,
+    ...clusters.filter(stays).map((row): Change => ({ put: 'resource', row: kept(row, now) })),
+    ...view.nodes
+      .filter(({ cacheClusterId }) => staying.members.includes(cacheClusterId))
+      .map((node): Change => ({ put: 'node', row: memberAgain(node) })),
+    announce(cache, cache.id, membersNotRemoved(staying.members, staying.reason), now),
+  ]);
 }
+
+const memberAgain = (node: CacheNode): CacheNode =>
+  nextNode(node, { status: 'available', ...(node.intent === 'deleted' ? { intent: 'running' } : {}) });
 
 async function perform(
   tools: Tools,
-  what: RemoveMembersAct,
+  { kind, members }: RemoveMembersAct,
   input: RemoveMembersInput,
   signal: AbortSignal,
 ): Promise<void> {
   const { fleet, shards } = tools;
   const view = await loadCacheView(fleet.store, input);
   if (!view) return;
-  const leaving = view.nodes.filter((node) => isLeaving(node, input));
-  switch (what) {
+  const leaving = view.nodes.filter((node) => members.includes(node.cacheClusterId));
+  switch (kind) {
     case 'switchover':
-      await switchOver(tools, view, leaving, input);
+      await switchOver(tools, view, leaving);
       return shards.recheck(input.cacheIncarnation);
     case 'mark':
-      await entomb(tools, view, leaving);
+      await entombSpared(tools, view, leaving, signal);
       return shards.recheck(input.cacheIncarnation);
     case 'release':
-      if (isClusterMode(view.cache)) await forgetInCluster(tools, view, leaving, signal);
-      faultPoint('remove-members:forgotten');
-      await release(tools, view, leaving, signal);
-      shards.recheck(input.cacheIncarnation);
-      return untilTakenOver(tools, input, leaving, signal);
+      return releaseEndpoints(tools, view, leaving, signal);
     case 'destroy':
-      await destroyNodes(tools, leaving, view, signal);
+    case 'destroy-untold':
+      await destroySpared(tools, leaving, view, signal, kind === 'destroy');
       return shards.recheck(input.cacheIncarnation);
     default:
-      return what satisfies never;
+      return kind satisfies never;
   }
 }
 
 /** A planned switchover, which the shard's worker performs. */
-async function switchOver(
-  { fleet }: Tools,
-  view: CacheView,
-  leaving: readonly CacheNode[],
-  input: RemoveMembersInput,
-): Promise<void> {
+async function switchOver({ fleet }: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
   for (const node of leaving) {
     const shard = ledBy(view, node);
-    const heir = shard && heirOf(view, shard, input);
+    const heir = shard && heirOf(view, shard, leaving);
     if (!heir) continue;
     if (shard.currentPrimary === node.incarnation && shard.targetPrimary === node.incarnation)
       await fleet.store.commit(targetPrimarySet(shard, heir));
   }
-}
-
-/**
- * Frees the endpoints' addresses for the next holder. Open connections stay until the process ends, so that who reads
- * by one meets the next holder when it connects again.
- */
-async function release(
-  tools: Tools,
-  view: CacheView,
-  leaving: readonly CacheNode[],
-  signal: AbortSignal,
-): Promise<void> {
-  const { fleet } = tools;
-  for (const node of leaving) {
-    const held = movingEndpoints(view).filter((endpoint) => endpoint.holder === node.incarnation);
-    if (held.length === 0) continue;
-    await unbind(tools, node, signal);
-    faultPoint('remove-members:unbound');
-    await fleet.store.commit(
-      held.map((row): Change => ({ put: 'endpoint', row: { ...row, holder: nextHolder(view, leaving) } })),
-    );
-  }
-}
-
-/**
- * Waits until others serve what the leaving nodes served, or the deadline. A pass of the shard's worker that had begun
- * before these were marked may let them bind an endpoint once more, and nobody could take it from them then.
- */
-async function untilTakenOver(
-  tools: Tools,
-  input: RemoveMembersInput,
-  leaving: readonly CacheNode[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    const view = await loadCacheView(tools.fleet.store, input);
-    if (!view || movingEndpoints(view).every((endpoint) => endpoint.holder !== null)) return;
-    await pause(tools.fleet.clock, signal, takeOverMs, 'another node has not taken over what they served');
-    for (const node of leaving) await unbind(tools, node, signal);
-  }
-}
-
-/** A leaving node that does not answer is killed at once: it is to go anyway, and the addresses that it held are free then. */
-async function unbind({ fleet }: Tools, node: CacheNode, signal: AbortSignal): Promise<void> {
-  try {
-    const connection = await connectionTo(fleet, node, signal);
-    if ((await readBindings(connection)).length > 1) await setBindings(connection, [node.address]);
-  } catch (error) {
-    if (error instanceof NotInTime) throw error;
-    if (!node.handle) return;
-    const fence = fleet.runtime.fence(node.handle, { deadlineMs: 5_000 });
-    await untilAborted(signal, fence, `the end of ${processName(node.handle)}`);
-  }
-}
-
-/** Without cluster mode the shard's worker chooses; a cluster's endpoint belongs to the shard of its holder. */
-function nextHolder(view: CacheView, leaving: readonly CacheNode[]): string | null {
-  if (!isClusterMode(view.cache)) return null;
-  const staying = view.nodes.filter((node) => node.intent === 'running' && !leaving.includes(node));
-  return (staying.find((node) => node.role === 'primary') ?? staying[0])?.incarnation ?? null;
 }

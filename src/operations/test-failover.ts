@@ -4,7 +4,8 @@
  * its end, so that one node group is tested at a time. The group stays available.
  *
  * - choosing: who leads now, and whether somebody could take over.
- * - killing: that process ends, seen dead.
+ * - killing: that process ends, seen dead; while by facts of that moment a replica answers that holds its data. Where none
+ *   does within a moment, nobody is killed, and that is told.
  * - failing-over: another node leads. (With `Durability=sync` the same node comes back with its own files.)
  * - recovering: the killed node holds all data again.
  */
@@ -13,7 +14,10 @@ import { announce } from '../fleet/announce.ts';
 import { type CacheView, loadCacheView } from '../fleet/cache-view.ts';
 import { type CacheNode, isSameProcess, type NodeHandle, processName } from '../model/node.ts';
 import type { OperationInput } from '../model/operation-input.ts';
+import { untilAborted } from '../platform/until-aborted.ts';
+import { keepersOf, whyNoHeir } from '../reconcilers/shard/decide/last-copy.ts';
 import { giveUpChange } from './give-up.ts';
+import { LastCopy, requireRunning } from './members/copies.ts';
 import { fenceWithin } from './members/end-nodes.ts';
 import {
   act,
@@ -45,11 +49,16 @@ interface TestFailoverSeen {
   readonly view: CacheView | null;
   /** True while the victim's process lives; false without a victim. */
   readonly isVictimAlive: boolean;
+  /** Why nobody could take over at present; null when somebody could, and when nobody has to any more. */
+  readonly noHeir: string | null;
   readonly sentence: string;
   readonly now: number;
 }
 
-type TestFailoverAct = { readonly kill: NodeHandle };
+type TestFailoverAct = { readonly kill: Victim };
+
+/** Of a replica that may be able to take over in a moment. A judgement. */
+const heirLimitMs = 10_000;
 
 export function testFailoverKind(
   tools: Tools,
@@ -63,37 +72,60 @@ export function testFailoverKind(
       const { sentence } = shards.health(input.cacheIncarnation, view?.nodes ?? []);
       const isVictimAlive =
         'handle' in state && ['running', 'stopped'].includes(fleet.runtime.inspect(state.handle).kind);
-      return { view, isVictimAlive, sentence, now: fleet.clock.now() };
+      const isKilled = state.step === 'failing-over' || state.step === 'recovering';
+      const facts = isKilled ? null : await shards.look(keyOf(input));
+      const noHeir = facts && whyNoHeir(facts.view);
+      return { view, isVictimAlive, noHeir, sentence, now: fleet.clock.now() };
     },
     decide: decideTestFailover,
     giveUp: (input, reason) => giveUpChange(tools, 'The test failover', input, reason),
-    async perform({ kill }, _input, signal) {
-      const outcome = await fenceWithin(tools, kill, signal);
-      if (outcome === 'unknown') throw new Error(`${processName(kill)} was killed and its exit was not seen`);
-    },
+    perform: ({ kill: victim }, input, signal) => kill(tools, victim, input, signal),
   };
+}
+
+const keyOf = ({ cacheKind, cacheIncarnation, nodeGroupId }: TestFailoverInput) => ({
+  ...{ cacheKind, cacheIncarnation, nodeGroupId },
+});
+
+/** Decided anew by fresh facts, a Limber ago or not; by /proc at the moment of the signal. */
+async function kill(
+  tools: Tools,
+  { node, handle }: Victim,
+  input: TestFailoverInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const facts = await untilAborted(signal, tools.shards.look(keyOf(input)), 'a look at the shard');
+  const reason = facts ? whyNoHeir(facts.view) : 'the cache is gone';
+  if (!facts || reason !== null) throw new LastCopy(`nobody is killed: ${reason}`);
+  const { shard, members } = facts.view;
+  const victim = members.find((member) => member.node.incarnation === node);
+  if (shard.currentPrimary !== node || !isSameProcess(victim?.node.handle ?? null, handle)) return;
+  requireRunning(
+    tools,
+    keepersOf(facts.view, new Set([node])).map((heir) => heir.node),
+  );
+  const outcome = await fenceWithin(tools, handle, signal);
+  if (outcome === 'unknown') throw new Error(`${processName(handle)} was killed and its exit was not seen`);
 }
 
 export function decideTestFailover(
   input: TestFailoverInput,
   state: TestFailoverState,
-  { view, isVictimAlive, sentence, now }: TestFailoverSeen,
+  { view, isVictimAlive, noHeir, sentence, now }: TestFailoverSeen,
 ): Decision<TestFailoverState, TestFailoverAct> {
   const shard = view?.nodeGroups.find((one) => one.nodeGroupId === input.nodeGroupId);
   if (!view || view.cache.status === 'deleting' || !shard) return finish('the node group is gone');
   const find = (incarnation: string | null) => view.nodes.find((node) => node.incarnation === incarnation);
+  const notDone = (reason: string) =>
+    fail(`${input.cacheId} is not failed over: ${reason}`, [
+      announce(view.cache, view.cache.id, testFailoverNotDone(input.nodeGroupId, reason), now),
+    ]);
+  const untilHeir = { retryAfterMs: 100, limitMs: heirLimitMs, otherwise: notDone };
   if (state.step === 'choosing') {
-    const notDone = (reason: string) =>
-      fail(`${input.cacheId} is not failed over: ${reason}`, [
-        announce(view.cache, view.cache.id, testFailoverNotDone(input.nodeGroupId, reason), now),
-      ]);
     if (shard.currentPrimary !== shard.targetPrimary)
       return wait(sentence, { retryAfterMs: 100, limitMs: leadLimitMs, otherwise: notDone });
     const primary = find(shard.currentPrimary);
-    const replicas = view.nodes.filter((node) => node.nodeGroupId === input.nodeGroupId && node !== primary);
-    if (!primary?.handle || !replicas.some((node) => node.synced && node.intent === 'running')) {
-      return notDone("no replica holds the primary's data any more");
-    }
+    if (noHeir !== null || !primary?.handle) return wait(noHeir ?? sentence, untilHeir);
     return go(
       { step: 'killing', node: primary.incarnation, handle: primary.handle },
       `${primary.cacheClusterId} is to fail`,
@@ -113,8 +145,10 @@ export function decideTestFailover(
   };
   switch (state.step) {
     case 'killing':
-      if (isVictimAlive) return act({ kill: handle }, `${processName(handle)} is killed`, 40_000);
-      return go({ step: 'failing-over', node, handle }, `${processName(handle)} is dead`);
+      if (!isVictimAlive) return go({ step: 'failing-over', node, handle }, `${processName(handle)} is dead`);
+      if (shard.currentPrimary !== node) return go({ step: 'choosing' }, 'another node leads by now');
+      if (noHeir !== null) return wait(noHeir, untilHeir);
+      return act({ kill: { node, handle } }, `${processName(handle)} is killed`, 40_000);
     case 'failing-over':
       if (isDecided && shard.currentPrimary !== node)
         return go(

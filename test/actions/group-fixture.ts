@@ -52,7 +52,14 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'limber-groups-'));
   let now = Date.UTC(2026, 10, 20, 12);
   let woken = 0;
-  const clock = { ...systemClock, now: () => now, monotonic: () => now };
+  const clock = {
+    ...systemClock,
+    now: () => now,
+    monotonic: () => now,
+    delay: async (ms: number) => {
+      now += ms;
+    },
+  };
   const store = await openSqliteStore({ directory, clock, log: silentLog });
   t.after(async () => {
     await store.close();
@@ -60,6 +67,7 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
   });
   const deps: ActionDeps = {
     store,
+    copies: { whyNeeded: async () => null, whyNoHeir: async () => null },
     clock,
     ids: systemIds,
     queue: {

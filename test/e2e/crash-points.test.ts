@@ -12,11 +12,13 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 /** Those that no row of the table reaches, and what does. */
 const elsewhere: Readonly<Record<string, string>> = {
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
-  'withdraw-tombstone:introduced':
+  'tombstone:withdrawn':
     'needs a primary that is lost while a replica leaves; test/e2e/last-copy-crash.test.ts dies there',
-  'withdraw-tombstone:recorded': 'as before',
   'certificate:written': 'a round, not an operation; test/e2e/tls-certificates.test.ts dies there',
   'certificate:loaded': 'as before',
+  'remove-members:marking': 'needs a member that is needed after all; the same place as remove-members:begun',
+  'test-failover:choosing':
+    'another node leads before anybody was killed: the same place as test-failover:begun',
   'found:target-set': 'the engine’s own failover while Limber is away; the record alone is the deed',
   'create-from-primary:returning': 'needs a group that cannot be placed around a node that serves',
   'create-from-primary:returning:acted': 'as before',

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   CreateReplicationGroupCommand,
   DeleteReplicationGroupCommand,
@@ -10,6 +9,7 @@ import {
 } from '@aws-sdk/client-elasticache';
 import { eventually } from '../support/eventually.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
+import { occupy } from '../support/occupy.ts';
 import {
   at,
   createCluster,
@@ -22,16 +22,6 @@ import {
 } from './caches.ts';
 import { valkey } from './engine-clients.ts';
 import { nodesOf, wholeAgain } from './faults.ts';
-
-/** A program of somebody else listens there, so that a node cannot. */
-async function occupy(t: TestContext, address: string, port: number): Promise<void> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, address, resolve);
-  });
-  t.after(() => server.close());
-}
 
 /** One value of the state file. */
 function stored(limber: Limber, sql: string, ...values: string[]): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { before, describe, it } from 'node:test';
 import { DescribeEventsCommand, TestFailoverCommand } from '@aws-sdk/client-elasticache';
+import { atRest } from '../chaos/leftovers.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive, startLimber } from '../support/limber.ts';
 import { at, createGroup, describeGroup, endpointsOf, membersOf, rolesOf } from './caches.ts';
@@ -82,7 +83,7 @@ describe('TestFailover without cluster mode', () => {
     });
     assert.equal(refused.length, 1);
     failsWith('InvalidReplicationGroupState', /one node group is tested at a time/)(refused[0]?.reason);
-    await wholeAgain(limber, id);
+    await atRest(limber);
   });
 
   it('refuses unknown groups and node groups, and groups without a replica or automatic failover', async () => {

@@ -70,6 +70,15 @@ async function hangingTools(t: TestContext): Promise<Tools> {
           targetPrimary: primary,
         }),
       },
+      {
+        put: 'endpoint',
+        row: {
+          ...owner,
+          ...{ address: `127.0.0.${caches.indexOf(cache) + 1}`, port: 1, dnsName: cache.id },
+          ...{ purpose: 'configuration', nodeGroupId: null, nodeIncarnation: null },
+          holder: nodes[1]?.incarnation ?? null,
+        },
+      },
     ]);
   }
   const alive: ProcessState = { kind: 'running', cpuMs: 0, isWaitingForDisk: false, rssBytes: 0 };
@@ -80,7 +89,7 @@ async function hangingTools(t: TestContext): Promise<Tools> {
       engineStore: { ...fleet.engineStore, resolve: never },
       runtime: { ...fleet.runtime, fence: never, stop: never, findProcesses: never, inspect: () => alive },
     },
-    shards: { ...shards, forget: never },
+    shards: { ...shards, forget: never, look: never },
     configurationServer: { ...configurationServer, publish: never },
   };
 }
@@ -110,8 +119,9 @@ const acts: readonly (readonly [
   [addMembersKind, 'spread', clustered, { members: [memberId('shards', 2)] }],
   [addMembersKind, 'undo', group, { members: [memberId('orders', 2)] }],
   [addMembersKind, 'undo', clustered, { members: [memberId('shards', 2)] }],
-  [removeMembersKind, 'release', clustered, { members: [memberId('shards', 2)] }],
-  [removeMembersKind, 'destroy', group, { members: [memberId('orders', 2)] }],
+  [removeMembersKind, { kind: 'mark', members: [memberId('orders', 2)] }, group],
+  [removeMembersKind, { kind: 'release', members: [memberId('shards', 2)] }, clustered],
+  [removeMembersKind, { kind: 'destroy', members: [memberId('orders', 2)] }, group],
   [
     createFromPrimaryKind,
     'adopt',
@@ -120,6 +130,8 @@ const acts: readonly (readonly [
   ],
   [createFromPrimaryKind, 'place', group, { primary: { clusterId: memberId('orders', 1) } }],
   [createFromPrimaryKind, 'return', group, { primary: { clusterId: memberId('orders', 1) } }],
+  [deleteCacheKind, 'mark-others', group],
+  [deleteCacheKind, 'destroy-others', group],
   [deleteCacheKind, 'retain', group],
   [deleteCacheKind, 'mark', group],
   [deleteCacheKind, 'destroy', group],
@@ -128,12 +140,13 @@ const acts: readonly (readonly [
   [resizeMemcachedKind, 'publish', memcached, { add: [], remove: [] }],
   [resizeMemcachedKind, 'destroy', memcached, { add: [], remove: [] }],
   [resizeMemcachedKind, 'undo', memcached, { add: [{ cacheNodeId: '0001' }], remove: [] }],
-  [testFailoverKind, { kill: handle }, group, { nodeGroupId: '0001' }],
+  [testFailoverKind, { kill: { node: 'n1', handle } }, group, { nodeGroupId: '0001' }],
 ];
 
 describe('an act whose deadline passes while it waits', () => {
   for (const [kindOf, what, cache, more] of acts) {
-    const name = typeof what === 'string' ? what : 'kill';
+    const name =
+      typeof what === 'string' ? what : 'kind' in (what as object) ? (what as { kind: string }).kind : 'kill';
     it(`${kindOf({} as Tools).name}: ${name} of ${cache.id} ends within a second, as failed`, async (t) => {
       const tools = await hangingTools(t);
       const alive = setInterval(() => {}, 1_000);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CacheNode } from '../../src/model/node.ts';
 import { type AddMembersState, decideAddMembers } from '../../src/operations/add-members.ts';
-import type { Tries } from '../../src/operations/operation-kind.ts';
+import type { Decision, Tries } from '../../src/operations/operation-kind.ts';
 import type { CacheHealth } from '../../src/reconcilers/shards.ts';
 import { SpawnFailed } from '../../src/runtime/contract.ts';
+import { statusesIn } from './cache-views.ts';
 import { input as cache, node, untried, type ViewParts, view, well } from './member-views.ts';
 
 const input = {
@@ -17,7 +19,13 @@ const decide = (
   parts: ViewParts | null,
   health: CacheHealth = well,
   tries: Tries = untried,
-) => decideAddMembers(input, state, { view: parts && view(parts), health, now: 0 }, tries);
+) => {
+  const seen = parts && view(parts);
+  const shard = seen?.nodeGroups[0];
+  const leaders = seen?.nodes.filter(({ incarnation }) => incarnation === shard?.targetPrimary) ?? [];
+  const kept = { leaders, needed: null };
+  return decideAddMembers(input, state, { view: seen, health, kept, now: 0 }, tries);
+};
 
 const all = [node(1), node(2), node(3)];
 const failing = (error: Error): CacheHealth => ({
@@ -79,6 +87,27 @@ describe('adding members', () => {
       return 'put' in change && change.put === 'resource' ? [`${change.row.id} ${change.row.status}`] : [];
     });
     assert.deepEqual(rows, ['orders available', 'orders-003 goes', 'orders-002 available']);
+  });
+
+  it('waits with one that holds the only copy, and keeps it when nobody else comes back', () => {
+    const undoing = { step: 'undoing', reason: 'orders-003 did not start' } as const;
+    const needed = { nodes: new Set(['n2']), sentence: 'orders-002 cannot go yet' };
+    const decideWith = (nodes: readonly CacheNode[]) =>
+      decideAddMembers(
+        input,
+        undoing,
+        { view: view({ nodes }), health: well, kept: { leaders: [], needed }, now: 0 },
+        untried,
+      );
+    assert.equal(decideWith(all).kind, 'act', 'the other one is taken back at once');
+    const decision = decideWith([node(1), node(2)]);
+    assert.deepEqual([decision.kind, decision.sentence], ['wait', needed.sentence]);
+    const kept = decision.kind === 'wait' ? decision.otherwise('not within 2 minutes') : null;
+    assert.equal(kept?.kind, 'fail');
+    assert.deepEqual(statusesIn(kept as Decision<unknown, unknown>), {
+      orders: 'available',
+      'orders-002': 'available',
+    });
   });
 
   it('gives up when no place can be found', () => {

@@ -39,8 +39,10 @@ describe('the deletion of a cache', () => {
     assert.equal(decide('destroying', groupView([])), 'act remove-rows');
   });
 
-  it('that keeps the primary takes it out first, and only once', () => {
-    assert.equal(decide('retaining', groupView(running)), 'act retain');
+  it('that keeps the primary takes it out last, and only once: until then it may be lost, and another one leads', () => {
+    assert.equal(decide('retaining', groupView(running)), 'act mark-others');
+    assert.equal(decide('retaining', groupView([running[0]!, marked[1]!])), 'act destroy-others');
+    assert.equal(decide('retaining', groupView([running[0]!])), 'act retain');
     const moved = { ...groupView([running[1]!]), nodeGroups: [nodeGroup({ currentPrimary: 'moved' })] };
     assert.equal(decide('retaining', moved), 'go marking');
   });

@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decideCreateFromPrimary } from '../../src/operations/create-from-primary.ts';
-import { takeBack } from '../../src/operations/members/take-back.ts';
+import { noneKept, takeBack } from '../../src/operations/members/take-back.ts';
 import type { Tools } from '../../src/operations/tools.ts';
+import type { ShardFacts } from '../../src/reconcilers/shard/observe/observe-shard.ts';
+import type { Member } from '../../src/reconcilers/shard/view.ts';
+import type { ProcessState } from '../../src/runtime/contract.ts';
 import type { Store } from '../../src/store/contract.ts';
+import { primaryAt, replicaAt, viewOf } from '../reconcilers/shard-views.ts';
 import { cacheNode, nodeGroup, replicationGroup } from '../store/rows.ts';
 import { openTools } from '../support/parts.ts';
 import { input, node, untried, view, well } from './member-views.ts';
@@ -12,10 +16,39 @@ import { input, node, untried, view, well } from './member-views.ts';
 const group = replicationGroup('orders');
 const owner = { cacheIncarnation: group.incarnation };
 const [first, second, third] = ['001', '002', '003'].map((number) =>
-  cacheNode({ ...owner, cacheClusterId: `orders-${number}`, handle: null }),
+  cacheNode({
+    ...owner,
+    cacheClusterId: `orders-${number}`,
+    handle: { bootId: 'b', pid: Number(number), startTime: 1 },
+  }),
 ) as [ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>, ReturnType<typeof cacheNode>];
 
-async function scene(t: TestContext, primary: string): Promise<{ store: Store; tools: Tools }> {
+const alive: ProcessState = { kind: 'running', cpuMs: 0, isWaitingForDisk: false, rssBytes: 0 };
+
+/** What is seen of the shard: all members answer but those that are dead. */
+async function factsOf(store: Store, dead: readonly string[]): Promise<ShardFacts> {
+  const shard = await store.nodeGroup(group.incarnation, '0001');
+  const members = (await store.nodesOf([group.incarnation])).map((row): Member => {
+    const { engine } = row.incarnation === shard?.currentPrimary ? primaryAt(1) : replicaAt(2, 1);
+    const isDead = dead.includes(row.incarnation);
+    return {
+      ...{ node: row, isBackingOff: false, data: 'none' },
+      ...(isDead ? { verdict: 'dead', engine: null } : { verdict: 'answering', engine }),
+    };
+  });
+  const isLeaving = ({ node: { intent } }: Member) => intent === 'deleted';
+  const seen = viewOf(
+    members.filter((one) => !isLeaving(one)),
+    { leaving: members.filter(isLeaving) },
+  );
+  return { cache: group, endpoints: [], view: { ...seen, shard: shard! } };
+}
+
+async function scene(
+  t: TestContext,
+  primary: string,
+  dead: readonly string[] = [],
+): Promise<{ store: Store; tools: Tools }> {
   const tools = await openTools(t);
   const { store } = tools.fleet;
   const shard = nodeGroup({ ...owner, version: 1, currentPrimary: primary, targetPrimary: primary });
@@ -24,14 +57,21 @@ async function scene(t: TestContext, primary: string): Promise<{ store: Store; t
     ...[first, second, third].map((row) => ({ put: 'node', row }) as const),
     { put: 'node-group', row: shard },
   ]);
-  return { store, tools };
+  const runtime = {
+    ...tools.fleet.runtime,
+    inspect: () => alive,
+    fence: async () => 'fenced' as const,
+    findProcesses: async () => new Map(),
+  };
+  const shards = { ...tools.shards, look: () => factsOf(store, dead) };
+  return { store, tools: { ...tools, fleet: { ...tools.fleet, runtime }, shards } };
 }
 
 const left = async (store: Store) =>
   (await store.nodesOf([group.incarnation])).map((one) => `${one.cacheClusterId} ${one.intent}`);
 
-async function takeBackNew(t: TestContext, primary: string): Promise<string[]> {
-  const { store, tools } = await scene(t, primary);
+async function takeBackNew(t: TestContext, primary: string, ...dead: string[]): Promise<string[]> {
+  const { store, tools } = await scene(t, primary, dead);
   const rows = { ...view({ nodes: [] }), cache: group };
   await takeBack(tools, rows, [second, third], AbortSignal.timeout(5_000));
   return left(store);
@@ -47,6 +87,19 @@ describe('new members that are taken back', () => {
   });
 });
 
+describe('new members that are taken back while the primary is dead', () => {
+  const all = ['orders-001 running', 'orders-002 running', 'orders-003 running'];
+
+  it('stay, since they are copies of what it held', async (t) => {
+    assert.deepEqual(await takeBackNew(t, first.incarnation, first.incarnation), all);
+  });
+
+  it('vanish where they hold nothing', async (t) => {
+    const dead = [first.incarnation, third.incarnation];
+    assert.deepEqual(await takeBackNew(t, first.incarnation, ...dead), all.slice(0, 2));
+  });
+});
+
 describe('a group around an existing node that cannot be made', () => {
   const primary = { clusterId: 'orders-001', clusterIncarnation: 'c' };
   const decide = (shard: object, own: object = {}) =>
@@ -56,6 +109,7 @@ describe('a group around an existing node that cannot be made', () => {
       {
         view: view({ nodes: [node(1, own), node(2), node(3)], shard, status: 'creating' }),
         health: well,
+        kept: noneKept,
         now: 0,
       },
       untried,

@@ -8,10 +8,16 @@ const handle = { bootId: 'b', pid: 1, startTime: 1 };
 const victim = { node: 'n1', handle };
 const restarted = { bootId: 'b', pid: 99, startTime: 9 };
 
-const decide = (state: TestFailoverState, parts: ViewParts, isVictimAlive = false) =>
+const decide = (
+  state: TestFailoverState,
+  parts: ViewParts,
+  isVictimAlive = false,
+  noHeir: string | null = null,
+) =>
   decideTestFailover(input, state, {
     view: view({ status: 'available', ...parts }),
     isVictimAlive,
+    noHeir,
     sentence: 'waiting',
     now: 0,
   });
@@ -27,14 +33,24 @@ describe('a test failover', () => {
     assert.ok(chosen.kind === 'go');
     assert.deepEqual(chosen.state, { step: 'killing', ...victim });
     const kill = decide({ step: 'killing', ...victim }, { nodes: [node(1), node(2)] }, true);
-    assert.deepEqual(kill.kind === 'act' && kill.act, { kill: handle });
+    assert.deepEqual(kill.kind === 'act' && kill.act, { kill: victim });
     const nodes = [node(1, { handle: restarted }), node(2)];
     assert.equal(step(decide({ step: 'killing', ...victim }, { nodes })), 'failing-over');
   });
 
-  it('is not done when no replica holds the data any more', () => {
-    const nodes = [node(1), node(2, { synced: false })];
-    assert.equal(step(decide({ step: 'choosing' }, { nodes })), 'fail');
+  it('kills nobody while no replica could take over: it waits a moment, and is not done', () => {
+    const why = 'no replica is known to hold the data (orders-002 hangs)';
+    for (const state of [{ step: 'choosing' }, { step: 'killing', ...victim }] as const) {
+      const decision = decide(state, { nodes: [node(1), node(2)] }, true, why);
+      assert.ok(decision.kind === 'wait' && decision.limitMs <= 10_000);
+      const given = decision.otherwise(`not within 10 seconds: ${why}`);
+      assert.deepEqual([given.kind, given.sentence.includes('orders-002 hangs')], ['fail', true]);
+    }
+  });
+
+  it('chooses anew when another node leads before anybody was killed', () => {
+    const killing = { step: 'killing', ...victim } as const;
+    assert.equal(step(decide(killing, { nodes: [node(1), node(2)], shard: led }, true)), 'choosing');
   });
 
   it('waits while somebody is promoted already', () => {

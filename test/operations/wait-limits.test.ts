@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { decideAddMembers } from '../../src/operations/add-members.ts';
 import { decideCreateFromPrimary } from '../../src/operations/create-from-primary.ts';
 import { decideDeleteCache } from '../../src/operations/delete-cache.ts';
+import { type Kept, noneKept } from '../../src/operations/members/take-back.ts';
 import type { Decision, Leaving } from '../../src/operations/operation-kind.ts';
 import { decidePromoteMember } from '../../src/operations/promote-member.ts';
 import { decideReboot } from '../../src/operations/reboot-nodes.ts';
@@ -30,18 +31,18 @@ const unsynced = [node(1), node(2, { synced: false })];
 
 describe('what a limited wait leads to', () => {
   it('new replicas that do not get their data are taken back', () => {
-    const seen = { view: view({ nodes: unsynced }), health: unsettled, now };
+    const seen = { view: view({ nodes: unsynced }), health: unsettled, kept: noneKept, now };
     const adding = { ...input, members: ['orders-002'], growth: [] };
     assertGoesTo('undoing', afterwards(decideAddMembers(adding, { step: 'syncing' }, seen, untried)));
   });
 
   describe('a group from a cluster', () => {
     const creating = { ...input, primary: { clusterId: 'orders-001', clusterIncarnation: 'c' } };
-    const decide = (step: 'syncing' | 'returning', parts: ViewParts) =>
+    const decide = (step: 'syncing' | 'returning', parts: ViewParts, kept: Kept = noneKept) =>
       decideCreateFromPrimary(
         creating,
         step === 'returning' ? { step, reason: 'no room' } : { step },
-        { view: view({ status: 'creating', ...parts }), health: unsettled, now },
+        { view: view({ status: 'creating', ...parts }), health: unsettled, kept, now },
         untried,
       );
 
@@ -57,7 +58,14 @@ describe('what a limited wait leads to', () => {
         [kept.kind, statusesIn(kept).orders, statusesIn(kept)['orders-001']],
         ['finish', 'available', 'available'],
       );
-      assert.match(eventsIn(kept).join(), /another member leads, and the group stays/);
+      assert.match(eventsIn(kept).join(), /another member holds the data, and the group stays/);
+    });
+
+    it('whose new replica holds the only copy is kept: that one is not taken back', () => {
+      const needed = { nodes: new Set(['n2']), sentence: 'orders-002 cannot go yet' };
+      const waiting = decide('returning', { nodes: [node(1), node(2)] }, { leaders: [], needed });
+      assert.equal(waiting.sentence, 'orders-002 cannot go yet');
+      assert.equal(statusesIn(afterwards(waiting)).orders, 'available');
     });
   });
 
@@ -66,18 +74,18 @@ describe('what a limited wait leads to', () => {
     const shard = { currentPrimary: 'n2', targetPrimary: 'n2' };
     const whole = view({ nodes: unsynced.map((one) => ({ ...one, synced: false })), shard });
     const clusters = whole.clusters.map((row) => ({ ...row, status: 'deleting' }));
-    const seen = { view: { ...whole, clusters }, health: unsettled, now };
-    const stayed = afterwards(decideRemoveMembers(removing, { step: 'marking' }, seen, untried));
+    const seen = { view: { ...whole, clusters }, health: unsettled, needed: null, now };
+    const given = afterwards(decideRemoveMembers(removing, { step: 'marking' }, seen, untried));
+    const staying = { members: ['orders-002'], reason };
+    assert.deepEqual(given.kind === 'go' && given.state, { step: 'marking', staying });
+    const stayed = decideRemoveMembers(removing, { step: 'destroying', staying }, seen, untried);
     assert.deepEqual(statusesIn(stayed), { orders: 'available', 'orders-002': 'available' });
-    assert.deepEqual(
-      [stayed.kind, eventsIn(stayed)],
-      ['fail', [`The number of replicas was not changed: ${reason}`]],
-    );
+    assert.deepEqual([stayed.kind, eventsIn(stayed)], ['fail', [`Not removed: orders-002 (${reason})`]]);
   });
 
   it('members that are marked go, also when nobody takes over what they served', () => {
     const leaving = [node(1), node(2, { intent: 'deleted' })];
-    const seen = { view: view({ nodes: leaving, reader: null }), health: settled, now };
+    const seen = { view: view({ nodes: leaving, reader: null }), health: settled, needed: null, now };
     const released = { ...untried, successes: 1 };
     const removing = { ...input, members: ['orders-002'], shrink: [] };
     const next = afterwards(decideRemoveMembers(removing, { step: 'releasing' }, seen, released));
@@ -116,7 +124,7 @@ describe('what a limited wait leads to', () => {
     const victim = { node: 'n1', handle: { bootId: 'b', pid: 99, startTime: 1 } };
     const decide = (step: 'choosing' | 'failing-over' | 'recovering', parts: ViewParts) =>
       decideTestFailover(testing, step === 'choosing' ? { step } : { step, ...victim }, {
-        ...{ view: view(parts), isVictimAlive: false, sentence: 'nobody leads', now },
+        ...{ view: view(parts), isVictimAlive: false, noHeir: null, sentence: 'nobody leads', now },
       });
 
     it('is not begun while another primary is being chosen without end', () => {

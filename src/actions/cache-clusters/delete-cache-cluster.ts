@@ -10,6 +10,7 @@ import { zoneLeftAlone } from '../replication-groups/failover-rules.ts';
 import { snapshotSourceAmong } from '../replication-groups/snapshot-source.ts';
 import { isDeletable, isHeldUp } from '../shared/cache-state.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
+import { NotWell, onceWell } from '../shared/once-well.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
@@ -19,7 +20,7 @@ export const deleteCacheCluster =
   async (input, context) => {
     const id = parseReference(input.CacheClusterId ?? '', 'CacheClusterId');
     refuseNotYet(input, ['FinalSnapshotIdentifier']);
-    const cluster = await commitPlanned(deps.store, async () => {
+    const plan = async () => {
       const cluster = await requireCacheCluster(deps.store, context, id);
       const isMember = cluster.desired.replicationGroupId !== null;
       if (!isDeletable(cluster) && (isMember || !(await isHeldUp(deps, cluster))))
@@ -31,8 +32,9 @@ export const deleteCacheCluster =
       const work = cluster.desired.replicationGroupId
         ? await removalOfMember(deps, cluster, cluster.desired.replicationGroupId)
         : [enqueue(deps, 'delete-cache', cluster, { retainPrimary: false })];
-      return { changes: [{ put: 'resource', row }, ...work], result: row };
-    });
+      return { changes: [{ put: 'resource', row } as const, ...work], result: row };
+    };
+    const cluster = await onceWell(deps, () => commitPlanned(deps.store, plan));
     deps.queue.wake();
     return { CacheCluster: await answerCluster(deps, cluster) };
   };
@@ -65,6 +67,9 @@ async function removalOfMember(deps: ActionDeps, cluster: CacheCluster, groupId:
     throw refuse(
       `Without ${cluster.id} all nodes of ${group.id} would be in ${zone}; it has Multi-AZ enabled, disable it first.`,
     );
+  const why = own && shard && (await deps.copies.whyNeeded(shard, [own.incarnation]));
+  if (why)
+    throw new NotWell('InvalidCacheClusterState', `Replication group ${group.id} is not well: ${why}.`);
   const snapshottingClusterId = snapshotSourceAmong(group.desired, staying, shard?.currentPrimary ?? null);
   const desired = { ...group.desired, snapshottingClusterId };
   return [

@@ -12,6 +12,7 @@ import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { cacheEvent } from '../shared/cache-event.ts';
 import { requireAvailableGroup } from '../shared/cache-state.ts';
 import { membersOf, requireReplicationGroup } from '../shared/look-ups.ts';
+import { NotWell, onceWell } from '../shared/once-well.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { zoneLeftAlone } from './failover-rules.ts';
@@ -42,7 +43,7 @@ export const decreaseReplicaCount =
     requireImmediately(input.ApplyImmediately);
     const { NewReplicaCount, ReplicaConfiguration, ReplicasToRemove } = input;
     requireOneForm({ NewReplicaCount, ReplicaConfiguration, ReplicasToRemove });
-    const group = await commitPlanned(deps.store, async () => {
+    const plan = async () => {
       const group = await requireReplicationGroup(deps.store, context, id);
       requireAvailableGroup(group, 'modify');
       const shards = await readShards(deps.store, group);
@@ -54,8 +55,10 @@ export const decreaseReplicaCount =
         checkFloor(group, one);
         checkZones(group, one);
       }
+      await requireSpared(deps, group, shrinking);
       return leavingChanges(deps, group, shrinking);
-    });
+    };
+    const group = await onceWell(deps, () => commitPlanned(deps.store, plan));
     deps.queue.wake();
     return { ReplicationGroup: await answerGroup(deps, group) };
   };
@@ -94,7 +97,13 @@ function chooseLeaving({ shard, nodes, from, to, zones }: WantedReplicas): Cache
       .sort(
         (a, b) => surplus(b) - surplus(a) || memberNumber(b.cacheClusterId) - memberNumber(a.cacheClusterId),
       );
-    const next = replicas[0] as CacheNode;
+    const [next] = replicas;
+    // Two of its nodes lead, or are about to: one is promoted at this moment.
+    if (!next)
+      throw new NotWell(
+        'InvalidReplicationGroupState',
+        `Node group ${shard.nodeGroupId} gets another primary at this moment; its replicas cannot be told yet.`,
+      );
     leaving.push(next);
     staying.splice(staying.indexOf(next), 1);
   }
@@ -162,6 +171,28 @@ function snapshotSourceAfter({ desired }: ReplicationGroup, [only]: readonly Shr
   if (!only || desired.clusterMode === 'enabled') return null;
   const staying = only.nodes.filter((node) => !only.leaving.includes(node));
   return snapshotSourceAmong(desired, staying, only.shard.currentPrimary);
+}
+
+/** Rows may tell of a primary that died a millisecond ago. */
+async function requireSpared(
+  { copies }: ActionDeps,
+  group: ReplicationGroup,
+  shrinking: readonly Shrinking[],
+): Promise<void> {
+  const reasons = await Promise.all(
+    shrinking.map(({ shard, leaving }) =>
+      copies.whyNeeded(
+        shard,
+        leaving.map(({ incarnation }) => incarnation),
+      ),
+    ),
+  );
+  const index = reasons.findIndex((reason) => reason !== null);
+  if (index < 0) return;
+  throw new NotWell(
+    'InvalidReplicationGroupState',
+    `Node group ${shrinking[index]?.shard.nodeGroupId} of replication group ${group.id} is not well: ${reasons[index]}.`,
+  );
 }
 
 async function leavingChanges(

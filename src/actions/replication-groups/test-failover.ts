@@ -11,6 +11,7 @@ import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { cacheEvent } from '../shared/cache-event.ts';
 import { requireAvailableGroup } from '../shared/cache-state.ts';
 import { requireReplicationGroup } from '../shared/look-ups.ts';
+import { NotWell, onceWell } from '../shared/once-well.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { readShards } from './replica-configuration.ts';
@@ -28,7 +29,7 @@ export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, Test
         const group = await requireReplicationGroup(deps.store, context, id);
         requireAvailableGroup(group, 'test failover');
         await requireNoOther(deps.store, group);
-        await requireFailover(deps.store, group, nodeGroupId);
+        await requireFailover(deps, group, nodeGroupId);
         const now = deps.clock.now();
         const calls = await recentCalls(deps, context.account, now);
         // The group's row gets a new version though it is unchanged: of two calls at once one finds the other's operation.
@@ -43,13 +44,17 @@ export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, Test
           result: row,
         };
       });
-    const group = await turns.take(work);
+    const group = await onceWell(deps, () => turns.take(work));
     deps.queue.wake();
     return { ReplicationGroup: await answerGroup(deps, group) };
   };
 };
 
-async function requireFailover(store: Store, group: ReplicationGroup, nodeGroupId: string): Promise<void> {
+async function requireFailover(
+  { store, copies }: ActionDeps,
+  group: ReplicationGroup,
+  nodeGroupId: string,
+): Promise<void> {
   const shards = await readShards(store, group);
   const one = shards.find(({ shard }) => shard.nodeGroupId === nodeGroupId);
   if (!one)
@@ -69,11 +74,11 @@ async function requireFailover(store: Store, group: ReplicationGroup, nodeGroupI
       'InvalidReplicationGroupState',
       `Node group ${nodeGroupId} of ${group.id} must have at least 1 replica to test failover.`,
     );
-  const isReady = shard.currentPrimary === shard.targetPrimary && replicas.some((node) => node.synced);
-  if (!isReady)
-    throw new ServiceError(
+  const why = await copies.whyNoHeir(shard);
+  if (why !== null)
+    throw new NotWell(
       'TestFailoverNotAvailableFault',
-      `Node group ${nodeGroupId} of ${group.id} has no replica that holds its primary's data at present.`,
+      `Node group ${nodeGroupId} of ${group.id} cannot be failed over at present: ${why}.`,
     );
 }
 

@@ -91,7 +91,8 @@ export async function forgetInCluster(
   leaving: readonly CacheNode[],
   signal: AbortSignal,
 ): Promise<void> {
-  const others = view.nodes.filter((node) => node.intent !== 'deleted' && !leaving.includes(node));
+  const isLeaving = ({ incarnation }: CacheNode) => leaving.some((one) => one.incarnation === incarnation);
+  const others = view.nodes.filter((node) => node.intent !== 'deleted' && !isLeaving(node));
   const results = await Promise.allSettled(
     others.map(async (other) => {
       const connection = await connectionTo(fleet, other, signal);

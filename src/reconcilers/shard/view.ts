@@ -74,7 +74,7 @@ export interface ShardView {
   readonly strangers?: readonly Stranger[];
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */
   readonly members: readonly Member[];
-  /** Those with a tombstone, which nobody counts on any more. Empty while the whole cache is deleted. */
+  /** Those with a tombstone, which nobody counts on any more. None when the whole cache goes. */
   readonly leaving: readonly Member[];
 }
 

@@ -44,7 +44,7 @@ export async function clusterFollow(
  * Introduces a node to every other one, since gossip alone takes seconds to reach all of them; but not to a primary that
  * has lost its nodes.conf and has yet to claim its slots: met before that, the others would make it drop its keys.
  */
-export async function introduce(
+async function introduce(
   { fleet }: ShardContext,
   node: CacheNode,
   connection: EngineConnection,

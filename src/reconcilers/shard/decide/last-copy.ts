@@ -5,7 +5,7 @@
  */
 import type { Member, ShardView } from '../view.ts';
 import { isCandidate, isDown } from '../view.ts';
-import { doesNotAnswer, isAnswering, leads, name } from './decision.ts';
+import { doesNotAnswer, isAnswering, leads, name, serves } from './decision.ts';
 
 interface Needed {
   /** The members that cannot go yet. */
@@ -38,6 +38,20 @@ export const keepersOf = (view: ShardView, going: ReadonlySet<string>): readonly
     (member) => !going.has(member.node.incarnation) && (isLeader(view, member) || isCopy(member)),
   );
 
+/** The recorded primary answers, leads with all data, and nobody else is being promoted. */
+export const isLed = (view: ShardView): boolean =>
+  view.shard.currentPrimary === view.shard.targetPrimary &&
+  view.members.some((member) => isLeader(view, member));
+
+/** Why nobody could take over if the primary ended now; null when somebody could. */
+export function whyNoHeir(view: ShardView): string | null {
+  if (!isLed(view)) return 'no primary leads it at present';
+  const others = view.members.filter(({ node }) => node.incarnation !== view.shard.currentPrimary);
+  if (others.some(isCopy)) return null;
+  const why = others.map((other) => `${name(other)} ${shortcomingOf(other)}`);
+  return `no replica is known to hold the primary's data (${why.length === 0 ? 'it has none' : why.join(', ')})`;
+}
+
 /** Tombstones on members that are needed after all, since whoever was counted on is gone. */
 export function neededAgain(view: ShardView): Needed | null {
   if (view.isForming || view.leaving.length === 0) return null;
@@ -49,7 +63,7 @@ function mayHoldData(member: Member): boolean {
   const { node, engine, data } = member;
   if (isDown(member)) return node.synced && data === 'present';
   if (node.handle === null) return false;
-  if (!engine || node.synced || leads(member)) return true;
+  if (!engine || node.synced || serves(member)) return true;
   return engine.holdsData !== false || engine.isSyncing || engine.isLoading;
 }
 

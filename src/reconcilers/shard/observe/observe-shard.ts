@@ -32,10 +32,12 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
   const look = (nodes: readonly CacheNode[]) =>
     Promise.all(nodes.map((node) => observeMember(context, cache as Cache, node)));
   const isLeaving = ({ intent }: CacheNode) => intent === 'deleted';
-  // Nobody withdraws the tombstones of a cache that is deleted as a whole, and a Memcached node holds nobody's last copy.
+  const staying = all.filter(({ intent }) => intent === 'running' || intent === 'restarting');
+  // Nobody is needed in a cache that is deleted as a whole, and no Memcached node holds what another one had.
+  const isGoing = cache.status === 'deleting' && staying.length === 0;
   const [seen, leaving] = await Promise.all([
-    look(all.filter(({ intent }) => intent === 'running' || intent === 'restarting')),
-    look(shard === null || cache.status === 'deleting' ? [] : all.filter(isLeaving)),
+    look(staying),
+    look(shard === null || isGoing ? [] : all.filter(isLeaving)),
   ]);
   const hasSlots = shard !== null && isClusterMode(cache as Cache) && shard.isFormed;
   const members = hasSlots ? await withSlots(context, shard, seen) : seen;
