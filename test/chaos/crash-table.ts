@@ -174,7 +174,12 @@ export const switchovers: readonly CrashCase[] = [
     'switchover:old-follows',
   ),
   ...full(leads.switchesOver, 'switchover:target-set', 'endpoints:given-up', 'failover:confirmed'),
-  ...of(leads.switchesOverInCluster, 'cluster-switchover:asked'),
+  ...of(
+    leads.switchesOverInCluster,
+    'switchover:writes-held',
+    'switchover:writes-refused',
+    'cluster-switchover:taken-over',
+  ),
   ...full(leads.switchesOverInCluster, 'failover:confirmed'),
   ...of(leads.promotesMember, 'promote-member:setting-target:acted'),
   ...full(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { failOver, followPrimary, switchOver } from '../../src/engines/valkey/cluster-failover.ts';
+import { failOver, followPrimary, whyNotReady } from '../../src/engines/valkey/cluster-failover.ts';
 import { parseClusterNodes, readClusterView } from '../../src/engines/valkey/cluster-view.ts';
 import { readInfo } from '../../src/engines/valkey/info.ts';
 import { setDirectives } from '../../src/engines/valkey/parameters.ts';
@@ -167,11 +167,12 @@ for (const engine of engines) {
         await eventually(async () => (await readInfo(first.connection)).role === 'primary');
         const leader = (await readClusterView(first.connection))!;
         await eventually(async () => {
-          await followPrimary(second.connection, leader.id).catch(() => {});
+          await followPrimary(second.connection, leader.id);
           return (await readInfo(second.connection)).upstream?.isUp;
         });
         assert.equal((await confirmSynced(first.connection, [second], 5_000)).length, 1);
-        await eventually(() => switchOver(first.connection, second.connection));
+        await eventually(async () => (await whyNotReady(first.connection, second.connection)) === null);
+        await failOver(second.connection, 'alone');
         await eventually(async () => (await readInfo(second.connection)).role === 'primary');
         await eventually(async () => (await readInfo(first.connection)).role === 'replica');
       });

@@ -245,6 +245,17 @@ describe('a promotion that was recorded and not confirmed', () => {
     );
   });
 
+  it('waits a moment after an attempt that failed, so that writers have their turn', () => {
+    const resting = { ...toSecond, switchoverFailures: 1, isSwitchoverResting: true };
+    waits(viewOf([primaryAt(1), replicaAt(2, 1)], resting), /hands over to orders-002 in a moment/);
+  });
+
+  it('is never given up once the chosen one leads: the old primary refuses writes since then', () => {
+    const act = { kind: 'switchover', from: id(1), to: id(2) } as const;
+    const failed = { ...toSecond, switchoverFailures: 9, isSwitchoverResting: true };
+    decides(viewOf([primaryAt(1), primaryAt(2)], failed), [act], /hands over/);
+  });
+
   it('target died: another synced copy is chosen', () => {
     const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), replicaAt(3, 1)], toSecond);
     decides(view, [setTarget(3, 'failover')], /orders-002 failed before it led: orders-003 is chosen/);

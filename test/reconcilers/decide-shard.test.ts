@@ -212,7 +212,7 @@ describe('a restart that was asked for', () => {
   });
 
   it('is tried again later when handing over keeps failing', () => {
-    const view = viewOf([primaryAt(1, restarting), replicaAt(2, 1)], { switchoverFailures: 3 });
+    const view = viewOf([primaryAt(1, restarting), replicaAt(2, 1)], { restartFailures: 3 });
     waits(view, /could not hand over; it is tried again/);
   });
 });

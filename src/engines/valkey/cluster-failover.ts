@@ -1,38 +1,56 @@
 /** Changes who leads a shard of a cluster. Every step may be repeated, with the exceptions that stand at it. */
 import type { EngineConnection } from './client.ts';
-import { readMembers } from './cluster-view.ts';
+import { readEpochs, readMembers } from './cluster-view.ts';
 
 /**
- * Hands the shard over to a replica while its primary is alive: the two agree, clients wait 9-39 ms, and no
- * acknowledged write is lost. True: it has begun, and is done when the replica's role is `primary`; ask again not
- * sooner than 5 s later, for each request starts the attempt anew. False: nothing was begun, because the primary does
- * not count this replica among its own yet and would let the attempt run out (gossip: up to half the node timeout).
+ * What keeps a replica from taking the slots of its living primary, for people; null when nothing does: the two know each
+ * other, so that the old primary hears of it at once, and no epoch of the old one's can be as high as the new one's. Asked
+ * before writers are held back, since it is up to gossip.
  */
-export async function switchOver(primary: EngineConnection, replica: EngineConnection): Promise<boolean> {
-  const [known, self] = await Promise.all([readMembers(primary), replica.call('CLUSTER', 'MYID')]);
-  const leader = known.find((member) => member.isMyself);
+export async function whyNotReady(
+  primary: EngineConnection,
+  replica: EngineConnection,
+): Promise<string | null> {
+  const [known, self, ofPrimary, ofReplica] = await Promise.all([
+    readMembers(primary),
+    replica.call('CLUSTER', 'MYID'),
+    readEpochs(primary),
+    readEpochs(replica),
+  ]);
   const follower = known.find((member) => member.id === self);
-  if (!leader || follower?.primaryId !== leader.id || !follower.isConnected) return false;
-  await replica.call('CLUSTER', 'FAILOVER');
-  return true;
+  if (follower?.health !== 'fine' || !follower.isConnected)
+    return `${primary.address} has no link to ${replica.address} yet`;
+  if (ofReplica.current < ofPrimary.own)
+    return `${replica.address} has not heard of the epoch of ${primary.address} yet`;
+  return null;
 }
 
 /**
- * Makes a replica lead whose primary is dead, and was seen dead. `vote`: a majority of the primaries agrees, 8-33 ms; safer
- * while there is one. `alone`: nobody is asked, 5-60 ms; when there is no majority. Done when its role is `primary`; a
- * vote may be asked for again after 5 s.
+ * Makes a replica lead whose primary was seen dead, or takes no writes and has passed on all. `vote`: a majority of the
+ * primaries agrees, 8-33 ms; safer while there is one, but Redis 7.0 and Valkey 8.0 give none to a shard that was voted for
+ * within twice the node timeout. `alone`: nobody is asked, 5-60 ms. Done when its role is `primary`; a vote may be asked for
+ * again after 5 s.
  */
 export async function failOver(replica: EngineConnection, how: 'vote' | 'alone'): Promise<void> {
   await replica.call('CLUSTER', 'FAILOVER', how === 'vote' ? 'FORCE' : 'TAKEOVER');
 }
 
 /**
- * Makes a node (blank, or a replica) follow the primary of that id, which it must know already. Nothing is sent when
- * it does: Redis 7.0 and Valkey 8.0 would drop the link and begin anew.
+ * Makes a node (blank, or a replica) follow the primary of that id. `unknown`: it has to be introduced first. `not-yet`: it
+ * has not heard yet that this one leads. Nothing is sent then, nor when it follows already: Redis 7.0 and Valkey 8.0 would
+ * drop the link and begin anew.
  */
-export async function followPrimary(connection: EngineConnection, primaryId: string): Promise<void> {
-  const self = (await readMembers(connection)).find((member) => member.isMyself);
-  if (self?.primaryId !== primaryId) await connection.call('CLUSTER', 'REPLICATE', primaryId);
+export async function followPrimary(
+  connection: EngineConnection,
+  primaryId: string,
+): Promise<'follows' | 'unknown' | 'not-yet'> {
+  const members = await readMembers(connection);
+  if (members.find((member) => member.isMyself)?.primaryId === primaryId) return 'follows';
+  const primary = members.find((member) => member.id === primaryId);
+  if (!primary || primary.health === 'joining') return 'unknown';
+  if (primary.role === 'replica') return 'not-yet';
+  await connection.call('CLUSTER', 'REPLICATE', primaryId);
+  return 'follows';
 }
 
 /** Makes one node forget another; all must within 60 s, or gossip brings it back. */

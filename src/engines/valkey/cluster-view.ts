@@ -79,6 +79,13 @@ export async function readMembers(connection: EngineConnection): Promise<Cluster
   return parseClusterNodes(String(await connection.call('CLUSTER', 'NODES')));
 }
 
+/** The highest epoch that the node has heard of, and that of its slots: a replica's are its primary's. */
+export async function readEpochs(connection: EngineConnection): Promise<{ current: number; own: number }> {
+  const info = String(await connection.call('CLUSTER', 'INFO'));
+  const field = (name: string) => Number(new RegExp(`^cluster_${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+  return { current: field('current_epoch'), own: field('my_epoch') };
+}
+
 /** From CLUSTER INFO: another one when nodes come or go, slots move, or somebody has a new epoch. */
 export const changeSign = (info: string): string =>
   (info.match(/^cluster_(state|slots_assigned|known_nodes|size|current_epoch|my_epoch):.*$/gm) ?? []).join(

@@ -36,6 +36,14 @@ interface LatestStart {
   hasServed: boolean;
 }
 
+interface SwitchoverFailures {
+  readonly count: number;
+  /** When the last one failed, monotonic milliseconds. */
+  readonly at: number;
+  /** The shard's row at the time: whoever is chosen to lead after that is tried anew. */
+  readonly version: number;
+}
+
 export interface ShardContext {
   readonly fleet: Fleet;
   readonly monitor: HealthMonitor;
@@ -47,8 +55,8 @@ export interface ShardContext {
   readonly startFailures: Map<string, StartFailure>;
   /** The latest start of each node by this Limber. */
   readonly starts: Map<string, LatestStart>;
-  /** By `keyText`: planned switchovers that failed, and when the last one did (monotonic milliseconds). */
-  readonly switchoverFailures: Map<string, { readonly count: number; readonly at: number }>;
+  /** By `keyText`: planned switchovers that failed in a row. */
+  readonly switchoverFailures: Map<string, SwitchoverFailures>;
   /** By node: whether an event says that it was lost, and none yet that it recovered. Without an entry the recorded events are asked (recovery.ts). */
   readonly recovering: Map<string, boolean>;
   readonly histories: SeenHistories;

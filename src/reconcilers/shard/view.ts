@@ -68,8 +68,12 @@ export interface ShardView {
   readonly durability: Durability;
   /** Cluster mode: the nodes do not know each other yet, so nobody can be made to follow. */
   readonly isForming: boolean;
-  /** Planned switchovers that failed in the last half minute. */
+  /** Attempts to hand over to the present target that failed. */
   readonly switchoverFailures: number;
+  /** The same of any target within the last half minute. */
+  readonly restartFailures?: number;
+  /** One has failed a moment ago, and writers have their turn. */
+  readonly isSwitchoverResting?: boolean;
   /** Cluster mode: servers on its bus that no record names. */
   readonly strangers?: readonly Stranger[];
   /** In order of position (`-001` first); tombstones and stopped nodes are left out. */

@@ -71,6 +71,7 @@ export function createLimber(members: number, automaticFailover: boolean, option
       durability,
       isForming: false,
       switchoverFailures: memory.passes < memory.switchovers.until ? memory.switchovers.failures : 0,
+      restartFailures: memory.passes < memory.switchovers.until ? memory.switchovers.failures : 0,
     };
     const isBackingOff = (member: number) => (memory.backingOff.get(member) ?? 0) > memory.passes;
     return {

@@ -3,7 +3,6 @@ import { forgetFormerIds } from '../../../engines/valkey/claim-slots.ts';
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 import { followPrimary } from '../../../engines/valkey/cluster-failover.ts';
 import { readMembers } from '../../../engines/valkey/cluster-view.ts';
-import { EngineReplyError } from '../../../engines/valkey/engine-errors.ts';
 import { busPortOf, plannedNode } from '../../../fleet/launch.ts';
 import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
@@ -26,15 +25,17 @@ export async function clusterFollow(
   const id = String(await leader.call('CLUSTER', 'MYID'));
   const { clock } = context.fleet;
   const end = clock.monotonic() + introductionMs;
-  for (let isIntroduced = false; ; isIntroduced = true) {
-    try {
-      await followPrimary(connection, id);
-      return await forgetFormer(context, node, connection, isIntroduced);
-    } catch (error) {
-      if (!(error instanceof EngineReplyError) || !/unknown node/i.test(error.message)) throw error;
-      if (clock.monotonic() >= end) throw error;
+  for (let isIntroduced = false; ; ) {
+    const state = await followPrimary(connection, id);
+    if (state === 'follows') return await forgetFormer(context, node, connection, isIntroduced);
+    if (clock.monotonic() >= end) {
+      const what = state === 'unknown' ? primary.cacheClusterId : `that ${primary.cacheClusterId} leads`;
+      throw new Error(`${node.cacheClusterId} does not know ${what} yet`);
     }
-    if (!isIntroduced) await introduce(context, node, connection);
+    if (state === 'unknown' && !isIntroduced) {
+      await introduce(context, node, connection);
+      isIntroduced = true;
+    }
     faultPoint('cluster-follow:introduced');
     await clock.delay(10);
   }

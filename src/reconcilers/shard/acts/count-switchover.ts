@@ -12,8 +12,10 @@ export async function countSwitchover(
     await work();
     context.switchoverFailures.delete(key);
   } catch (error) {
-    const count = view.switchoverFailures + 1;
-    context.switchoverFailures.set(key, { count, at: context.fleet.clock.monotonic() });
+    const { version } = view.shard;
+    const before = context.switchoverFailures.get(key);
+    const count = (before?.version === version ? before.count : 0) + 1;
+    context.switchoverFailures.set(key, { count, at: context.fleet.clock.monotonic(), version });
     throw error;
   }
 }

@@ -40,7 +40,7 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       const [from, to] = [node(act.from), node(act.to)];
       const isCluster = facts.view.clusterMode === 'enabled';
       return countSwitchover(context, facts, () =>
-        isCluster ? clusterSwitchover(context, from, to) : switchOver(context, facts, from, to),
+        isCluster ? clusterSwitchover(context, facts, from, to) : switchOver(context, facts, from, to),
       );
     }
     case 'confirm-primary':

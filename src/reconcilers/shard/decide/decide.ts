@@ -178,7 +178,7 @@ function decideForcedRestart(view: ShardView, current: Member): ShardDecision {
 
 /** A restart of the primary was asked for. Where another can lead without loss, it does first. */
 function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision {
-  if (view.switchoverFailures >= switchoversMax)
+  if ((view.restartFailures ?? 0) >= switchoversMax)
     return decideFollowers(
       view,
       current,

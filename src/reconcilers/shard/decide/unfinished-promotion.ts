@@ -38,7 +38,12 @@ export function decideUnfinishedPromotion(
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !serves(current));
   if (isLed) {
-    if (isCandidate(target) && view.switchoverFailures < switchoversMax)
+    // It takes writes already, and the other refuses them: there is no way back.
+    const hasTakenOver = isAnswering(target) && target.engine.role === 'primary';
+    const isGivenUp = view.switchoverFailures >= switchoversMax && !hasTakenOver;
+    if (isCandidate(target) && !isGivenUp && view.isSwitchoverResting && !hasTakenOver)
+      return waiting(`${name(current)} hands over to ${name(target)} in a moment: it could not before`);
+    if (isCandidate(target) && !isGivenUp)
       return doing(`${name(current)} hands over to ${name(target)}`, {
         kind: 'switchover',
         from: current.node.incarnation,

@@ -47,7 +47,7 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     automaticFailover: 'automaticFailover' in cache.desired && cache.desired.automaticFailover,
     durability: durabilityOf(cache as Cache),
     isForming: shard?.isFormed === false,
-    switchoverFailures: recentSwitchoverFailures(context, key),
+    ...switchoversSoFar(context, key, shard?.version ?? 0),
     strangers: hasSlots ? context.bus.strangersOf(cacheIncarnation) : [],
     members,
     leaving,
@@ -55,12 +55,25 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
   return { cache: cache as Cache, view, endpoints };
 }
 
-/** Failures are forgotten after this, and a switchover that is still wanted is tried again. */
-const switchoverMemoryMs = 30_000;
+/** A restart of the primary that could not switch over is tried again after this. */
+const restartMemoryMs = 30_000;
+/** After each failure, that writers get their turn: this, twice this, … A judgement. */
+const switchoverRestMs = 500;
 
-function recentSwitchoverFailures({ fleet, switchoverFailures }: ShardContext, key: ShardKey): number {
+function switchoversSoFar(
+  { fleet, switchoverFailures }: ShardContext,
+  key: ShardKey,
+  version: number,
+): Pick<ShardView, 'switchoverFailures' | 'restartFailures' | 'isSwitchoverResting'> {
   const failures = switchoverFailures.get(keyText(key));
-  return failures && fleet.clock.monotonic() - failures.at < switchoverMemoryMs ? failures.count : 0;
+  if (!failures) return { switchoverFailures: 0, restartFailures: 0, isSwitchoverResting: false };
+  const { count, at } = failures;
+  const ageMs = fleet.clock.monotonic() - at;
+  return {
+    switchoverFailures: failures.version === version ? count : 0,
+    restartFailures: ageMs < restartMemoryMs ? count : 0,
+    isSwitchoverResting: failures.version === version && ageMs < count * switchoverRestMs,
+  };
 }
 
 const noShard = (cacheIncarnation: string): NodeGroup => ({
