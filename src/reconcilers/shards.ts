@@ -62,6 +62,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     switchoverFailures: new Map(),
     recovering: new Map(),
     histories: new Map(),
+    asked: new Map(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet', concern: null };
 
@@ -132,6 +133,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       context.starts.delete(incarnation);
       context.recovering.delete(incarnation);
       context.histories.delete(incarnation);
+      context.asked.delete(incarnation);
       context.bindings.forget(incarnation);
       fleet.connections.drop(incarnation);
     },

@@ -1,7 +1,7 @@
 /** What the reconcilers of all shards share. */
 import type { BindingMemory } from '../../fleet/bindings.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
-import type { CacheNode } from '../../model/node.ts';
+import type { CacheNode, NodeHandle } from '../../model/node.ts';
 import type { BusGuard } from '../cluster-bus/guard.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { SeenHistories } from './observe/refilled.ts';
@@ -60,4 +60,6 @@ export interface ShardContext {
   /** By node: whether an event says that it was lost, and none yet that it recovered. Without an entry the recorded events are asked (recovery.ts). */
   readonly recovering: Map<string, boolean>;
   readonly histories: SeenHistories;
+  /** By node incarnation: the process that was asked at least once in this life of Limber. */
+  readonly asked: Map<string, NodeHandle>;
 }

@@ -4,7 +4,13 @@ import { type EngineInfo, parseInfo } from '../../../engines/valkey/info.ts';
 import { isClusterMode } from '../../../fleet/cache-view.ts';
 import { dataStateOf, isLost } from '../../../fleet/data-files.ts';
 import { durabilityOf } from '../../../fleet/launch.ts';
-import { type CacheNode, type Endpoint, isEngineOf, type NodeGroup } from '../../../model/node.ts';
+import {
+  type CacheNode,
+  type Endpoint,
+  isEngineOf,
+  isSameProcess,
+  type NodeGroup,
+} from '../../../model/node.ts';
 import type { Cache } from '../../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from '../context.ts';
 import type { EngineFacts, Member, ShardView, Verdict } from '../view.ts';
@@ -87,7 +93,11 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
   targetPrimary: null,
 });
 
-/** A node that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. */
+/**
+ * A node that did not answer a PING is asked all the same, since it may have just come up; but nobody waits for it. The
+ * first question to a process is waited for: right after the start of Limber nobody has answered a PING yet, and the copy
+ * that is a moment late may be the one that holds most.
+ */
 const silentDeadlineMs = 50;
 
 async function observeMember(context: ShardContext, cache: Cache, node: CacheNode): Promise<Member> {
@@ -104,7 +114,10 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
   if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
-  const deadlineMs = verdict === 'answering' ? fleet.settings.hangAfterMs : silentDeadlineMs;
+  const isFirst = !isSameProcess(context.asked.get(node.incarnation) ?? null, node.handle);
+  if (node.handle) context.asked.set(node.incarnation, node.handle);
+  const isAwaited = verdict === 'answering' || isFirst;
+  const deadlineMs = isAwaited ? fleet.settings.hangAfterMs : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
   if (engine) return { ...facts, verdict: 'answering', engine };
   // The node may have died while it was asked: then its files count, as of any dead node.
