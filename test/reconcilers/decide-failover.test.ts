@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
 import { decides, fence, manual, promote, setTarget, start, unsynced, waits } from './decisions.ts';
-import { incarnationOf as id, primaryAt, replicaAt, silentAt, viewOf } from './shard-views.ts';
+import {
+  incarnationOf as id,
+  leading,
+  memberAt,
+  primaryAt,
+  replicaAt,
+  silentAt,
+  viewOf,
+} from './shard-views.ts';
 
 describe('a dead primary with automatic failover', () => {
   it('is followed by the synced replica with the highest offset, recorded before it is promoted', () => {
@@ -259,6 +267,28 @@ describe('a promotion that was recorded and not confirmed', () => {
   it('target died: another synced copy is chosen', () => {
     const view = viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), replicaAt(3, 1)], toSecond);
     decides(view, [setTarget(3, 'failover')], /orders-002 failed before it led: orders-003 is chosen/);
+  });
+
+  it('target holds less than another, since it was chosen before current died: the other one is chosen', () => {
+    const view = viewOf(
+      [silentAt(1, 'dead'), replicaAt(2, 1, { offset: 90 }), replicaAt(3, 1, { offset: 95 })],
+      toSecond,
+    );
+    decides(view, [setTarget(3, 'failover')], /orders-003 holds more than orders-002 and is chosen instead/);
+    // One that was made to lead without taking writes has begun a history of its own.
+    const lent = {
+      ...leading,
+      replicationId: 'b'.repeat(40),
+      replicationId2: leading.replicationId,
+      secondOffset: 96,
+    };
+    const lender = memberAt(3, { verdict: 'answering', engine: lent });
+    const target = replicaAt(2, 1, { offset: 90 });
+    decides(
+      viewOf([silentAt(1, 'dead'), target, lender], toSecond),
+      [setTarget(3, 'failover')],
+      /holds more/,
+    );
   });
 
   it('target died and current died: back to the last recorded primary', () => {

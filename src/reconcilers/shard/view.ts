@@ -114,6 +114,14 @@ export const mostCaughtUp = (members: readonly Member[]): Member | null =>
 export const newestOlderCopy = (members: readonly Member[]): Member | null =>
   furthest(members.filter(holdsOlderCopy));
 
+/** True when the first has come further in the same history, while nobody leads: the other one lacks acknowledged writes. */
+export function isAhead({ engine: own }: Member, { engine: other }: Member): boolean {
+  if (!own || !other) return false;
+  if (own.replicationId === other.replicationId) return own.offset > other.offset;
+  // The first was promoted since, and has begun a history of its own.
+  return own.replicationId2 === other.replicationId && own.secondOffset > other.offset + 1;
+}
+
 function furthest(members: readonly Member[]): Member | null {
   const most = Math.max(...members.map((member) => member.engine!.offset));
   return members.find((member) => member.engine!.offset === most) ?? null;

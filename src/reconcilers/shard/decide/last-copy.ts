@@ -4,7 +4,7 @@
  * Whoever asks looks first, and looks once more right before the deed. Pure.
  */
 import type { Member, ShardView } from '../view.ts';
-import { isCandidate, isDown } from '../view.ts';
+import { isAhead, isCandidate, isDown } from '../view.ts';
 import { doesNotAnswer, isAnswering, leads, name, serves } from './decision.ts';
 
 interface Needed {
@@ -79,14 +79,6 @@ const isLeader = ({ shard }: ShardView, member: Member): boolean =>
 
 const isCopy = (member: Member): boolean =>
   isCandidate(member) && member.node.intent === 'running' && member.engine?.wasRefilled !== true;
-
-/** True when the first has come further in the same history, while nobody leads: the other one lacks acknowledged writes. */
-function isAhead({ engine: own }: Member, { engine: other }: Member): boolean {
-  if (!own || !other) return false;
-  if (own.replicationId === other.replicationId) return own.offset > other.offset;
-  // The first was promoted since, and has begun a history of its own.
-  return own.replicationId2 === other.replicationId && own.secondOffset > other.offset + 1;
-}
 
 function shortcomingOf(member: Member): string {
   if (member.verdict === 'absent') return 'has no process yet';

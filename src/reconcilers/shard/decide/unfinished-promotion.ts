@@ -1,7 +1,7 @@
 /** A promotion that was recorded and is not confirmed yet: planned or not, begun by us or by a Limber before us. Pure. */
 
 import type { Member, ShardView } from '../view.ts';
-import { hasLostFiles, holdsOlderCopy, isCandidate, isDown, mostCaughtUp } from '../view.ts';
+import { hasLostFiles, holdsOlderCopy, isAhead, isCandidate, isDown, mostCaughtUp } from '../view.ts';
 import { doing, isAnswering, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
@@ -55,6 +55,16 @@ export function decideUnfinishedPromotion(
       reason: 'found',
     });
   }
+  // Who was chosen has not led yet, and somebody else holds more: chosen for another reason, or not seen at that time.
+  const ahead = view.members.find(
+    (member) => member !== target && isCandidate(member) && isCandidate(target) && isAhead(member, target),
+  );
+  if (ahead)
+    return doing(`${name(ahead)} holds more than ${name(target)} and is chosen instead`, {
+      kind: 'set-target-primary',
+      node: ahead.node.incarnation,
+      reason: 'failover',
+    });
   const isLastResort = current !== null && current.data !== 'present' && holdsOlderCopy(target);
   if (isCandidate(target) || (isLastResort && !mostCaughtUp(view.members)))
     return doing(`${name(target)} is promoted`, { kind: 'promote', node: to });
