@@ -17,7 +17,10 @@ class NodeNotWanted extends Error {
   override readonly name = 'NodeNotWanted';
 }
 
-/** Throws `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`, `NodeNotWanted`. */
+/**
+ * `follow`: whose data it is to take; in cluster mode its own file, or whoever introduces it, says so. Throws
+ * `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`, `NodeNotWanted`.
+ */
 export async function startNode(
   fleet: Fleet,
   cache: Cache,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ShardView } from '../../src/reconcilers/shard/view.ts';
 import { onTarget } from '../store/rows.ts';
 import {
   confirm,
@@ -114,6 +115,7 @@ describe('a shard of which nobody is recorded as the primary', () => {
 });
 
 describe('cluster mode', () => {
+  const waitsFor = (view: ShardView) => waits(view, /orders-001 leads but does not answer/);
   const cluster = { clusterMode: 'enabled' } as const;
 
   it("the engine's own failover stands", () => {
@@ -122,6 +124,16 @@ describe('cluster mode', () => {
       [setTarget(2, 'found')],
       /orders-002 leads since the engine's own failover/,
     );
+  });
+
+  it("the engine's own failover stands, too, while the recorded primary does not answer", () => {
+    const elected = (slots: 'held' | 'lost') =>
+      memberAt(2, { verdict: 'answering', engine: { ...leading, slots } }, { role: 'replica' });
+    const busy = silentAt(1, 'unresponsive');
+    decides(viewOf([busy, elected('held')], cluster), [setTarget(2, 'found')], /own failover/);
+    // A blank one is a primary by its own word.
+    waitsFor(viewOf([busy, elected('lost')], cluster));
+    waitsFor(viewOf([busy, memberAt(2, { verdict: 'answering', engine: leading })], cluster));
   });
 
   it('a member that is about to join calls itself a primary, and does not count as one', () => {

@@ -8,10 +8,13 @@ import type { Files } from '../../platform/files.ts';
 
 export const nodesFileName = 'nodes.conf';
 
-/** `missing`: there is none, or an empty one: the engine makes a new id. `problem`: what is wrong, for people. */
+/**
+ * `missing`: there is none, or an empty one: the engine makes a new id. `leadsSince`: the epoch in which the node got the
+ * slots that it comes back with; null when it has none. `problem`: what is wrong, for people.
+ */
 export type NodesFileState =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'fine' }
+  | { readonly kind: 'fine'; readonly leadsSince: number | null }
   | { readonly kind: 'damaged'; readonly problem: string };
 
 /** `directory`: the node's data directory. */
@@ -28,7 +31,9 @@ export async function nodesFileState(files: Files, directory: string): Promise<N
   }
   if (text === '') return { kind: 'missing' };
   const problem = findProblem(text);
-  return problem === null ? { kind: 'fine' } : { kind: 'damaged', problem: `${nodesFileName}: ${problem}` };
+  return problem === null
+    ? { kind: 'fine', leadsSince: epochOfSlots(text) }
+    : { kind: 'damaged', problem: `${nodesFileName}: ${problem}` };
 }
 
 /** A line for each node as in CLUSTER NODES; last of all `vars`, so that a file which was cut off lacks it. */
@@ -40,6 +45,13 @@ function findProblem(text: string): string | null {
   if (nodes.filter((line) => flagsOf(line).includes('myself')).length !== 1)
     return 'it does not say which node it is of';
   return lines.some((line) => /^vars currentEpoch \d+/.test(line)) ? null : 'its end is missing';
+}
+
+/** Of the node's own line, when it has slots. */
+function epochOfSlots(text: string): number | null {
+  const own = text.split('\n').find((line) => !line.startsWith('vars ') && flagsOf(line).includes('myself'));
+  const [, , , , , , epoch = '0', , ...slots] = own?.trim().split(' ') ?? [];
+  return slots.some((slot) => !slot.startsWith('[')) ? Number(epoch) : null;
 }
 
 const flagsOf = (line: string): readonly string[] => (line.split(' ')[2] ?? '').split(',');

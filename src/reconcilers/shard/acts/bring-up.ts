@@ -20,6 +20,7 @@ import { keepMarked, unmark } from '../../../fleet/kept-files.ts';
 import { startNode } from '../../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../../model/node.ts';
+import type { Cache } from '../../../model/resource.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import { retryDelayMs } from '../../../platform/retry.ts';
 import { SpawnFailed } from '../../../runtime/contract.ts';
@@ -29,6 +30,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent, invalidateSync, memberEvent } from '../record.ts';
 import { isRecovering, recovered } from '../recovery.ts';
 import { parameterUpdates } from './apply-config.ts';
+import { epochOf } from './cluster-epoch.ts';
 import { mendFiles } from './mend-files.ts';
 
 /** A process that ended sooner than this after its start has failed again; one that lived longer has a clean slate. A judgement. */
@@ -52,7 +54,7 @@ export async function bringUp(
   if (facts.view.clusterMode === 'enabled') await mendIdentity(context, facts, node, follow);
   if (follow) await prepareSync(context, follow);
   try {
-    await startNode(fleet, facts.cache, node, facts.view.clusterMode === 'enabled' ? null : follow);
+    await startNode(fleet, facts.cache, node, follow);
   } catch (error) {
     recordFailure(context, node, before, {
       error: error as Error,
@@ -140,19 +142,40 @@ async function mendIdentity(
   const { fleet } = context;
   if (node.handle === null) return;
   const state = await nodesFileOf(fleet, node);
-  if (state.kind === 'fine') return;
+  if (state.kind === 'fine' && !(await takesOver(context, cache, node, follow, state.leadsSince))) return;
   const recordAside = (aside: string, reason: string) =>
     fleet.store.commit([memberEvent(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
-  if (state.kind === 'damaged') {
+  if (state.kind !== 'missing') {
     const aside = await setNodesFileAside(fleet, node);
     faultPoint('mend:set-aside');
-    await recordAside(aside, state.problem);
+    const why =
+      state.kind === 'damaged'
+        ? state.problem
+        : 'by it an empty node would lead, and the others would empty themselves';
+    await recordAside(aside, why);
   }
   if (follow !== null && (await dataStateOf(fleet, cache, node)) === 'present')
     await recordAside(
       await setAside(fleet, node),
       `without its nodes.conf it is new to the cluster; it is rebuilt from ${follow.cacheClusterId}`,
     );
+}
+
+/**
+ * It comes back without data, and by its nodes.conf with slots, in which it would be believed: it led last, by the engines'
+ * own failover while the recorded primary did not answer. Whoever holds the data would follow it, and empty itself.
+ */
+async function takesOver(
+  { fleet }: ShardContext,
+  cache: Cache,
+  node: CacheNode,
+  follow: CacheNode | null,
+  leadsSince: number | null,
+): Promise<boolean> {
+  if (follow === null || leadsSince === null) return false;
+  if ((await dataStateOf(fleet, cache, node)) === 'present') return false;
+  const epoch = await epochOf(fleet.connections.of(follow));
+  return epoch === null || epoch <= leadsSince;
 }
 
 /** Makes the first sync quicker, and no more: a primary that does not answer now is waited for elsewhere. */

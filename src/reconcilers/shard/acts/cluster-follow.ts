@@ -8,6 +8,7 @@ import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import { findNeighbours, othersOf } from './claim-slots.ts';
+import { epochOf } from './cluster-epoch.ts';
 
 /** Gossip between two nodes that are introduced takes 0.1-0.3 s. */
 const introductionMs = 2_000;
@@ -56,23 +57,16 @@ async function introduce(
   ]);
   const leaders = new Set(shards.map((shard) => shard.currentPrimary));
   const isKnown = await Promise.all(
-    others.map((one) => !leaders.has(one.incarnation) || hasEpoch(fleet.connections.of(one))),
+    others.map(async (one) => {
+      // It is a part of the cluster: a blank node has epoch 0. One that does not answer is met by gossip later.
+      return !leaders.has(one.incarnation) || ((await epochOf(fleet.connections.of(one))) ?? 0) > 0;
+    }),
   );
   await connection.pipeline(
     others
       .filter((_, index) => isKnown[index])
       .map(({ address, port }) => ['CLUSTER', 'MEET', address, port, busPortOf(port)]),
   );
-}
-
-/** True for a node that is a part of the cluster: a blank node has epoch 0. A node that does not answer is met by gossip later. */
-async function hasEpoch(opening: Promise<EngineConnection>): Promise<boolean> {
-  try {
-    const info = String(await (await opening).callWithin(500, 'CLUSTER', 'INFO'));
-    return /^cluster_my_epoch:[1-9]/m.test(info);
-  } catch {
-    return false;
-  }
 }
 
 /**

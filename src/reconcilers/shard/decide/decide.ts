@@ -26,7 +26,7 @@ import {
   startAll,
   waiting,
 } from './decision.ts';
-import { decideDeposedPrimary } from './deposed-primary.ts';
+import { decideDeposedPrimary, decideElected, findElected } from './deposed-primary.ts';
 import { decideFollowers } from './followers.ts';
 import { neededAgain } from './last-copy.ts';
 import { decideLostSlots } from './lost-slots.ts';
@@ -67,6 +67,8 @@ function decideMembers(view: ShardView): ShardDecision {
   if (!current) return decideWithoutPrimary(view);
   if (isDown(current)) return decideDeadPrimary(view, current);
   if (current.verdict === 'hung') return decideHungPrimary(view, current);
+  const elected = isAnswering(current) ? null : findElected(view, current);
+  if (elected) return decideElected(elected);
   if (isToBeForced(current)) return decideForcedRestart(view, current);
   if (!isAnswering(current))
     return decideFollowers(view, current, `${name(current)} leads but ${doesNotAnswer(current)}`);

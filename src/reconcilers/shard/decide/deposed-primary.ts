@@ -58,12 +58,7 @@ export function decideDeposedPrimary(
  * deposed primary follows counts. Null when that one is dead, and nothing is lost by going on without it.
  */
 function decideEnginesChoice(view: ShardView, current: Member, from: Member): ShardDecision | null {
-  if (serves(from))
-    return doing(`${name(from)} leads since the engine's own failover`, {
-      kind: 'set-target-primary',
-      node: from.node.incarnation,
-      reason: 'found',
-    });
+  if (serves(from)) return decideElected(from);
   const hasCopy = mostCaughtUp(view.members.filter((member) => member !== from)) !== null;
   if (from.verdict === 'hung' && hasCopy)
     return doing(`${name(from)} leads since the engine's own failover and hangs: it is killed`, {
@@ -75,6 +70,22 @@ function decideEnginesChoice(view: ShardView, current: Member, from: Member): Sh
   const isNeeded = from.data === 'present' && (view.durability === 'sync' || !hasCopy);
   return isNeeded ? startAlone(from, 'it led last, by the word of the engines') : null;
 }
+
+export const decideElected = (elected: Member): ShardDecision =>
+  doing(`${name(elected)} leads since the engine's own failover`, {
+    kind: 'set-target-primary',
+    node: elected.node.incarnation,
+    reason: 'found',
+  });
+
+/**
+ * Cluster mode: the recorded primary does not answer, and that for longer than the engines' node timeout, so that they
+ * have failed over by themselves to this member, which has the slots. Null when there is none.
+ */
+export const findElected = (view: ShardView, current: Member): Member | null =>
+  view.clusterMode === 'enabled'
+    ? (view.members.find((one) => one !== current && leads(one) && one.engine?.slots === 'held') ?? null)
+    : null;
 
 /** Better than an empty primary: one that was made to lead already, else, when `current` holds nothing, any. */
 function olderCopyBeside(view: ShardView, current: Member & { engine: EngineFacts }): Member | null {
