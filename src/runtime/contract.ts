@@ -104,6 +104,13 @@ export interface NodeRuntime {
    */
   inspect(handle: NodeHandle): ProcessState;
   /**
+   * Two parts of `inspect`, from one read of /proc each: the processor time (null when there is none), and whether it lives
+   * and is not suspended. They do not say whether the process is still that of the handle: for who has seen that a moment
+   * ago. Throw `ProcUnreadable`.
+   */
+  cpuMs(handle: NodeHandle): number | null;
+  isRunning(handle: NodeHandle): boolean;
+  /**
    * Calls back once when the process ends, also when it already has. At once for a small process that this Limber
    * started; within a second for others, because Node has no pidfd: the death of the control connection is the
    * fast path. Returns an unsubscribe.

@@ -24,7 +24,10 @@ const ping: Ping = ({ address, port }) =>
     socket.setTimeout(1_000, () => socket.destroy());
   });
 
-async function watchOne(t: TestContext, options: { ping?: Ping; runtime?: Partial<NodeRuntime> } = {}) {
+async function watchOne(
+  t: TestContext,
+  options: { ping?: Ping; runtime?: Partial<NodeRuntime>; node?: Partial<CacheNode> } = {},
+) {
   const bench = await openBench();
   t.after(() => bench.end());
   const [incarnation, address] = [newIncarnation(), randomAddress()];
@@ -34,7 +37,7 @@ async function watchOne(t: TestContext, options: { ping?: Ping; runtime?: Partia
     deadlineMs: 20_000,
     onSpawned: async () => {},
   });
-  const node: CacheNode = nodeAt(1, { incarnation, address, handle });
+  const node: CacheNode = nodeAt(1, { incarnation, address, handle, ...options.node });
   const monitor = createHealthMonitor({
     runtime: { ...bench.runtime, ...options.runtime },
     clock: systemClock,
@@ -76,6 +79,31 @@ describe('a watched process', () => {
     signal('SIGCONT');
     await becomes('answering');
   });
+
+  const kinds: Readonly<Record<string, Partial<CacheNode>>> = {
+    'that leads': { role: 'primary' },
+    'that follows': { role: 'replica' },
+    'of Memcached': { role: null, engine: 'memcached' },
+  };
+  for (const [what, node] of Object.entries(kinds))
+    it(`${what} hangs as soon as any other when it is suspended, wherever in its beat that is`, async (t) => {
+      // As an idle engine of that kind: its timer runs ten times a second, or once.
+      let [uses, isIdle] = [0, node.engine === 'memcached'];
+      const cpuMs = () => (isIdle ? uses : ++uses);
+      const { told, becomes, signal } = await watchOne(t, { node, runtime: { cpuMs } });
+      for (let round = 0; round < 4; round += 1) {
+        await eventually(() => told.at(-1) === 'answering');
+        const startedAt = performance.now();
+        signal('SIGSTOP');
+        isIdle = true;
+        await eventually(() => told.at(-1) === 'hung', { intervalMs: 5 });
+        const tookMs = performance.now() - startedAt;
+        assert.ok(tookMs >= limits.hangAfterMs - 20 && tookMs < 2.5 * limits.hangAfterMs, `${tookMs} ms`);
+        isIdle = node.engine === 'memcached';
+        signal('SIGCONT');
+        await becomes('answering');
+      }
+    });
 
   it('is not dead because our connection was cut', async (t) => {
     const { monitor, node, told } = await watchOne(t);

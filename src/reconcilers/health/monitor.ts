@@ -70,16 +70,15 @@ interface Watched {
   /** When the last PING was sent; monotonic milliseconds. */
   pingedAt: number;
   isLooking: boolean;
+  /** Its own, while it does not answer; else the common beat is when it is looked at. */
+  timer: Timer | null;
   dueAt: number;
-  timer: Timer;
   stopListening: () => void;
 }
 
 /** Bytes from which on the kernel takes long to free a process: its death shows in /proc before its sockets close. */
 const largeBytes = 256 * 2 ** 20;
 const largeIntervalMs = 10;
-/** Between two looks at a node whose hang makes nobody fail over: a replica, or one of Memcached. */
-const leisurelyIntervalMs = 1_000;
 /** For so long, processor time that advances is a sufficient sign of life: reading it costs a tenth of a PING. */
 const silentProofMs = 900;
 /** A tick that comes this late says that the observer slept, not the observed. */
@@ -93,6 +92,9 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   const listeners: ((node: CacheNode, verdict: Verdict) => void)[] = [];
   const large = new Set<Watched>();
   let largeTimer: Timer | null = null;
+  /** Of all nodes that answer: a wake-up for each costs more than all looks together. */
+  let beat: Timer | null = null;
+  let beatDueAt = 0;
 
   /** Looks at /proc, and calls the listeners when the verdict is another than before. */
   function look(entry: Watched): Verdict {
@@ -161,37 +163,73 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     );
   }
 
-  /** True when the node's processor time has advanced since the last look, and it has answered a PING a moment ago. */
+  /**
+   * True when it has answered a PING a moment ago, and the cheapest look of all finds nothing against that: its processor
+   * time has advanced since the last one, which an idle engine's does ten times a second. An idle Memcached uses none for
+   * a whole second: it counts unless it is suspended.
+   */
   function isPlainlyAlive(entry: Watched, now: number): boolean {
-    const state = inspect(entry);
-    if (!state) return false;
-    const hasProgressed = state.kind === 'running' && state.cpuMs > entry.track.cpuMs;
-    entry.track = looked(entry.track, state, now);
-    watchSize(entry, state.rssBytes);
-    return hasProgressed && now - entry.pingedAt < silentProofMs;
+    if (now - entry.pingedAt >= silentProofMs || entry.track.silentSince !== null) return false;
+    try {
+      if (entry.node.engine === 'memcached') return runtime.isRunning(entry.handle);
+      const cpuMs = runtime.cpuMs(entry.handle);
+      if (cpuMs === null || cpuMs <= entry.track.cpuMs) return false;
+      entry.track = { ...entry.track, cpuMs, progressAt: now };
+      return true;
+    } catch {
+      return false; // the whole look, which follows, says why
+    }
   }
 
-  function tick(entry: Watched): void {
+  /** One that answers. */
+  function tick(entry: Watched, now: number): void {
+    if (!entry.isPinging && isPlainlyAlive(entry, now)) return;
+    const state = inspect(entry);
+    if (state) {
+      entry.track = looked(entry.track, state, now);
+      watchSize(entry, state.rssBytes);
+    }
+    if (!entry.isPinging) ping(entry);
+    else look(entry);
+    if (state && state.kind !== 'running') look(entry);
+  }
+
+  function tickTroubled(entry: Watched): void {
     const now = clock.monotonic();
     if (now - entry.dueAt > lateMs) entry.track = forgive(entry.track, now);
-    const isTroubled = entry.lastVerdict !== 'answering';
-    const isQuiet = !isTroubled && !entry.isPinging && isPlainlyAlive(entry, now);
-    if (!isQuiet && !entry.isPinging) ping(entry);
-    else if (!isQuiet) look(entry);
-    if (isTroubled) look(entry);
-    schedule(entry, isTroubled ? limits.pingIntervalMs / 5 : intervalOf(entry.node));
+    if (entry.isPinging) look(entry);
+    else ping(entry);
+    look(entry);
+    schedule(entry);
   }
 
-  function intervalOf({ role, engine }: CacheNode): number {
-    const isLeisurely = role === 'replica' || engine === 'memcached';
-    return isLeisurely ? Math.max(limits.pingIntervalMs, leisurelyIntervalMs) : limits.pingIntervalMs;
+  /** One that does not answer is looked at more often, by itself, until it does. */
+  function schedule(entry: Watched): void {
+    entry.timer?.stop();
+    entry.timer = null;
+    if (watched.get(entry.node.incarnation) !== entry || entry.lastVerdict === 'answering') return;
+    const ms = limits.pingIntervalMs / 5;
+    entry.dueAt = clock.monotonic() + ms;
+    entry.timer = clock.after(ms, () => tickTroubled(entry));
   }
 
-  /** Nodes of one interval are looked at on the same beat: each wake-up costs more than a look. */
-  function schedule(entry: Watched, ms: number): void {
+  function onBeat(): void {
     const now = clock.monotonic();
-    entry.dueAt = Math.ceil((now + ms / 2) / ms) * ms;
-    entry.timer = clock.after(entry.dueAt - now, () => tick(entry));
+    const isLate = now - beatDueAt > lateMs;
+    for (const entry of [...watched.values()]) {
+      if (entry.timer || watched.get(entry.node.incarnation) !== entry) continue;
+      if (isLate) entry.track = forgive(entry.track, now);
+      tick(entry, now);
+      if (entry.lastVerdict !== 'answering') schedule(entry);
+    }
+    startBeat();
+  }
+
+  function startBeat(): void {
+    beat = null;
+    if (watched.size === 0) return;
+    beatDueAt = clock.monotonic() + limits.pingIntervalMs;
+    beat = clock.after(limits.pingIntervalMs, onBeat);
   }
 
   /** Looks every millisecond until the process is seen dead or the close look is over. */
@@ -207,7 +245,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
   }
 
   function stop(entry: Watched): void {
-    entry.timer.stop();
+    entry.timer?.stop();
     entry.stopListening();
     large.delete(entry);
     watched.delete(entry.node.incarnation);
@@ -233,13 +271,14 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
         pingedAt: 0,
         isLooking: false,
         dueAt: 0,
-        timer: noTimer,
+        timer: null,
         stopListening: () => {},
       };
       watched.set(node.incarnation, entry);
       entry.stopListening = runtime.onExit(node.handle, () => void lookClosely(entry));
       ping(entry);
-      schedule(entry, limits.pingIntervalMs);
+      schedule(entry);
+      if (!beat) startBeat();
     },
     forget(incarnation) {
       const entry = watched.get(incarnation);
@@ -278,8 +317,7 @@ export function createHealthMonitor(options: MonitorOptions): HealthMonitor {
     close() {
       for (const entry of [...watched.values()]) stop(entry);
       largeTimer?.stop();
+      beat?.stop();
     },
   };
 }
-
-const noTimer: Timer = { stop() {} };

@@ -12,6 +12,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { localFiles } from '../../platform/local-files.ts';
 import type { Log } from '../../platform/log.ts';
+import { readMainThreadCpuMs, readStateLetter } from '../../platform/proc.ts';
 import {
   DirectoryUnusable,
   type NodeRuntime,
@@ -80,6 +81,8 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     },
     start: (spec, options) => start(spec, options, context),
     inspect: inspectProcess,
+    cpuMs: ({ pid }) => readMainThreadCpuMs(pid),
+    isRunning: ({ pid }) => !'TtZX'.includes(readStateLetter(pid) ?? 'X'),
     onExit: context.watch.onExit,
     stop: (handle, { graceMs }) => stopProcess(handle, graceMs, context),
     fence: (handle, { deadlineMs }) => fenceProcess(handle, deadlineMs, context),
