@@ -31,6 +31,7 @@ import { renewCertificates } from './reconcilers/certificates.ts';
 import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
+import { correctNodeLists } from './reconcilers/node-lists.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
 import { applyPendingValues } from './reconcilers/windows.ts';
@@ -117,6 +118,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log.error('the state file is an older copy than this Limber has written: nothing unknown is touched');
     await store.acceptOlderCopy();
   }
+  // Before anybody can ask for a change.
+  const memcached = adoption.keys.filter(({ nodeGroupId }) => nodeGroupId === null);
+  await correctNodeLists(
+    fleet,
+    configurationServer,
+    memcached.map(({ cacheIncarnation }) => cacheIncarnation),
+  ).catch((error: unknown) => log.error('the node lists of Memcached caches were not looked at', { error }));
   const frontDoor = createFrontDoor({
     actions: createActions({
       store,
@@ -173,6 +181,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
     periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
+    periodically('the node lists', 5_000, fleet, () => correctNodeLists(fleet, configurationServer)),
   ];
   configurationServer
     .ensure()

@@ -181,6 +181,13 @@ export const memoryBeyondMachine = (sourceType: CacheSource, limit: number, mach
 export const parameterNotApplied = (sourceType: CacheSource, name: string, reason: string): EventText =>
   of(sourceType, 'Limber:ParameterNotApplied', `The parameter ${name} is kept but not applied: ${reason}`);
 
+/** Said of a Memcached cache that is made without names. */
+export const discoveryNeedsNames = (): EventText =>
+  ofCluster(
+    'Limber:DiscoveryNeedsNames',
+    "AWS's Memcached clients (Java, PHP, .NET) discover nodes only at a name that contains .cfg.; at an address they use one node and say nothing. Start Limber with --dns ZONE, or choose the dynamic mode in the client (Java, PHP)",
+  );
+
 /** By `cache_memlimit`, which Memcached cannot forbid. Megabytes. */
 export const memoryLimitSetBack = (
   cacheNodeId: string,

@@ -125,6 +125,8 @@ interface AdminCalls {
 export interface AdminClient {
   readonly port: number;
   readonly pid: number;
+  /** Of the names that it shows for endpoints; null when it shows addresses. */
+  readonly dnsZone: string | null;
   /** Throws `AdminRefused` with the server's own words, `CommandFailed` when it cannot be reached. */
   call<N extends keyof AdminCalls>(name: N, body: AdminCalls[N]['body']): Promise<AdminCalls[N]['answer']>;
 }
@@ -145,7 +147,7 @@ const deadlineMs = 120_000;
 export async function connectAdmin(dataDirectory: string): Promise<AdminClient | null> {
   const presence = await findLimber(dataDirectory);
   if (presence.kind === 'stopped') return null;
-  const { pid, port } = presence.record;
+  const { pid, port, dnsZone } = presence.record;
   if (presence.kind === 'silent') {
     throw new CommandFailed(
       `Limber (pid ${pid}) does not answer on 127.0.0.1:${port}. Look at its log; \`kill -9 ${pid}\` ends it, caches go on.`,
@@ -157,6 +159,7 @@ export async function connectAdmin(dataDirectory: string): Promise<AdminClient |
   return {
     port,
     pid,
+    dnsZone,
     call: (name, body) => callAdmin(port, credentials, name, body) as Promise<never>,
   };
 }

@@ -13,6 +13,9 @@ cluster. Memcached, which has no cli, gets a plain line-mode one. What stands af
   limber connect orders -- SET greeting hi   one command
   echo PING | limber connect orders          commands from a pipe`;
 
+const namesNote = `Note: AWS's Memcached clients (Java, PHP, .NET) discover nodes only at a name that contains .cfg.; at an address they
+use one node and say nothing. \`limber up --dns ZONE\` shows names (docs/dns.md).`;
+
 export async function run(argv: string[]): Promise<number> {
   const end = argv.indexOf('--');
   const ours = end < 0 ? argv : argv.slice(0, end);
@@ -27,7 +30,10 @@ export async function run(argv: string[]): Promise<number> {
     throw new CommandFailed(`Limber is not running, and it knows where ${name} is. To start it: ${start}`);
   }
   const { engine, address, port, clusterMode, tls, cli } = await locate(admin, name, values.region);
-  if (engine === 'memcached') return await talkToMemcached(address, port, theirs);
+  if (engine === 'memcached') {
+    if (theirs.length === 0 && admin.dnsZone === null) console.error(namesNote);
+    return await talkToMemcached(address, port, theirs);
+  }
   if (!cli) {
     throw new CommandFailed(
       `this ${engine} came without its cli. Any client connects to ${address} port ${port}${tls ? ' with TLS' : ''}${clusterMode ? ' in cluster mode' : ''}`,

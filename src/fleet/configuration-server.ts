@@ -4,21 +4,22 @@
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { defaultKeyRefreshMs } from '../endpoints/memcached-configuration/configuration.ts';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type EndpointConfiguration,
-  hasConfigurations,
+  listConfigurations,
   makeStateDirectory,
   probeConfigurationServer,
+  readConfiguration,
   removeConfiguration,
   writeConfiguration,
 } from '../endpoints/memcached-configuration/control.ts';
-import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Log } from '../platform/log.ts';
 import { createTurns } from '../platform/turns.ts';
 import type { CacheView } from './cache-view.ts';
 import { createConfigurationProcess } from './configuration-process.ts';
+import { nodeListOf } from './node-list.ts';
 
 export interface ConfigurationServer {
   /**
@@ -26,6 +27,16 @@ export interface ConfigurationServer {
    * the signal's reason when that aborts.
    */
   publish(view: CacheView, version: number, signal?: AbortSignal): Promise<void>;
+  /** The caches that something is published of, by incarnation. */
+  published(): string[];
+  /** What is published of this cache; null when nothing is, or its file is damaged. */
+  read(cacheIncarnation: string): EndpointConfiguration | null;
+  /** Publishes this instead of what `read` gave, and waits for nobody. False when that has changed meanwhile. */
+  replace(
+    cacheIncarnation: string,
+    read: EndpointConfiguration | null,
+    next: EndpointConfiguration,
+  ): Promise<boolean>;
   /** May be repeated. */
   withdraw(cacheIncarnation: string): void;
   /** Starts the process when there is something to serve and it is not there, or hangs; ends it when there is nothing. */
@@ -75,14 +86,14 @@ export function createConfigurationServer(options: {
     ensure: () =>
       turns.take(async () => {
         if (!isWanted) return;
-        if (hasConfigurations(directory)) await server.ensure();
+        if (listConfigurations(directory).length > 0) await server.ensure();
         else if (await probeConfigurationServer(directory)) {
           log.info('the configuration server ends: there is no Memcached cache any more');
           await server.end();
         }
       }),
     async publish(view, version, signal) {
-      const configuration = configurationOf(view, version, options.dnsZone);
+      const configuration = nodeListOf(view, version, options.dnsZone);
       if (!configuration) return;
       const name = view.cache.incarnation;
       await turns.take(async () => {
@@ -95,6 +106,15 @@ export function createConfigurationServer(options: {
       await untilServed(name, configuration, signal);
       faultPoint('configuration:served');
     },
+    published: () => listConfigurations(directory),
+    read: (cacheIncarnation) => readConfiguration(directory, cacheIncarnation),
+    replace: (cacheIncarnation, read, next) =>
+      turns.take(async () => {
+        if (!isDeepStrictEqual(readConfiguration(directory, cacheIncarnation), read)) return false;
+        makeStateDirectory(directory);
+        writeConfiguration(directory, cacheIncarnation, next);
+        return true;
+      }),
     withdraw: (cacheIncarnation) => {
       makeStateDirectory(directory);
       removeConfiguration(directory, cacheIncarnation);
@@ -105,31 +125,4 @@ export function createConfigurationServer(options: {
       await server.end();
     },
   };
-}
-
-/** The list that clients get: names where DNS serves them, else addresses. Null without an endpoint. */
-function configurationOf(
-  view: CacheView,
-  version: number,
-  dnsZone: string | null,
-): EndpointConfiguration | null {
-  const endpoint = view.endpoints.find((one) => one.purpose === 'configuration');
-  if (!endpoint) return null;
-  const listed = view.nodes.filter((node) => node.intent === 'running' || node.intent === 'restarting');
-  return {
-    address: endpoint.address,
-    port: endpoint.port,
-    version,
-    nodes: listed.map((node) => ({
-      host: hostOf(node, view.endpoints, dnsZone),
-      ip: node.address,
-      port: node.port,
-    })),
-    keyRefreshMs: defaultKeyRefreshMs,
-  };
-}
-
-function hostOf(node: CacheNode, endpoints: readonly Endpoint[], dnsZone: string | null): string {
-  const own = endpoints.find((endpoint) => endpoint.nodeIncarnation === node.incarnation);
-  return dnsZone !== null && own ? `${own.dnsName}.${dnsZone}` : node.address;
 }

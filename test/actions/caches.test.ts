@@ -142,6 +142,11 @@ describe('events of a new cache', () => {
     ]);
   });
 
+  it('say that AWS’s Memcached clients need names', async (t) => {
+    const [message] = await notesOf(t, { lacksNames: true });
+    assert.match(message ?? '', /only at a name that contains \.cfg\..*Start Limber with --dns ZONE/);
+  });
+
   it('say that encryption at rest, when it was asked for, is the disk’s business', async (t) => {
     const [message] = await notesOf(t, { asksForEncryption: true });
     assert.match(message ?? '', /^Encryption at rest is recorded and not applied/);

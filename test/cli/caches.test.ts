@@ -52,7 +52,8 @@ describe('limber connect', () => {
   });
 
   it('speaks lines with Memcached, which has no cli', async () => {
-    const { code, stdout } = await connect(['pages'], 'set page 0 60 5\nhello\nget page\n');
+    const { code, stdout, stderr } = await connect(['pages'], 'set page 0 60 5\nhello\nget page\n');
+    assert.match(stderr, /discover nodes only at a name that contains \.cfg\./);
     assert.deepEqual([code, stdout], [0, 'STORED\r\nVALUE page 0 5\r\nhello\r\nEND\r\n']);
     assert.match((await connect(['pages', '--', 'version'])).stdout, /^VERSION 1\.6\.\d+\r\n$/);
     assert.match(

@@ -26,6 +26,7 @@ const guide: EndpointConfiguration = {
     { host: 'myCluster.pc4ldq.0002.use1.cache.amazonaws.com', ip: '10.80.249.27', port: 11211 },
     { host: 'myCluster.pc4ldq.0001.use1.cache.amazonaws.com', ip: '10.82.235.120', port: 11211 },
   ],
+  form: 'config',
   keyRefreshMs: 10_000,
 };
 const guideNodes =
@@ -113,7 +114,8 @@ function everySplit<Piece extends RequestPiece | ReplyPiece>(
   return whole;
 }
 
-const requests = (text: string) => everySplit(createTextRequests, Buffer.from(text, 'latin1'));
+const requests = (text: string) =>
+  everySplit(() => createTextRequests('config'), Buffer.from(text, 'latin1'));
 const replies = (text: string) => everySplit(createTextReplies, Buffer.from(text, 'latin1'));
 
 describe('requests in the text protocol', () => {
@@ -174,12 +176,12 @@ describe('requests in the text protocol', () => {
   });
 
   it('are cut when a line has no end, as Memcached does, but for a multi-get', () => {
-    const stream = createTextRequests();
+    const stream = createTextRequests('config');
     const junk = Buffer.from('x'.repeat(2_049));
     assert.deepEqual(shown(stream.push(junk)), ['<cut>']);
     assert.deepEqual(shown(stream.push(Buffer.from('\r\nget a\r\n'))), []);
     const line = `get ${'key '.repeat(5_000)}\r\n`;
-    const long = createTextRequests();
+    const long = createTextRequests('config');
     const pieces = Buffer.from(`${line}config get cluster\r\n`);
     assert.deepEqual(shown([...long.push(pieces.subarray(0, 3_000)), ...long.push(pieces.subarray(3_000))]), [
       line,
@@ -188,7 +190,7 @@ describe('requests in the text protocol', () => {
   });
 
   it('are cut when a multi-get never ends', () => {
-    const stream = createTextRequests();
+    const stream = createTextRequests('config');
     const pieces = [Buffer.from('get '), ...Array.from({ length: 20 }, () => Buffer.alloc(65_536, 0x61))];
     assert.equal(shown(pieces.flatMap((chunk) => stream.push(chunk))).at(-1), '<cut>');
   });

@@ -85,6 +85,7 @@ export function configurationOf(
     port: 11211,
     version: 1,
     nodes: nodes.map(({ address, port }) => ({ host: address, ip: address, port })),
+    form: 'config',
     keyRefreshMs: 200,
     ...rest,
   };

@@ -45,7 +45,11 @@ export const createCacheCluster =
         ...groupsStand(row),
         { put: 'resource', row },
         ...(isReplicating ? [onlyNodeGroup(row)] : []),
-        ...creationNotes(row, { note, now: deps.clock.now() }),
+        ...creationNotes(row, {
+          note,
+          lacksNames: !isReplicating && deps.dnsZone === null,
+          now: deps.clock.now(),
+        }),
         enqueue(deps, 'create-cache', row, { zones }),
       ];
       return { changes, result: row };

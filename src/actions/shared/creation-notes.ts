@@ -2,6 +2,7 @@
 import { totalmem } from 'node:os';
 import {
   type CacheSource,
+  discoveryNeedsNames,
   type EventText,
   engineSubstituted,
   memoryBeyondMachine,
@@ -16,12 +17,14 @@ interface CreationFacts {
   /** AtRestEncryptionEnabled was given, and not left to its default. */
   readonly asksForEncryption?: boolean;
   readonly now: number;
+  /** A Memcached cache whose endpoints are shown as addresses. */
+  readonly lacksNames?: boolean;
   /** Memory of this machine; by default it is asked for. */
   readonly machineBytes?: number;
 }
 
 export function creationNotes(cache: Cache, facts: CreationFacts): Change[] {
-  const { note, asksForEncryption, now, machineBytes = totalmem() } = facts;
+  const { note, asksForEncryption, lacksNames, now, machineBytes = totalmem() } = facts;
   const { account, region, id, kind, desired } = cache;
   const type = nodeType(desired.cacheNodeType);
   // By default parameters; what a group of the user's reserves makes it smaller or a little larger.
@@ -29,6 +32,7 @@ export function creationNotes(cache: Cache, facts: CreationFacts): Change[] {
     desired.engine === 'memcached' ? memcachedLimits(type, 100).memoryMB * 2 ** 20 : maxmemoryBytes(type);
   const texts: EventText[] = [];
   if (note !== null) texts.push(engineSubstituted(kind, note));
+  if (lacksNames) texts.push(discoveryNeedsNames());
   if (dataBytes > machineBytes) texts.push(memoryBeyondMachine(kind, dataBytes, machineBytes));
   if (asksForEncryption) texts.push(encryptionIsTheDisks(kind));
   return texts.map(({ eventId, sourceType, message }) => ({

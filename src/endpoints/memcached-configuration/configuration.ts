@@ -10,6 +10,14 @@ export interface ListedNode {
   readonly port: number;
 }
 
+/**
+ * `config`: the endpoint answers `config get cluster`, as ElastiCache's does. `key`: it presents itself as an engine of before
+ * 1.4.14, which knows only the key. Clients find out at the endpoint what to ask the nodes for later, and stock nodes answer the
+ * key alone.
+ */
+export const discoveryForms = ['config', 'key'] as const;
+export type DiscoveryForm = (typeof discoveryForms)[number];
+
 export interface EndpointConfiguration {
   /** Where the endpoint listens. */
   readonly address: string;
@@ -17,6 +25,7 @@ export interface EndpointConfiguration {
   /** The list's version: starts at 1, +1 with each node added or removed (behaviour.md §7). */
   readonly version: number;
   readonly nodes: readonly ListedNode[];
+  readonly form: DiscoveryForm;
   /** How often each node's discovery key is looked at, milliseconds. AWS restores it within about 15 s. */
   readonly keyRefreshMs: number;
 }
@@ -34,6 +43,8 @@ export function parseConfiguration(text: string): EndpointConfiguration {
     port: port(value.port, 'port'),
     version: whole(value.version, 'version', 1, Number.MAX_SAFE_INTEGER),
     nodes: value.nodes.map(listedNode),
+    // Files of before there was another.
+    form: oneOf(discoveryForms, value.form ?? 'config', 'form'),
     // Below 100 ms the keeper would be a load of its own; above 15 s it would miss what AWS promises.
     keyRefreshMs: whole(value.keyRefreshMs ?? defaultKeyRefreshMs, 'keyRefreshMs', 100, 15_000),
   };
@@ -59,6 +70,12 @@ function listedNode(value: unknown, index: number): ListedNode {
 function address(value: unknown, name: string): string {
   if (typeof value !== 'string' || isIP(value) === 0) throw new Error(`${name}: expected an IP address`);
   return value;
+}
+
+function oneOf<T extends string>(known: readonly T[], value: unknown, name: string): T {
+  const found = known.find((one) => one === value);
+  if (found === undefined) throw new Error(`${name}: expected ${known.join(' or ')}, found ${String(value)}`);
+  return found;
 }
 
 function port(value: unknown, name: string): number {

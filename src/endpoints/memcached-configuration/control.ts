@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -108,13 +109,24 @@ export function removeConfiguration(stateDirectory: string, name: string): void 
   rmSync(stateFile(stateDirectory, name), { force: true });
 }
 
-/** Whether any endpoint is to be served. */
-export function hasConfigurations(stateDirectory: string): boolean {
+/** The names of all endpoints that are to be served. */
+export function listConfigurations(stateDirectory: string): string[] {
   try {
-    return readdirSync(stateDirectory).some((file) => file.endsWith(fileSuffix));
+    return readdirSync(stateDirectory)
+      .filter((file) => file.endsWith(fileSuffix))
+      .map((file) => file.slice(0, -fileSuffix.length));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
+  }
+}
+
+/** What this endpoint is to serve; null when nothing is, or the file is damaged. */
+export function readConfiguration(stateDirectory: string, name: string): EndpointConfiguration | null {
+  try {
+    return parseConfiguration(readFileSync(stateFile(stateDirectory, name), 'utf8'));
+  } catch {
+    return null;
   }
 }
 

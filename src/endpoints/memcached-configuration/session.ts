@@ -9,7 +9,7 @@
 import type { Socket } from 'node:net';
 import { answer, type LocalAsk, unreachable } from './answers.ts';
 import { binaryMarker, createBinaryReplies, createBinaryRequests } from './binary-frames.ts';
-import { type EndpointConfiguration, orderedNodes } from './configuration.ts';
+import { type DiscoveryForm, type EndpointConfiguration, orderedNodes } from './configuration.ts';
 import { dialFirst } from './dial.ts';
 import type { FairTurns } from './fair-turns.ts';
 import { type Inbox, openInbox } from './inbox.ts';
@@ -95,7 +95,7 @@ export function serveSession(client: Socket, context: SessionContext): void {
     if (waiting.length === 0) {
       const bytes = requests.take(requestBytesPerTurn);
       context.onAsked();
-      protocol ??= protocolOf(bytes);
+      protocol ??= protocolOf(bytes, context.configuration().form);
       waiting.push(...protocol.requests.push(bytes));
     }
     for (let piece = waiting[0]; piece !== undefined && protocol; piece = waiting[0]) {
@@ -196,7 +196,7 @@ export function serveSession(client: Socket, context: SessionContext): void {
   }
 }
 
-function protocolOf(chunk: Buffer): Protocol {
+function protocolOf(chunk: Buffer, form: DiscoveryForm): Protocol {
   if (chunk[0] === 0x80) {
     return {
       name: 'binary',
@@ -206,5 +206,5 @@ function protocolOf(chunk: Buffer): Protocol {
     };
   }
   const marker = Buffer.from('version\r\n');
-  return { name: 'text', marker, requests: createTextRequests(), replies: createTextReplies() };
+  return { name: 'text', marker, requests: createTextRequests(form), replies: createTextReplies() };
 }

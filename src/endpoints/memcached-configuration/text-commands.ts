@@ -1,5 +1,6 @@
 /** What one line of the text protocol means to the endpoint. */
 import { discoveryKey, type LocalAsk } from './answers.ts';
+import type { DiscoveryForm } from './configuration.ts';
 
 type Meaning =
   /** Passed on as it is. */
@@ -17,7 +18,7 @@ const valueBytesMax = 2 ** 31 - 3;
 const configBytesMax = 1_048_576;
 
 /** `line` is without its line feed; a carriage return at its end is no part of it. */
-export function meaningOf(line: string): Meaning {
+export function meaningOf(line: string, form: DiscoveryForm): Meaning {
   const trimmed = line.endsWith('\r') ? line.slice(0, -1) : line;
   const words = trimmed.split(' ').filter((word) => word !== '');
   const command = words[0];
@@ -27,6 +28,8 @@ export function meaningOf(line: string): Meaning {
   if (command === 'ms') return storage(words, 2, 3);
   // 1.6.45 no longer skips blanks before a command; to it these lines are only an ERROR.
   if (line.startsWith(' ')) return plainLine;
+  if (form === 'key' && words.length === 1 && (command === 'version' || command === 'stats'))
+    return { kind: 'local', ask: { kind: command }, skipBytes: 0 };
   if (command === 'version') return { kind: 'version' };
   if (command === 'quit') return { kind: 'quit' };
   if (command === 'config') return config(words);

@@ -1,4 +1,5 @@
 /** Cuts a client's text-protocol stream into what goes to a node and what the endpoint answers itself. */
+import type { DiscoveryForm } from './configuration.ts';
 import type { ByteStream, RequestPiece } from './streams.ts';
 import { meaningOf } from './text-commands.ts';
 
@@ -22,7 +23,7 @@ type State =
 
 const awaitingLine: State = { at: 'line' };
 
-export function createTextRequests(): ByteStream<RequestPiece> {
+export function createTextRequests(form: DiscoveryForm): ByteStream<RequestPiece> {
   let state: State = awaitingLine;
   let held: Buffer = Buffer.alloc(0);
 
@@ -67,7 +68,7 @@ export function createTextRequests(): ByteStream<RequestPiece> {
     }
     const next = end + 1;
     // More than this cannot be a storage command or one of ours, and is not worth turning into a string.
-    const meaning = meaningOf(data.toString('latin1', start, Math.min(end, start + lineBytesMax)));
+    const meaning = meaningOf(data.toString('latin1', start, Math.min(end, start + lineBytesMax)), form);
     switch (meaning.kind) {
       case 'line':
         out.forward(start, next);
