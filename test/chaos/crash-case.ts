@@ -28,6 +28,8 @@ export interface Operation {
   prepare?(scene: Scene): Promise<unknown>;
   /** Passes the point. The API may break off: Limber dies meanwhile. */
   perform(scene: Scene): Promise<unknown>;
+  /** What else breaks while no Limber runs. */
+  strike?(scene: Scene): Promise<unknown>;
   /** The end is what was asked for; throws where not. */
   check(scene: Scene, status: LimberStatus): Promise<unknown> | unknown;
   /** Ends what `prepare` and `perform` made, when it is not to stay. */
@@ -99,6 +101,7 @@ async function crash({ point, operation, again }: CrashCase, scene: Scene): Prom
       deadlineMs: crashWithinMs,
     });
     assert.equal(await limber.ended, 'SIGKILL', 'it died at the fault point');
+    await operation.strike?.(scene);
     if (again !== undefined) {
       await limber.restart({ env: { LIMBER_FAULT_POINT: again } }).catch(ifAlive(limber));
       await eventually(() => !limber.isRunning, { deadlineMs: crashWithinMs });

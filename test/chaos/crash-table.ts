@@ -3,10 +3,11 @@
  * second pass. Rows with `isFull` run with LIMBER_TEST_FULL=1.
  */
 import type { CrashCase, Operation } from './crash-case.ts';
+import * as lastCopy from './crash-last-copy.ts';
 import * as leads from './crash-leads.ts';
 import * as memcacheds from './crash-memcached.ts';
 import * as operations from './crash-operations.ts';
-import { cluster, pair } from './crash-scenes.ts';
+import { cluster, manualPair, pair } from './crash-scenes.ts';
 
 const of = (operation: Operation, ...points: readonly string[]): CrashCase[] =>
   points.map((point) => ({ point, operation }));
@@ -193,8 +194,31 @@ export const switchovers: readonly CrashCase[] = [
   ...full(leads.returnsTheLead, 'fail-back:source-follows'),
 ];
 
+const removesFromPair = lastCopy.removesReplicaAndLosesPrimary('automatic failover off', manualPair);
+const removesFromCluster = lastCopy.removesReplicaAndLosesPrimary('cluster mode', cluster);
+const testsPair = lastCopy.testsFailoverAndLosesReplica('without cluster mode', pair);
+const testsCluster = lastCopy.testsFailoverAndLosesReplica('cluster mode', cluster);
+
+/** A node dies while no Limber runs, up to the last gap before a process is ended on purpose. */
+export const lastCopies: readonly CrashCase[] = [
+  ...[removesFromPair, removesFromCluster].flatMap((removes) => [
+    ...of(removes, 'remove-members:begun', 'remove-members:marking:acted', 'remove-members:destroying'),
+    ...full(removes, 'remove-members:releasing', 'remove-members:releasing:acted'),
+  ]),
+  // Of a cluster it serves no endpoint that it would have to give up.
+  ...full(removesFromPair, 'remove-members:unbound'),
+  { point: 'remove-members:destroying', again: 'tombstone:withdrawn', operation: removesFromPair },
+  ...[testsPair, testsCluster].flatMap((tests) => [
+    ...of(tests, 'test-failover:killing'),
+    ...full(tests, 'test-failover:begun'),
+  ]),
+  ...of(lastCopy.retainsPrimaryAndLosesIt, 'delete-cache:retaining:acted'),
+  ...full(lastCopy.retainsPrimaryAndLosesIt, 'delete-cache:begun'),
+];
+
 /** With engines that do not start. */
 export const failures: readonly CrashCase[] = [
+  ...of(lastCopy.takesBackAndLosesPrimary, 'add-members:undoing'),
   ...of(operations.failsToCreate, 'create-cache:abandoning', 'stop-nodes:marked'),
   ...full(operations.failsToCreate, 'create-cache:abandoning:acted', 'create-cache:failed'),
   ...of(operations.failsToGrow, 'add-members:undoing'),
@@ -209,5 +233,6 @@ export const crashTable: readonly CrashCase[] = [
   ...changes,
   ...failovers,
   ...switchovers,
+  ...lastCopies,
   ...failures,
 ];

@@ -12,8 +12,6 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 /** Those that no row of the table reaches, and what does. */
 const elsewhere: Readonly<Record<string, string>> = {
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
-  'tombstone:withdrawn':
-    'needs a primary that is lost while a replica leaves; test/e2e/last-copy-crash.test.ts dies there',
   'certificate:written': 'a round, not an operation; test/e2e/tls-certificates.test.ts dies there',
   'certificate:loaded': 'as before',
   'remove-members:marking': 'needs a member that is needed after all; the same place as remove-members:begun',

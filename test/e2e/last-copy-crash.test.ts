@@ -4,11 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, it, type TestContext } from 'node:test';
-import {
-  CreateReplicationGroupCommand,
-  DeleteReplicationGroupCommand,
-  IncreaseReplicaCountCommand,
-} from '@aws-sdk/client-elasticache';
+import { CreateReplicationGroupCommand, IncreaseReplicaCountCommand } from '@aws-sdk/client-elasticache';
 import { atRest, leftovers, readRows } from '../chaos/leftovers.ts';
 import { createCluster, createGroup } from '../support/caches.ts';
 import { eventually } from '../support/eventually.ts';
@@ -25,7 +21,6 @@ import {
   filledGroup,
   holdsTheKeys,
   keyCount,
-  manualPair,
   removals,
 } from './last-copy.ts';
 
@@ -164,21 +159,4 @@ describe('a tombstone that is withdrawn by a Limber that dies', () => {
     assert.deepEqual(await leftovers(limber), []);
     await deleteGroup(limber, id);
   });
-});
-
-describe('a deletion that keeps the primary, whose Limber dies, and then the primary', () => {
-  for (const point of ['delete-cache:begun', 'delete-cache:retaining:acted'])
-    it(`keeps the data after ${point}: the group has another primary before it goes`, async () => {
-      const id = `kept-${point.slice(-5)}`;
-      const [primary] = await filledGroup(limber, id, { ...manualPair, NumCacheClusters: 2 });
-      const remove = new DeleteReplicationGroupCommand({
-        ReplicationGroupId: id,
-        RetainPrimaryCluster: true,
-      });
-      await dieAt(limber, point, () => limber.client().send(remove));
-      kill(primary!);
-      await limber.restart();
-      await atRest(limber, 60_000);
-      await holdsTheKeys(limber, `${id}-001`);
-    });
 });
