@@ -21,6 +21,8 @@ export interface TestServer {
   readonly process: ChildProcess;
   /** Exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
+  /** What it has written to its standard error so far: nothing, unless something is wrong. */
+  complaints(): string;
   /** Tells the server, and waits until it is so. */
   serve(name: string, configuration: EndpointConfiguration): Promise<void>;
   remove(name: string): void;
@@ -39,7 +41,12 @@ export async function startConfigurationServer(directory = temporaryDirectory())
   });
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  let complaints = '';
+  child.stderr.on('data', (chunk) => {
+    complaints += String(chunk);
+    process.stderr.write(chunk);
   });
   const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
   await eventually(
@@ -51,6 +58,7 @@ export async function startConfigurationServer(directory = temporaryDirectory())
     directory,
     process: child,
     exited,
+    complaints: () => complaints,
     status,
     async serve(name, configuration) {
       writeConfiguration(directory, name, configuration);

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndpointConfiguration } from '../../src/endpoints/memcached-configuration/control.ts';
 import { eventually, memcachedEngines, startNode, type TestNode } from '../engines/memcached-node.ts';
+import { type Random, seeded } from '../reconcilers/simulation/random.ts';
 import { residentMegabytes } from '../support/memory.ts';
 import {
   configurationOf,
@@ -15,22 +16,7 @@ import {
 } from './memcached-configuration-server.ts';
 
 /** Reproduce a failure with LIMBER_TEST_SEED=<the printed number>. */
-const seed = Number(process.env.LIMBER_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Small, seeded and good enough (mulberry32). */
-function randomness(start: number) {
-  let state = start | 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number) => Math.floor(next() * limit);
-  const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
-  return { below, pick };
-}
-type Random = ReturnType<typeof randomness>;
+const testSeed = Number(process.env.LIMBER_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Where our own answer is due in a stream: directly, the node is asked for an item that nothing else touches. */
 const place = 'get the-place\r\n';
@@ -123,8 +109,8 @@ for (const engine of await memcachedEngines()) {
       await Promise.all([server.stop(), direct.kill(), behind.kill()]);
     });
 
-    it(`gives back the same bytes as the node itself, in order, for random streams (seed ${seed})`, async () => {
-      const random = randomness(seed);
+    it(`gives back the same bytes as the node itself, in order, for random streams (seed ${testSeed})`, async () => {
+      const random = seeded(testSeed);
       for (let round = 0; round < 40; round += 1) {
         const stream = `${placeSet}${Array.from({ length: 1 + random.below(60) }, () => command(random)).join('')}quit\r\n`;
         const [plain, spliced] = await Promise.all([openConnection(direct), openConnection(configuration)]);
@@ -138,7 +124,7 @@ for (const engine of await memcachedEngines()) {
         const at = [...wanted].findIndex((byte, index) => byte !== seen[index]);
         assert.ok(
           wanted === seen,
-          `seed ${seed}, round ${round}: wanted ${wanted.length} bytes, got ${seen.length}; at ${at}: ${JSON.stringify(wanted.slice(at - 80, at + 80))} / ${JSON.stringify(seen.slice(at - 80, at + 80))}`,
+          `seed ${testSeed}, round ${round}: wanted ${wanted.length} bytes, got ${seen.length}; at ${at}: ${JSON.stringify(wanted.slice(at - 80, at + 80))} / ${JSON.stringify(seen.slice(at - 80, at + 80))}`,
         );
         plain.close();
         spliced.close();
