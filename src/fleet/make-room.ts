@@ -1,8 +1,9 @@
 /** Places nodes: gives them addresses and rows, and the cache its endpoints and secrets, in one commit. */
-import { type AddressPool, allocateAddress, sliceOf } from '../endpoints/addresses.ts';
+import { type AddressPool, allocateAddress, poolSlices, sliceOf } from '../endpoints/addresses.ts';
 import type { ProbeAddress } from '../endpoints/port-probe.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
+import { nextSetting, type Setting } from '../model/setting.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 import { issueLinkCertificate } from '../security/certificates/certificates.ts';
 import type { Change, Store } from '../store/contract.ts';
@@ -119,23 +120,30 @@ type AddressSource = Awaited<ReturnType<typeof addressSource>>;
 /** Gives out the addresses after the last one that was given out of each slice, so that a released one rests. */
 async function addressSource(store: Store, pool: AddressPool, now: number) {
   const taken = await store.takenAddresses(now);
-  const cursors = new Map<string, string>();
-  for (const slice of ['a', 'b', 'c', 'd', 'e', 'f', 'endpoint']) {
-    const cursor = await store.setting(`address-cursor:${slice}`);
-    if (cursor) cursors.set(slice, cursor);
+  const before = new Map<string, Setting>();
+  for (const slice of poolSlices) {
+    const setting = await store.setting(cursorOf(slice));
+    if (setting) before.set(slice, setting);
   }
+  const cursors = new Map<string, string>();
   return {
     next(zone: string | null): string {
       const slice = sliceOf(zone);
-      const address = allocateAddress({ pool, slice, taken, cursor: cursors.get(slice) ?? null });
+      const cursor = cursors.get(slice) ?? before.get(slice)?.value ?? null;
+      const address = allocateAddress({ pool, slice, taken, cursor });
       taken.add(address);
       cursors.set(slice, address);
       return address;
     },
     cursors: (): Change[] =>
-      [...cursors].map(([slice, value]) => ({ put: 'setting', name: `address-cursor:${slice}`, value })),
+      [...cursors].map(([slice, value]) => ({
+        put: 'setting',
+        row: nextSetting(cursorOf(slice), before.get(slice) ?? null, value),
+      })),
   };
 }
+
+const cursorOf = (slice: string): string => `address-cursor:${slice}`;
 
 /**
  * The addresses that somebody holds, with who that is. A listener on `0.0.0.0:PORT` blocks every address of that port:

@@ -84,6 +84,7 @@ export function nodeEndpoint(cache: Cache, node: CacheNode): Endpoint {
   return {
     address: node.address,
     port: node.port,
+    version: 1,
     cacheIncarnation: cache.incarnation,
     purpose: 'node',
     nodeGroupId: node.nodeGroupId,
@@ -102,6 +103,7 @@ export function movingEndpoints(cache: Cache, options: PlaceOptions): Endpoint[]
   const endpoint = (purpose: EndpointPurpose, dnsName: string, nodeGroupId: string | null): Endpoint => ({
     address: options.nextAddress(null),
     port: cache.desired.port,
+    version: 1,
     cacheIncarnation: cache.incarnation,
     purpose,
     nodeGroupId,

@@ -136,6 +136,8 @@ export interface Endpoint {
   /** Primary key with the port: one owner at a time. */
   readonly address: string;
   readonly port: number;
+  /** Starts at 1, +1 with each write. */
+  readonly version: number;
   readonly cacheIncarnation: string;
   readonly purpose: EndpointPurpose;
   readonly nodeGroupId: string | null;
@@ -146,3 +148,10 @@ export interface Endpoint {
   /** Incarnation of the node that was last made to bind the address; null when no node does. */
   readonly holder: string | null;
 }
+
+/** The next version of an endpoint's row, with the node that is to bind it. */
+export const heldBy = (endpoint: Endpoint, holder: string | null): Endpoint => ({
+  ...endpoint,
+  holder,
+  version: endpoint.version + 1,
+});

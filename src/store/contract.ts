@@ -13,6 +13,7 @@ import type { CacheEvent, EventSourceType } from '../model/event.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../model/node.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Cache, Resource, ResourceKey, ResourceKind, Scope } from '../model/resource.ts';
+import type { Setting } from '../model/setting.ts';
 
 /** One page of a list that is ordered by id. */
 export interface Page {
@@ -51,7 +52,7 @@ export type Change =
   | { readonly remove: 'node'; readonly incarnation: string }
   | { readonly put: 'node-group'; readonly row: NodeGroup }
   | { readonly remove: 'node-group'; readonly cacheIncarnation: string; readonly nodeGroupId: string }
-  /** Refused when the address and port belong to another cache. */
+  /** Refused, too, when the address and port belong to another cache. */
   | { readonly put: 'endpoint'; readonly row: Endpoint }
   /**
    * Gives the address back; it rests until `restUntil`. May be repeated. With `cacheIncarnation` nothing happens
@@ -69,7 +70,7 @@ export type Change =
   | { readonly put: 'secret'; readonly owner: string; readonly name: string; readonly value: string }
   | { readonly remove: 'secrets'; readonly owner: string }
   | { readonly put: 'access-key'; readonly row: AccessKey }
-  | { readonly put: 'setting'; readonly name: string; readonly value: string }
+  | { readonly put: 'setting'; readonly row: Setting }
   /**
    * Writes nothing. Refused unless the resource exists (for a new cache that names a group), or unless nothing refers to it
    * (for the deletion of that group). What stands before it in the list counts as done already.
@@ -164,6 +165,6 @@ export interface Store {
   secret(owner: string, name: string): Promise<string | null>;
   accessKey(accessKeyId: string): Promise<AccessKey | null>;
   accessKeys(): Promise<AccessKey[]>;
-  setting(name: string): Promise<string | null>;
+  setting(name: string): Promise<Setting | null>;
   close(): Promise<void>;
 }

@@ -74,7 +74,7 @@ async function hangingTools(t: TestContext): Promise<Tools> {
         put: 'endpoint',
         row: {
           ...owner,
-          ...{ address: `127.0.0.${caches.indexOf(cache) + 1}`, port: 1, dnsName: cache.id },
+          ...{ address: `127.0.0.${caches.indexOf(cache) + 1}`, port: 1, version: 1, dnsName: cache.id },
           ...{ purpose: 'configuration', nodeGroupId: null, nodeIncarnation: null },
           holder: nodes[1]?.incarnation ?? null,
         },

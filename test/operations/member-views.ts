@@ -108,6 +108,7 @@ export function view({
       {
         address: '127.0.0.100',
         port: 6379,
+        version: 1,
         cacheIncarnation: 'g',
         purpose: 'reader',
         nodeGroupId: '0001',

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { act, fail, finish } from '../../src/operations/operation-kind.ts';
 import { type Log, type LogFields, silentLog } from '../../src/platform/log.ts';
 import { type Change, StoreUnavailable } from '../../src/store/contract.ts';
+import { setting } from '../store/rows.ts';
 import { eventually } from '../support/eventually.ts';
 import { door, openBench, type Script, twoSteps } from './runner-bench.ts';
 
@@ -209,7 +210,7 @@ describe('an operation that cannot be judged', () => {
   const throws = () => {
     throw new TypeError('facts nobody thought of');
   };
-  const note: Change = { put: 'setting', name: 'given-up', value: 'yes' };
+  const note: Change = { put: 'setting', row: setting('given-up', 'yes') };
   const failuresMax = { decision: 3, look: 5 };
 
   it('ends as failed after some attempts, as its kind says, and its lock is free again', async (t) => {
@@ -225,7 +226,10 @@ describe('an operation that cannot be judged', () => {
     const ended = await bench.ended('1');
     assert.equal(ended.status, 'failed');
     assert.match(ended.sentence, /facts nobody thought of/);
-    assert.deepEqual([reasons, await bench.store.setting('given-up')], [['facts nobody thought of'], 'yes']);
+    assert.deepEqual(
+      [reasons, (await bench.store.setting('given-up'))?.value],
+      [['facts nobody thought of'], 'yes'],
+    );
     assert.equal((await bench.ended('2')).status, 'finished');
   });
 
@@ -239,7 +243,7 @@ describe('an operation that cannot be judged', () => {
     };
     const runner = bench.open({ decide: throws, giveUp }, { failuresMax });
     runner.wake();
-    await eventually(async () => (await bench.store.setting('given-up')) === 'yes');
+    await eventually(async () => (await bench.store.setting('given-up'))?.value === 'yes');
     const kept = await bench.store.operation('1');
     assert.deepEqual([kept?.status, kept?.lastError], ['running', 'facts nobody thought of']);
     await eventually(() => runner.progress()[0]?.activity === 'backing-off');

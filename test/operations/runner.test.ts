@@ -5,7 +5,7 @@ import { act, fail, finish, go, type WaitLimit, wait } from '../../src/operation
 import type { Runner } from '../../src/operations/runner.ts';
 import type { Change } from '../../src/store/contract.ts';
 import { StaleWrite } from '../../src/store/contract.ts';
-import { operation as row } from '../store/rows.ts';
+import { operation as row, setting } from '../store/rows.ts';
 import { eventually } from '../support/eventually.ts';
 import { door, openBench, type Script, type State } from './runner-bench.ts';
 
@@ -27,7 +27,7 @@ describe('an operation', () => {
 
   it('commits its changes together with the step or the end that they belong to', async (t) => {
     const bench = await openBench(t);
-    const note = (name: string): Change => ({ put: 'setting', name, value: 'yes' });
+    const note = (name: string): Change => ({ put: 'setting', row: setting(name, 'yes') });
     await bench.enqueue('1');
     const decide: Script['decide'] = (_input, state) =>
       state.step === 'first'
@@ -36,7 +36,7 @@ describe('an operation', () => {
     bench.open({ decide }).wake();
     assert.equal((await bench.ended('1')).status, 'failed');
     assert.deepEqual(
-      [await bench.store.setting('went'), await bench.store.setting('failed')],
+      [(await bench.store.setting('went'))?.value, (await bench.store.setting('failed'))?.value],
       ['yes', 'yes'],
     );
   });

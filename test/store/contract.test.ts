@@ -1,7 +1,7 @@
 /** What every store does, whatever it is made of. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { StaleWrite, type Store, StoreUnavailable } from '../../src/store/contract.ts';
+import { type Change, StaleWrite, type Store, StoreUnavailable } from '../../src/store/contract.ts';
 import * as rows from './rows.ts';
 import { stores } from './stores.ts';
 
@@ -18,7 +18,7 @@ for (const kind of stores) {
         { put: 'resource', row: orders },
         { put: 'node', row: rows.cacheNode() },
         { add: 'event', row: rows.event('created') },
-        { put: 'setting', name: 'a', value: '1' },
+        { put: 'setting', row: rows.setting('a', '1') },
         { put: 'node', row: rows.cacheNode({ version: 7 }) }, // no version 6 is stored
       ] as const;
       await assert.rejects(store.commit(list), StaleWrite);
@@ -34,8 +34,8 @@ for (const kind of stores) {
       const { store } = await kind.open(t);
       await assert.rejects(store.commit([{ put: 'node', row: rows.cacheNode({ version: 2 }) }]), StaleWrite);
       await store.commit([]);
-      await store.commit([{ put: 'setting', name: 'a', value: '1' }]);
-      assert.equal(await store.setting('a'), '1');
+      await store.commit([{ put: 'setting', row: rows.setting('a', '1') }]);
+      assert.deepEqual(await store.setting('a'), rows.setting('a', '1'));
     });
 
     it('lets exactly one of two racing creations of an id win', async (t) => {
@@ -47,6 +47,24 @@ for (const kind of stores) {
       assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
       const stored = await store.resource({ ...groups, id: 'orders' });
       assert.equal(stored?.incarnation, creations[0]?.incarnation);
+    });
+
+    it('writes a row only over the version that was read, whatever kind it is of', async (t) => {
+      const { store } = await kind.open(t);
+      const puts = (version: number): Change[] => [
+        { put: 'resource', row: { ...group, version } },
+        { put: 'node', row: { ...node, version } },
+        { put: 'node-group', row: rows.nodeGroup({ version }) },
+        { put: 'endpoint', row: rows.endpoint({ version }) },
+        { put: 'operation', row: rows.operation('op', { version }) },
+        { put: 'setting', row: rows.setting('a', `${version}`, version) },
+      ];
+      const [group, node] = [rows.replicationGroup('orders'), rows.cacheNode()];
+      await store.commit(puts(1));
+      for (const version of [1, 3])
+        for (const put of puts(version)) await assert.rejects(store.commit([put]), StaleWrite);
+      await store.commit(puts(2));
+      for (const put of puts(2)) await assert.rejects(store.commit([put]), StaleWrite);
     });
 
     it('counts every one of many racing read-modify-writes once', async (t) => {
@@ -73,7 +91,7 @@ for (const kind of stores) {
       await store.close();
       await store.close();
       await assert.rejects(store.setting('a'), StoreUnavailable);
-      await assert.rejects(store.commit([{ put: 'setting', name: 'a', value: '1' }]), StoreUnavailable);
+      await assert.rejects(store.commit([{ put: 'setting', row: rows.setting('a', '1') }]), StoreUnavailable);
     });
 
     it('keeps what was committed over a restart', async (t) => {
@@ -234,66 +252,6 @@ for (const kind of stores) {
     });
   });
 
-  describe(`${kind.name} store: addresses`, () => {
-    const give = (restUntil: number) =>
-      ({ remove: 'endpoint', address: '127.100.7.9', port: 6379, restUntil }) as const;
-
-    it('gives an address and port to one cache at a time', async (t) => {
-      const { store } = await kind.open(t);
-      await store.commit([{ put: 'endpoint', row: rows.endpoint() }]);
-      const rebound = rows.endpoint({ holder: 'n1' });
-      await store.commit([{ put: 'endpoint', row: rebound }]);
-      const stolen = rows.endpoint({ cacheIncarnation: 'cache-2' });
-      await assert.rejects(store.commit([{ put: 'endpoint', row: stolen }]), {
-        name: 'StaleWrite',
-        what: 'owner of 127.100.7.9:6379',
-      });
-      assert.deepEqual(await store.endpointsOf(['cache-1', 'cache-2']), [rebound]);
-      await store.commit([{ put: 'endpoint', row: { ...stolen, port: 6380 } }]); // another port is another endpoint
-    });
-
-    it('lets a released address rest, also over a restart', async (t) => {
-      const { store, reopen } = await kind.open(t);
-      await store.commit([{ put: 'endpoint', row: rows.endpoint() }]);
-      await store.commit([give(rows.now + 60_000)]);
-      await store.commit([give(rows.now + 90_000)]); // repeated: the rest is the first one's
-      const again = await reopen();
-      assert.deepEqual(await again.endpointsOf(['cache-1']), []);
-      assert.deepEqual(await again.takenAddresses(rows.now + 59_999), new Set(['127.100.7.9']));
-      assert.deepEqual(await again.takenAddresses(rows.now + 60_000), new Set());
-    });
-
-    it('never takes an address from its next owner when a release is repeated', async (t) => {
-      const { store } = await kind.open(t);
-      await store.commit([{ put: 'endpoint', row: rows.endpoint() }]);
-      const release = { ...give(rows.now), cacheIncarnation: 'cache-1' };
-      await store.commit([release]);
-      const next = rows.endpoint({ cacheIncarnation: 'cache-2' });
-      await store.commit([{ put: 'endpoint', row: next }]);
-      await store.commit([release]);
-      assert.deepEqual(await store.endpointsOf(['cache-2']), [next]);
-    });
-
-    it('counts addresses of endpoints and of nodes as taken', async (t) => {
-      const { store } = await kind.open(t);
-      await store.commit([
-        { put: 'endpoint', row: rows.endpoint() },
-        { put: 'node', row: rows.cacheNode() },
-      ]);
-      assert.deepEqual(await store.takenAddresses(0), new Set(['127.100.7.9', '127.100.7.1']));
-    });
-
-    it('answers all endpoints of a DNS name', async (t) => {
-      const { store } = await kind.open(t);
-      const readers = ['127.100.7.2', '127.100.7.3'].map((address) =>
-        rows.endpoint({ address, purpose: 'reader', dnsName: 'orders-ro' }),
-      );
-      for (const row of [...readers, rows.endpoint()]) await store.commit([{ put: 'endpoint', row }]);
-      assert.deepEqual(await store.endpointsByName('orders-ro'), readers);
-      assert.deepEqual(await store.endpointsByName('unknown'), []);
-    });
-  });
-
   describe(`${kind.name} store: operations and events`, () => {
     it('lists open operations in order of id and ended ones of a lock newest first', async (t) => {
       const { store } = await kind.open(t);
@@ -397,14 +355,14 @@ for (const kind of stores) {
       await store.commit([
         { put: 'access-key', row: root },
         { put: 'access-key', row: other },
-        { put: 'setting', name: 'a', value: '1' },
-        { put: 'setting', name: 'a', value: '2' },
+        { put: 'setting', row: rows.setting('a', '1') },
+        { put: 'setting', row: rows.setting('a', '2', 2) },
       ]);
       const again = await reopen();
       assert.deepEqual(await again.accessKey('AKB'), root);
       assert.equal(await again.accessKey('AKC'), null);
       assert.deepEqual(await again.accessKeys(), [other, root]);
-      assert.equal(await again.setting('a'), '2');
+      assert.deepEqual(await again.setting('a'), rows.setting('a', '2', 2));
     });
   });
 }

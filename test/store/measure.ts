@@ -46,7 +46,7 @@ await measure('commit: resource, event, operation', 3000, () => {
 });
 await measure('commit: one setting', 3000, () => {
   number += 1; // SQLite writes nothing when nothing changes
-  return store.commit([{ put: 'setting', name: 'a', value: `${number}` }]);
+  return store.commit([{ put: 'setting', row: rows.setting('a', `${number}`, number) }]);
 });
 await measure('page of 100 groups of 1,000', 500, () =>
   store.resources(groups, { after: someGroup().id, limit: 100 }),

@@ -10,6 +10,7 @@ import {
   type ReplicationGroup,
   type SubnetGroup,
 } from '../../src/model/resource.ts';
+import type { Setting } from '../../src/model/setting.ts';
 
 export const scope = { account: '000000000000', region: 'eu-central-1' } as const;
 export const elsewhere = { account: '000000000000', region: 'us-east-1' } as const;
@@ -174,10 +175,13 @@ export function nodeGroup(changes: Partial<NodeGroup> = {}): NodeGroup {
   };
 }
 
+export const setting = (name: string, value: string, version = 1): Setting => ({ name, version, value });
+
 export function endpoint(changes: Partial<Endpoint> = {}): Endpoint {
   return {
     address: '127.100.7.9',
     port: 6379,
+    version: 1,
     cacheIncarnation: 'cache-1',
     purpose: 'primary',
     nodeGroupId: '0001',

@@ -50,7 +50,7 @@ function startWriter(t: TestContext, directory: string, task: string, env: objec
 /** The number that all four tables of the writer agree on; 0 when they are all empty. */
 async function agreedNumber(t: TestContext, directory: string): Promise<number> {
   const store = await openStore(t, directory);
-  const number = Number((await store.setting('number')) ?? 0);
+  const number = Number((await store.setting('number'))?.value ?? 0);
   const orders = await store.resource({ ...rows.scope, kind: 'replication-group', id: 'orders' });
   const node = await store.node('node');
   const filter = { ...rows.scope, from: 0, until: Number.MAX_SAFE_INTEGER };
@@ -122,9 +122,9 @@ describe('sqlite store: one holder per data directory', () => {
       other.until((line) => line.open !== undefined),
       /ended/,
     );
-    await first.commit([{ put: 'setting', name: 'a', value: '1' }]);
+    await first.commit([{ put: 'setting', row: rows.setting('a', '1') }]);
     await first.close();
     const second = await openStore(t, directory);
-    assert.equal(await second.setting('a'), '1');
+    assert.equal((await second.setting('a'))?.value, '1');
   });
 });

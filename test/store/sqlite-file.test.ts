@@ -107,7 +107,7 @@ describe('sqlite store: a state file that cannot be trusted', () => {
     const foreign = new DatabaseSync(join(directory, 'state.db'));
     t.after(() => foreign.close());
     foreign.exec('BEGIN IMMEDIATE');
-    const commit = () => store.commit([{ put: 'setting', name: 'a', value: '1' }]);
+    const commit = () => store.commit([{ put: 'setting', row: rows.setting('a', '1') }]);
     await assert.rejects(commit(), StoreUnavailable);
     foreign.exec('ROLLBACK');
     await commit();
@@ -151,7 +151,7 @@ describe('sqlite store: an older copy of the state file', () => {
 
     const first = await openStore(t, directory);
     assert.equal(first.olderCopy, true);
-    await first.commit([{ put: 'setting', name: 'a', value: '1' }]); // works, and accepts nothing
+    await first.commit([{ put: 'setting', row: rows.setting('a', '1') }]); // works, and accepts nothing
     await first.close();
     const second = await openStore(t, directory);
     assert.equal(second.olderCopy, true);
@@ -167,15 +167,16 @@ describe('sqlite store: an older copy of the state file', () => {
     const backup = temporaryDirectory(t);
     const clock = stoppedClock();
     const store = await openStore(t, directory, { clock });
-    const write = (value: string) => store.commit([{ put: 'setting', name: 'a', value }]);
-    await write('1');
+    const write = (version: number) =>
+      store.commit([{ put: 'setting', row: rows.setting('a', `${version}`, version) }]);
+    await write(1);
     for (const name of files) cpSync(join(directory, name), join(backup, name));
     clock.advance(60_000);
-    await write('2');
+    await write(2);
     await store.close();
     for (const name of files) cpSync(join(backup, name), join(directory, name));
     const again = await openStore(t, directory);
-    assert.equal(await again.setting('a'), '1');
+    assert.equal((await again.setting('a'))?.value, '1');
     assert.equal(again.olderCopy, true);
   });
 

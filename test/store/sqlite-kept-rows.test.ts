@@ -55,7 +55,7 @@ describe('sqlite store: rows kept between two writes', () => {
       group: { ...group, version: 2, status: 'deleting' },
       node: { ...node, version: 2, synced: true },
       nodeGroup: { ...nodeGroup, version: 2, targetPrimary: node.incarnation },
-      endpoint: { ...endpoint, holder: node.incarnation },
+      endpoint: { ...endpoint, version: 2, holder: node.incarnation },
     };
     await store.commit([{ put: 'resource', row: next.group }]);
     assert.deepEqual((await readTwice(store)).groups, [next.group]);

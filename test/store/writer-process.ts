@@ -29,7 +29,7 @@ if (task === 'hold-with-child') {
 say({ open: process.pid });
 if (task === 'one') await store.commit(numbered(1));
 else if (task === 'storm')
-  for (let number = Number((await store.setting('number')) ?? 0) + 1; ; number += 1) {
+  for (let number = Number((await store.setting('number'))?.value ?? 0) + 1; ; number += 1) {
     await store.commit(numbered(number));
     say({ committed: number });
   }
@@ -43,6 +43,6 @@ function numbered(number: number): Change[] {
     { put: 'resource', row: orders },
     { put: 'node', row: rows.cacheNode({ incarnation: 'node', version: number }) },
     { add: 'event', row: rows.event(`${number}`) },
-    { put: 'setting', name: 'number', value: `${number}` },
+    { put: 'setting', row: rows.setting('number', `${number}`, number) },
   ];
 }

@@ -4,7 +4,7 @@ import { testFailoverCalled } from '../../catalog/events.ts';
 import { parseNodeGroupId, parseReference } from '../../model/identifiers.ts';
 import type { ReplicationGroup } from '../../model/resource.ts';
 import { ServiceError } from '../../model/service-errors.ts';
-import { createTurns } from '../../platform/turns.ts';
+import { nextSetting, type Setting } from '../../model/setting.ts';
 import type { Store } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
@@ -18,10 +18,9 @@ import { readShards } from './replica-configuration.ts';
 
 const dayMs = 86_400_000;
 
-export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> => {
-  // The count of the last day has no version of its own that would show a race.
-  const turns = createTurns();
-  return async (input, context) => {
+export const testFailover =
+  (deps: ActionDeps): Action<TestFailoverMessage, TestFailoverResult> =>
+  async (input, context) => {
     const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
     const nodeGroupId = parseNodeGroupId(input.NodeGroupId ?? '');
     const work = () =>
@@ -31,24 +30,27 @@ export const testFailover = (deps: ActionDeps): Action<TestFailoverMessage, Test
         await requireNoOther(deps.store, group);
         await requireFailover(deps, group, nodeGroupId);
         const now = deps.clock.now();
-        const calls = await recentCalls(deps, context.account, now);
+        const stored = await deps.store.setting(callsOf(context.account));
+        const calls = recentCalls(deps, stored, now);
         // The group's row gets a new version though it is unchanged: of two calls at once one finds the other's operation.
         const row = nextVersion(group, now, {});
         return {
           changes: [
             { put: 'resource', row },
-            { put: 'setting', name: callsOf(context.account), value: JSON.stringify([...calls, now]) },
+            {
+              put: 'setting',
+              row: nextSetting(callsOf(context.account), stored, JSON.stringify([...calls, now])),
+            },
             cacheEvent(group, testFailoverCalled(nodeGroupId), now),
             enqueue(deps, 'test-failover', group, { nodeGroupId }),
           ],
           result: row,
         };
       });
-    const group = await onceWell(deps, () => turns.take(work));
+    const group = await onceWell(deps, work);
     deps.queue.wake();
     return { ReplicationGroup: await answerGroup(deps, group) };
   };
-};
 
 async function requireFailover(
   { store, copies }: ActionDeps,
@@ -94,13 +96,12 @@ async function requireNoOther(store: Store, group: ReplicationGroup): Promise<vo
 const callsOf = (account: string): string => `test-failovers:${account}`;
 
 /** When the calls of the last 24 hours were made, ms since 1970. Throws when there were as many as are allowed. */
-async function recentCalls(
-  { store, testFailoversPerDay: callsMax }: ActionDeps,
-  account: string,
+function recentCalls(
+  { testFailoversPerDay: callsMax }: Pick<ActionDeps, 'testFailoversPerDay'>,
+  stored: Setting | null,
   now: number,
-): Promise<number[]> {
-  const stored = JSON.parse((await store.setting(callsOf(account))) ?? '[]') as number[];
-  const recent = stored.filter((time) => now - time < dayMs);
+): number[] {
+  const recent = (JSON.parse(stored?.value ?? '[]') as number[]).filter((time) => now - time < dayMs);
   if (recent.length >= callsMax)
     throw new ServiceError(
       'APICallRateForCustomerExceeded',

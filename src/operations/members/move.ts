@@ -108,7 +108,7 @@ async function moved(
     ...own.flatMap((endpoint): Change[] => [
       // The address does not rest: the same node keeps it.
       { remove: 'endpoint', address: endpoint.address, port: endpoint.port, restUntil: clock.now() },
-      { put: 'endpoint', row: { ...endpoint, cacheIncarnation: owner, nodeGroupId } },
+      { put: 'endpoint', row: { ...endpoint, version: 1, cacheIncarnation: owner, nodeGroupId } },
     ]),
     ...secrets.flat(),
   ];

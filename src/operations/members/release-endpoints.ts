@@ -1,7 +1,7 @@
 /** Members that leave give up the endpoints that they serve, and another one takes them over. */
 import { readBindings, setBindings } from '../../engines/valkey/bindings.ts';
 import { type CacheView, isClusterMode, loadCacheView } from '../../fleet/cache-view.ts';
-import type { CacheNode, Endpoint } from '../../model/node.ts';
+import { type CacheNode, type Endpoint, heldBy } from '../../model/node.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { NotInTime, pause } from '../../platform/until-aborted.ts';
 import type { Change } from '../../store/contract.ts';
@@ -33,7 +33,7 @@ export async function releaseEndpoints(
     await unbind(tools, view, node, signal);
     faultPoint('remove-members:unbound');
     await tools.fleet.store.commit(
-      held.map((row): Change => ({ put: 'endpoint', row: { ...row, holder: nextHolder(view, leaving) } })),
+      held.map((row): Change => ({ put: 'endpoint', row: heldBy(row, nextHolder(view, leaving)) })),
     );
   }
   tools.shards.recheck(view.cache.incarnation);

@@ -209,8 +209,12 @@ export function createShardWorker(
       try {
         rest = await pass();
       } catch (error) {
-        log.error('a shard could not be looked after', { shard: keyText(key), error });
-        setReport({ isSettled: false, sentence: `looking after it failed: ${(error as Error).message}` });
+        // A row that was looked at has changed since, and is looked at again.
+        if (error instanceof StaleWrite) rest = waitMs.first;
+        else {
+          log.error('a shard could not be looked after', { shard: keyText(key), error });
+          setReport({ isSettled: false, sentence: `looking after it failed: ${(error as Error).message}` });
+        }
       }
       if (isStopped) break;
       if (rest === null || wakeAgain) continue;

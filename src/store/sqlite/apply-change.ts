@@ -1,12 +1,13 @@
 /** One change of a commit. Throws `StaleWrite` when what it relies on does not hold any more. */
 import type { Change } from '../contract.ts';
-import { putAccessKey, putSecret, putSetting, removeSecrets } from './credentials.ts';
+import { putAccessKey, putSecret, removeSecrets } from './credentials.ts';
 import type { Database } from './database.ts';
 import { putEndpoint, removeEndpoint } from './endpoints.ts';
 import { addEvent } from './events.ts';
 import { putNode, putNodeGroup, removeNode, removeNodeGroup, requireNode } from './nodes.ts';
 import { putOperation } from './operations.ts';
 import { putResource, removeResource, requireNoReferrers, requireResource } from './resources.ts';
+import { putSetting } from './settings.ts';
 
 /** To be called inside a transaction, which the caller rolls back when this throws. */
 export function applyChange(database: Database, change: Change): void {
@@ -57,7 +58,7 @@ function applyPut(database: Database, change: Extract<Change, { put: string }>):
       putAccessKey(database, change.row);
       break;
     case 'setting':
-      putSetting(database, change);
+      putSetting(database, change.row);
       break;
     default:
       change satisfies never;

@@ -1,4 +1,4 @@
-/** Secrets, access keys and settings: each in a table of its own, none of them ever in an error text. */
+/** Secrets and access keys: each in a table of its own, none of them ever in an error text. */
 import type { AccessKey } from '../../model/credential.ts';
 import type { Database } from './database.ts';
 
@@ -43,16 +43,4 @@ export function readAccessKey(database: Database, accessKeyId: string): AccessKe
 
 export function readAccessKeys(database: Database): AccessKey[] {
   return database.all<AccessKey>(`${selectAccessKey} ORDER BY access_key_id`).map((row) => ({ ...row }));
-}
-
-export function putSetting(database: Database, setting: { name: string; value: string }): void {
-  database.run(
-    'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-    setting.name,
-    setting.value,
-  );
-}
-
-export function readSetting(database: Database, name: string): string | null {
-  return database.get<{ value: string }>('SELECT value FROM setting WHERE name = ?', name)?.value ?? null;
 }

@@ -3,13 +3,14 @@ import type { Endpoint } from '../../model/node.ts';
 import { StaleWrite } from '../contract.ts';
 import type { Database } from './database.ts';
 import { ofTheseCaches } from './nodes.ts';
-import { readRows, selectFrom, type Table } from './table.ts';
+import { putVersion, readRows, selectFrom, type Table } from './table.ts';
 
 const table: Table<Endpoint> = {
   name: 'endpoint',
   columns: {
     address: 'plain',
     port: 'plain',
+    version: 'plain',
     cacheIncarnation: 'plain',
     purpose: 'plain',
     nodeGroupId: 'plain',
@@ -18,22 +19,12 @@ const table: Table<Endpoint> = {
     holder: 'plain',
   },
   key: ['address', 'port'],
+  identity: ['cacheIncarnation'],
 };
 const select = selectFrom(table);
 
 export function putEndpoint(database: Database, row: Endpoint): void {
-  const written = database.run(
-    `INSERT INTO endpoint
-      (address, port, cache_incarnation, purpose, node_group_id, node_incarnation, dns_name, holder)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (address, port) DO UPDATE SET
-        purpose = excluded.purpose, node_group_id = excluded.node_group_id,
-        node_incarnation = excluded.node_incarnation, dns_name = excluded.dns_name, holder = excluded.holder
-      WHERE endpoint.cache_incarnation = excluded.cache_incarnation`,
-    ...[row.address, row.port, row.cacheIncarnation, row.purpose],
-    ...[row.nodeGroupId, row.nodeIncarnation, row.dnsName, row.holder],
-  );
-  if (written !== 1) throw new StaleWrite(`owner of ${row.address}:${row.port}`);
+  if (!putVersion(database, table, row)) throw new StaleWrite(`endpoint ${row.address}:${row.port}`);
 }
 
 /** Gives an address back. Nothing happens when that was done before, also if another cache has the address by now. */

@@ -19,6 +19,7 @@ import * as nodes from './nodes.ts';
 import { openDatabase } from './open-database.ts';
 import * as operations from './operations.ts';
 import * as resources from './resources.ts';
+import { readSetting } from './settings.ts';
 
 export interface SqliteStoreOptions {
   /** Made (0700) when it is missing. */
@@ -166,6 +167,6 @@ function readers(read: Guarded): Omit<Store, Writers> {
     secret: (owner, name) => read((database) => credentials.readSecret(database, owner, name)),
     accessKey: (id) => read((database) => credentials.readAccessKey(database, id)),
     accessKeys: () => read((database) => credentials.readAccessKeys(database)),
-    setting: (name) => read((database) => credentials.readSetting(database, name)),
+    setting: (name) => read((database) => readSetting(database, name)),
   };
 }

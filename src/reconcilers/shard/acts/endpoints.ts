@@ -1,6 +1,6 @@
 /** Keeps the moving endpoints of a shard on the right nodes. */
 import { applyBindings, type Holder, wantedBindings } from '../../../fleet/bindings.ts';
-import type { Endpoint } from '../../../model/node.ts';
+import { type Endpoint, heldBy } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Change } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
@@ -51,7 +51,7 @@ export async function bindEndpoints(
     .map(
       (endpoint): Change => ({
         put: 'endpoint',
-        row: { ...endpoint, holder: wanted.get(endpoint.address)! },
+        row: heldBy(endpoint, wanted.get(endpoint.address)!),
       }),
     );
   if (changes.length === 0) return;
@@ -80,6 +80,6 @@ export async function giveEndpointAway(context: ShardContext, facts: ShardFacts)
       runtime.inspect(node.handle).kind === 'running',
   );
   if (!next) return;
-  await store.commit([{ put: 'endpoint', row: { ...endpoint, holder: next.incarnation } }]);
+  await store.commit([{ put: 'endpoint', row: heldBy(endpoint, next.incarnation) }]);
   context.wake(next);
 }
