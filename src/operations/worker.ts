@@ -58,6 +58,8 @@ export const failuresMax = { decision: 12, look: 66 } as const;
 const stuckDelayMs = 60_000;
 /** The time of work on a step that a Limber which is killed may leave uncounted. */
 const uncountedMaxMs = 15_000;
+/** A deletion waits no longer for what an operation that it cancels has to put back. A judgement. */
+const putBackMaxMs = 5 * 60_000;
 /** When a round took this much longer than it was to take, Limber or its machine slept, and nobody worked. */
 const lateMs = 1_000;
 
@@ -89,7 +91,8 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
   /** What was done last without an end of the step, and how often in a row. */
   let repeated = { sentence: '', count: 0 };
   let cancelReason: string | null = null;
-  let isCancelling = false;
+  /** When it began to put back what it had to, monotonic milliseconds. */
+  let cancelledAt: number | null = null;
   /** Of what is done at the moment. */
   let interruption = new AbortController();
 
@@ -202,7 +205,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     let failing: Failing = 'decision';
     interruption = new AbortController();
     try {
-      if (cancelReason !== null && !isCancelling && (await endCancelled(cancelReason))) return 'over';
+      if (cancelReason !== null && (await isOverByCancelling(cancelReason, start.at))) return 'over';
       if (operation.state === null) {
         await record({ status: 'running', state: kind.first(input) });
         faultPoint(`${kind.name}:begun`);
@@ -227,8 +230,13 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     }
   }
 
-  /** True when it has ended; else it goes on with what it has to put back. */
-  async function endCancelled(reason: string): Promise<boolean> {
+  /** True when it has ended; else it has something to put back first, for which it has some minutes. */
+  async function isOverByCancelling(reason: string, now: number): Promise<boolean> {
+    if (cancelledAt !== null) {
+      if (now - cancelledAt < putBackMaxMs * context.patience) return false;
+      await end('failed', `cancelled: ${reason}. ${lastFailure ?? 'What it had to put back took too long'}`);
+      return true;
+    }
     const { state } = operation;
     const next: unknown = state === null ? null : (kind.cancelled?.(input, state) ?? null);
     if (next === null) {
@@ -237,7 +245,7 @@ export function createWorker(context: WorkerContext, kind: AnyOperationKind, id:
     }
     // A Limber before this one may have begun with it.
     if (stepOf(next) !== stepOf(state)) await goTo(next, `cancelled: ${reason}`);
-    isCancelling = true;
+    cancelledAt = now;
     return false;
   }
 

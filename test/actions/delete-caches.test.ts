@@ -17,7 +17,7 @@ describe('deleting a cache', () => {
       const fixture = await openFixture(t);
       await begin(fixture, await storeGroup(fixture, 'orders', {}, status));
       fixture.advance(59_999);
-      await refused(remove(fixture), 'InvalidReplicationGroupState', 'orders', status);
+      await refused(remove(fixture), 'InvalidReplicationGroupState', `orders is ${status}`, '60 seconds');
       fixture.advance(1);
       const { ReplicationGroup: group } = await remove(fixture);
       assert.equal(group?.Status, 'deleting');

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RebootCacheClusterCommand } from '@aws-sdk/client-elasticache';
+import {
+  DecreaseReplicaCountCommand,
+  DescribeCacheClustersCommand,
+  RebootCacheClusterCommand,
+} from '@aws-sdk/client-elasticache';
 import { eventually } from '../support/eventually.ts';
 import { startLimber } from '../support/limber.ts';
 import {
@@ -32,6 +36,28 @@ const pidOf = async (cache: string, member: string) =>
   (await membersOf(limber, cache)).find((one) => one.id === member)?.pid;
 
 describe('the reboot of a replica', () => {
+  it('that is removed in the same moment: it stays shown as deleting until it is gone', async () => {
+    const shape = { NumCacheClusters: 3, AutomaticFailoverEnabled: true, CacheNodeType: 'cache.t4g.small' };
+    await createGroup(client, { ReplicationGroupId: 'leaving', ...shape });
+    const restart = { CacheClusterId: 'leaving-003', CacheNodeIdsToReboot: ['0001'] };
+    await client.send(new RebootCacheClusterCommand(restart));
+    await client.send(
+      new DecreaseReplicaCountCommand({
+        ...{ ReplicationGroupId: 'leaving', ApplyImmediately: true },
+        ReplicasToRemove: ['leaving-003'],
+      }),
+    );
+    const statuses = new Set<string>();
+    await eventually(async () => {
+      const known = new DescribeCacheClustersCommand({});
+      const { CacheClusters = [] } = await client.send(known);
+      const own = CacheClusters.find(({ CacheClusterId }) => CacheClusterId === 'leaving-003');
+      if (own) statuses.add(own.CacheClusterStatus ?? '');
+      return !own;
+    });
+    assert.deepEqual([...statuses], ['deleting']);
+  });
+
   it('restarts its process and nothing else; writers notice nothing', async (t) => {
     const group = await createGroup(client, { ReplicationGroupId: 'replica', NumCacheClusters: 2 });
     const writer = keepWriting(valkey(t, endpointsOf(group).primary));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ModifyReplicationGroupCommand } from '@aws-sdk/client-elasticache';
 import { limberSystem } from '../../bench/failover/limber-system.ts';
 import { measureFailover } from '../../bench/failover/system.ts';
 import { createGroup, untilSettled } from '../../bench/lib/limber-under-test.ts';
@@ -37,6 +38,27 @@ describe('a switchover that was asked for', () => {
       await measureFailover(system, { fault: 'planned', calmMs: 100, deadlineMs: 30_000 });
     // The old primary hears of it last: a look in between must not lead to another attempt, which the engine refuses.
     assert.doesNotMatch(limber.logs(), /an act on a shard failed: switchover/);
+  });
+
+  it('in the same moment as another change of the group is decided anew, and done or refused for a reason', async () => {
+    const { members } = await untilSettled(limber, 'small');
+    const replica = members.find((member) => member.role === 'replica')!;
+    const results = await Promise.allSettled([
+      ...[1, 2, 3].map(() => limber.admin('switchover', { member: replica.id })),
+      ...[1, 2, 3].map((number) =>
+        client.send(
+          new ModifyReplicationGroupCommand({
+            ...{ ReplicationGroupId: 'small', ReplicationGroupDescription: `change ${number}` },
+            ApplyImmediately: true,
+          }),
+        ),
+      ),
+    ]);
+    const reasons = results.flatMap((result) => (result.status === 'rejected' ? [`${result.reason}`] : []));
+    for (const reason of reasons) assert.match(reason, /leads already|is modifying|available state/);
+    assert.ok(reasons.length < 6);
+    const after = await untilSettled(limber, 'small');
+    assert.equal(after.members.find((member) => member.role === 'primary')?.id, replica.id);
   });
 
   it('is refused for the member that leads already, and for a name that nobody has', async () => {

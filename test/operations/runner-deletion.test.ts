@@ -110,6 +110,25 @@ describe('a deletion', () => {
     gate.open();
   });
 
+  it('waits for that some minutes at most, also when it cannot be judged', async (t) => {
+    for (const fails of [false, true]) {
+      const bench = await openBench(t);
+      const decide: NonNullable<Script['decide']> = (_input, { step }) => {
+        if (fails && step === 'second') throw new TypeError('facts nobody thought of');
+        return wait('not yet', { retryAfterMs: 10, limitMs: 1e9, otherwise: (reason) => fail(reason) });
+      };
+      await bench.enqueue('1');
+      // Of five minutes.
+      const runner = bench.open({ decide, cancelled: () => ({ step: 'second' }) }, { patience: 0.001 });
+      runner.wake();
+      await eventually(() => runner.progress()[0]?.activity === 'waiting');
+      await bench.enqueue('2', { kind: 'delete' });
+      runner.wake();
+      assert.equal((await bench.ended('2')).sentence, 'deleted');
+      assert.match((await bench.ended('1')).sentence, fails ? /nobody thought of/ : /took too long/);
+    }
+  });
+
   it('cancels what a Limber before this one had begun', async (t) => {
     const bench = await openBench(t);
     await bench.enqueue('1', { status: 'running', state: { step: 'first' }, attempts: 9, lastError: 'no' });

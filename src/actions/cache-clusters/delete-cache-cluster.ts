@@ -8,7 +8,7 @@ import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
 import { zoneLeftAlone } from '../replication-groups/failover-rules.ts';
 import { snapshotSourceAmong } from '../replication-groups/snapshot-source.ts';
-import { isDeletable, isHeldUp } from '../shared/cache-state.ts';
+import { isDeletable, isHeldUp, whenHeldUp } from '../shared/cache-state.ts';
 import { requireCacheCluster, requireReplicationGroup } from '../shared/look-ups.ts';
 import { NotWell, onceWell } from '../shared/once-well.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
@@ -26,7 +26,7 @@ export const deleteCacheCluster =
       if (!isDeletable(cluster) && (isMember || !(await isHeldUp(deps, cluster))))
         throw new ServiceError(
           'InvalidCacheClusterState',
-          `Cache cluster ${id} is ${cluster.status}; it can be deleted when it is available.`,
+          `Cache cluster ${id} is ${cluster.status}; it can be deleted when it is available${isMember ? '' : whenHeldUp(deps, cluster)}.`,
         );
       const row = nextVersion(cluster, deps.clock.now(), { status: 'deleting' });
       const work = cluster.desired.replicationGroupId

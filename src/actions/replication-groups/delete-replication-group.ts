@@ -9,7 +9,7 @@ import { invalidCombination, ServiceError } from '../../model/service-errors.ts'
 import type { Change } from '../../store/contract.ts';
 import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionDeps, commitPlanned } from '../action.ts';
-import { isDeletable, isHeldUp } from '../shared/cache-state.ts';
+import { isDeletable, isHeldUp, whenHeldUp } from '../shared/cache-state.ts';
 import { membersOf, requireReplicationGroup } from '../shared/look-ups.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
@@ -25,7 +25,7 @@ export const deleteReplicationGroup =
       if (!isDeletable(group) && !(await isHeldUp(deps, group)))
         throw new ServiceError(
           'InvalidReplicationGroupState',
-          `Replication group ${id} is ${group.status}; it can be deleted when it is available.`,
+          `Replication group ${id} is ${group.status}; it can be deleted when it is available${whenHeldUp(deps, group)}.`,
         );
       const members = await membersOf(deps.store, group);
       const retained = input.RetainPrimaryCluster ? await retainedMember(deps, group) : null;

@@ -38,3 +38,10 @@ export async function isHeldUp(
   const since = clock.now() - deleteAnywayAfterMs;
   return own.length === 0 || own.some(({ createdAt }) => createdAt <= since);
 }
+
+/** The other half of a refusal, for people. */
+export const whenHeldUp = (
+  { deleteAnywayAfterMs }: Pick<ActionDeps, 'deleteAnywayAfterMs'>,
+  { status }: Pick<Cache, 'status'>,
+): string =>
+  status === 'deleting' ? '' : `, or once that has taken ${Math.round(deleteAnywayAfterMs / 1_000)} seconds`;
