@@ -39,21 +39,22 @@ const pauseMs = 2;
 const answerWithinMs = 2_000;
 const readAtOnce = 500;
 
-/** `seeds`: where to try, in turn; more are learnt from MOVED. `tag` is the hash tag of all its keys. */
-export function keepLedger(name: string, tag: string, seeds: readonly Address[]): Ledger {
+/** `seedsNow`: where to try, in turn; more are learnt from MOVED. `tag` is the hash tag of all its keys. */
+export function keepLedger(name: string, tag: string, seedsNow: () => readonly Address[]): Ledger {
   const acknowledgedAt = new Map<number, number>();
   const counted: { readonly value: number; readonly at: number }[] = [];
   const lostCounts: LostWrite[] = [];
   const keyOf = (write: number) => `chaos:{${tag}}:${write}`;
   const counter = `chaos:{${tag}}:count`;
   let [isStopping, turn, acknowledged] = [false, 0, 0];
-  let target = seeds[0]!;
+  let target = seedsNow()[0]!;
   let client: RespClient | null = null;
 
   const elsewhere = () => {
     client?.close();
     client = null;
     turn += 1;
+    const seeds = seedsNow();
     target = seeds[turn % seeds.length]!;
   };
 

@@ -40,6 +40,8 @@ export interface EndpointRow {
 export interface Rows {
   /** Incarnation → id of whatever owns nodes or belongs to one that does. */
   readonly caches: ReadonlyMap<string, string>;
+  /** Cache cluster id → its status. */
+  readonly statuses: ReadonlyMap<string, string>;
   readonly nodes: readonly NodeRow[];
   readonly endpoints: readonly EndpointRow[];
   /** Kind and sentence of what is queued or running. */
@@ -48,7 +50,7 @@ export interface Rows {
 
 /** Read beside Limber, or without one. */
 export function readRows({ dataDirectory }: Pick<Limber, 'dataDirectory'>): Rows {
-  const database = new DatabaseSync(join(dataDirectory, 'state.db'), { readOnly: true });
+  const database = new DatabaseSync(join(dataDirectory, 'state.db'), { readOnly: true, timeout: 2_000 });
   try {
     const all = <T>(sql: string) => database.prepare(sql).all() as unknown as T[];
     const nodes = all<Omit<NodeRow, 'synced' | 'handle'> & { synced: number; handle: string }>(
@@ -60,6 +62,11 @@ export function readRows({ dataDirectory }: Pick<Limber, 'dataDirectory'>): Rows
         all<{ incarnation: string; id: string }>(
           `SELECT incarnation, id FROM resource WHERE kind IN ('replication-group', 'cache-cluster')`,
         ).map(({ incarnation, id }) => [incarnation, id]),
+      ),
+      statuses: new Map(
+        all<{ id: string; status: string }>(
+          `SELECT id, status FROM resource WHERE kind = 'cache-cluster'`,
+        ).map(({ id, status }) => [id, status]),
       ),
       nodes: nodes.map((row) => ({
         ...row,

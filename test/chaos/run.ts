@@ -8,7 +8,8 @@ import { wholeAgain } from '../e2e/faults.ts';
 import { type Random, seeded } from '../reconcilers/simulation/random.ts';
 import { eventually } from '../support/eventually.ts';
 import { atRest, leftovers } from './leftovers.ts';
-import { type Step, steps } from './steps.ts';
+import type { Step } from './step-kit.ts';
+import { steps } from './steps.ts';
 import { configurationServerOf, createWorld, groups, type World } from './world.ts';
 
 export interface ChaosReport {
@@ -21,7 +22,7 @@ export interface ChaosReport {
   readonly explained: number;
   /** Everything else that is missing, or wrong: must be empty. */
   readonly unexplained: readonly string[];
-  /** What else is not as it should be: must be empty. */
+  /** What else is not as it should be, above all a state that does not end: must be empty. */
   readonly problems: readonly string[];
 }
 
@@ -58,14 +59,22 @@ export async function runChaos(scope: Scope, options: ChaosOptions): Promise<Cha
   say(`seed ${seed}, ${options.steps} steps`);
   const world = await createWorld(scope, random, say);
   say('all caches are available');
+  let number = 0;
   try {
-    for (let number = 1; number <= options.steps; number += 1) await takeStep(world, number);
+    while (number < options.steps) {
+      number += 1;
+      await takeStep(world, number);
+    }
     const report = await account(world, options, began);
     if (report.unexplained.length > 0 || report.problems.length > 0) keepEvidence(world, seed, story);
     return report;
   } catch (error) {
+    // Whatever is waited for in vain, by a step or afterwards: the run cannot go on from there.
+    say(`after step ${number}: ${(error as Error).message}`);
     keepEvidence(world, seed, story);
-    throw error;
+    throw new Error(`seed ${seed}: a state that does not end, after step ${number}: ${story.at(-2)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -99,7 +108,8 @@ async function account(
   { seed, steps: count }: ChaosOptions,
   began: number,
 ): Promise<ChaosReport> {
-  const { limber, ledgers, deaths, say } = world;
+  const { limber, ledgers, deaths, beside, say } = world;
+  await Promise.all(beside);
   await atRest(limber, settleDeadlineMs);
   await Promise.all(
     Object.values(groups).map((id) => wholeAgain(limber, id, { deadlineMs: settleDeadlineMs })),

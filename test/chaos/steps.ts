@@ -2,66 +2,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   CreateCacheClusterCommand,
-  DecreaseReplicaCountCommand,
   DeleteCacheClusterCommand,
-  IncreaseReplicaCountCommand,
   ModifyCacheClusterCommand,
   ModifyCacheParameterGroupCommand,
-  RebootCacheClusterCommand,
-  TestFailoverCommand,
 } from '@aws-sdk/client-elasticache';
 import { isAlive, kill, resume, suspend } from '../e2e/faults.ts';
 import { startStranger } from '../e2e/strangers.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  configurationServerOf,
-  groups,
-  type LiveNode,
-  ledShards,
-  livingNodes,
-  memcachedCluster,
-  parameterGroup,
-  type Shard,
-  type World,
-} from './world.ts';
-
-export interface Step {
-  readonly name: string;
-  /** How often it is chosen, against the others. */
-  readonly weight: number;
-  perform(world: World): Promise<string | null>;
-}
-
-const asynchronous = [groups.replicated, groups.clustered];
-
-/** A shard of these whose primary may be lost: a copy of everything stays. */
-async function shardWithCopies(world: World, from: readonly string[], copies = 1): Promise<Shard | null> {
-  const shards = await ledShards(world, world.random.pick(from));
-  const fit = shards.filter((shard) => shard.copies.length >= copies);
-  return fit.length === 0 ? null : world.random.pick(fit);
-}
-
-/** From here on the shard may lack what its primary had not passed on. */
-function died({ deaths }: World, { group, shard }: Pick<Shard, 'group' | 'shard'>): void {
-  deaths.push({ group, shard, at: performance.now() });
-}
-
-const names = (nodes: readonly LiveNode[]) => nodes.map((node) => node.id).join(' and ');
-
-/** The API refuses what does not fit to the cache's present state; anything else is a failure. */
-async function asked(what: string, request: () => Promise<unknown>): Promise<string> {
-  try {
-    await request();
-    return what;
-  } catch (error) {
-    const { name, message } = error as Error;
-    if (!/^(Invalid\w*State|TestFailoverNotAvailable|APICallRate|\w+NotFound|\w+AlreadyExists)/.test(name))
-      throw error;
-    return `${what}: refused, ${message}`;
-  }
-}
+import { requestSteps } from './request-steps.ts';
+import { asked, asynchronous, died, names, type Step, shardWithCopies } from './step-kit.ts';
+import { configurationServerOf, groups, livingNodes, memcachedCluster, parameterGroup } from './world.ts';
 
 export const steps: readonly Step[] = [
+  ...requestSteps,
   {
     name: 'kill a primary',
     weight: 4,
@@ -78,7 +31,7 @@ export const steps: readonly Step[] = [
     weight: 3,
     async perform(world) {
       const shard = await shardWithCopies(world, Object.values(groups), 0);
-      if (!shard || shard.others.length === 0) return null;
+      if (!shard || shard.others.length === 0 || (shard.isBusy && shard.copies.length < 2)) return null;
       const node = world.random.pick(shard.others);
       kill(node);
       return `${node.id} (replica) is killed`;
@@ -182,39 +135,6 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    name: 'reboot',
-    weight: 4,
-    async perform(world) {
-      const group = world.random.pick([groups.replicated, groups.durable]);
-      const node = world.random.pick(livingNodes(world, group));
-      if (!node) return null;
-      const input = { CacheClusterId: node.id, CacheNodeIdsToReboot: ['0001'] };
-      const said = await asked(`${node.id} (${node.role}) is rebooted`, () =>
-        world.client.send(new RebootCacheClusterCommand(input)),
-      );
-      if (!world.random.chance(0.3)) return said;
-      await delay(world.random.below(60));
-      await world.limber.kill();
-      await world.limber.restart();
-      return `${said}, and Limber killed meanwhile`;
-    },
-  },
-  {
-    name: 'TestFailover',
-    weight: 2,
-    async perform(world) {
-      const shard = await shardWithCopies(world, asynchronous);
-      if (!shard) return null;
-      const input = { ReplicationGroupId: shard.group, NodeGroupId: shard.shard };
-      const said = await asked(`TestFailover of ${shard.group} ${shard.shard}`, () =>
-        world.client.send(new TestFailoverCommand(input)),
-      );
-      if (!said.includes('refused')) await eventually(() => !isAlive(shard.primary), { deadlineMs: 15_000 });
-      if (!said.includes('refused')) died(world, shard);
-      return said;
-    },
-  },
-  {
     // Limber lives all the while: what a stranger takes while nobody looks, no one gives back.
     name: 'a stranger on the cluster bus',
     weight: 2,
@@ -250,23 +170,6 @@ export const steps: readonly Step[] = [
           }),
         ),
       );
-    },
-  },
-  {
-    name: 'change the number of replicas',
-    weight: 2,
-    async perform({ client, random }) {
-      const NewReplicaCount = 1 + random.below(3);
-      const input = { ReplicationGroupId: groups.replicated, NewReplicaCount, ApplyImmediately: true };
-      const command = random.chance(0.5)
-        ? new IncreaseReplicaCountCommand(input)
-        : new DecreaseReplicaCountCommand(input);
-      return asked(`${groups.replicated} is to have ${NewReplicaCount} replicas`, async () => {
-        await client.send(command as IncreaseReplicaCountCommand).catch((error: Error) => {
-          // The other of the two would do it, or it has as many.
-          if (!/^InvalidParameterValue|^NoOperation/.test(error.name)) throw error;
-        });
-      });
     },
   },
   {

@@ -17,6 +17,8 @@ export const parameterGroup = 'chaos';
 export const groups = {
   /** One primary, two replicas, no persistence. */
   replicated: 'repl',
+  /** One primary, one replica, no persistence: the same node leads again, automatic failover is off. */
+  manual: 'manu',
   /** Three shards of two. */
   clustered: 'clus',
   /** Two nodes, Durability=sync. */
@@ -38,6 +40,8 @@ export interface World {
   readonly random: Random;
   readonly ledgers: readonly (Ledger & { readonly group: string; readonly shard: string })[];
   readonly deaths: Death[];
+  /** Goes on beside the steps, and ends by itself within some seconds. */
+  readonly beside: Promise<unknown>[];
   say(what: string): void;
 }
 
@@ -67,24 +71,29 @@ export async function createWorld(scope: Scope, random: Random, say: World['say'
       NumCacheClusters: 3,
       CacheParameterGroupName: parameterGroup,
     }),
+    createGroup(limber, groups.manual, { ...more, NumCacheClusters: 2, AutomaticFailoverEnabled: false }),
     createGroup(limber, groups.clustered, { ...more, NumNodeGroups: 3, ReplicasPerNodeGroup: 1 }),
     createGroup(limber, groups.durable, { ...more, NumCacheClusters: 2, Durability: 'sync' }),
     createCluster(limber, memcachedCluster, { NumCacheNodes: 2 }),
   ]);
   await Promise.all(Object.values(groups).map((id) => wholeAgain(limber, id)));
-  return { limber, client, random, ledgers: await startLedgers(limber), deaths: [], say };
+  return { limber, client, random, ledgers: await startLedgers(limber), deaths: [], beside: [], say };
 }
 
 async function startLedgers(limber: Limber): Promise<World['ledgers']> {
-  const plain = [groups.replicated, groups.durable].map(async (group) =>
-    Object.assign(keepLedger(group, group, [await endpointOf(limber, group)]), { group, shard: '0001' }),
-  );
-  const nodes = readRows(limber).nodes.filter((node) => node.id.startsWith(`${groups.clustered}-`));
-  const shards = [...new Set(nodes.map((node) => node.shard!))].sort();
+  const plain = [groups.replicated, groups.manual, groups.durable].map(async (group) => {
+    const endpoint = await endpointOf(limber, group);
+    return Object.assign(
+      keepLedger(group, group, () => [endpoint]),
+      { group, shard: '0001' },
+    );
+  });
+  const nodesNow = () => readRows(limber).nodes.filter((node) => node.id.startsWith(`${groups.clustered}-`));
+  const shards = [...new Set(nodesNow().map((node) => node.shard!))].sort();
   // Found by trying: the slots of one shard each, as three equal parts have them.
   const tags = ['b', 'c', 'a'];
   const clustered = shards.map((shard, index) =>
-    Object.assign(keepLedger(`${groups.clustered}/${shard}`, tags[index]!, nodes), {
+    Object.assign(keepLedger(`${groups.clustered}/${shard}`, tags[index]!, nodesNow), {
       group: groups.clustered,
       shard,
     }),
@@ -105,14 +114,17 @@ export interface Shard {
   readonly group: string;
   readonly shard: string;
   readonly primary: LiveNode;
-  /** Known to hold all that the primary had, and following it at this moment. */
+  /** Known to hold all that the primary had, and following it at this moment; without those that were asked to go or restart. */
   readonly copies: readonly LiveNode[];
   readonly others: readonly LiveNode[];
+  /** One of its processes was asked to end, and may do so at any time: it does not count, and nor may its last companion be hit. */
+  readonly isBusy: boolean;
 }
 
 /** Shards with exactly one living primary, by the engines' own account. */
 export async function ledShards(world: World, group: string): Promise<Shard[]> {
   const nodes = livingNodes(world, group);
+  const { statuses } = readRows(world.limber);
   const engines = await Promise.all(
     nodes.map(async (node) => ({ node, engine: await engineAt(node, 200).catch(() => null) })),
   );
@@ -126,6 +138,7 @@ export async function ledShards(world: World, group: string): Promise<Shard[]> {
     const copies = followers.filter(
       ({ node, engine }) =>
         node.synced &&
+        statuses.get(node.id) === 'available' &&
         engine?.upstream?.isUp &&
         !engine.isSyncing &&
         engine.upstream.address === leader.node.address &&
@@ -138,10 +151,14 @@ export async function ledShards(world: World, group: string): Promise<Shard[]> {
         primary: leader.node,
         copies: copies.map(({ node }) => node),
         others: followers.map(({ node }) => node),
+        isBusy: members.some(({ node }) => isAskedToEnd(statuses.get(node.id))),
       },
     ];
   });
 }
+
+const isAskedToEnd = (status: string | undefined): boolean =>
+  status === 'deleting' || status === 'rebooting cluster nodes';
 
 export const configurationServerOf = ({ limber }: Pick<World, 'limber'>) =>
   probeConfigurationServer(join(limber.dataDirectory, 'endpoints', 'memcached'));

@@ -57,6 +57,10 @@ function whyNot({ request, fault, target, moment }: Case): string | null {
     return 'it has one replica';
   if (target === 'Limber' && (fault !== 'kill -9' || moment < 0))
     return 'it is asked, and a hang of it is a pause';
+  // The request itself takes a copy: what dies after that may be the last one.
+  const takesCopy = request.startsWith('DecreaseReplicaCount');
+  const leavesOne = inCluster(request) ? target === 'primary' : target === 'primary and first replica';
+  if (takesCopy && leavesOne && moment >= 0) return 'whoever leaves may have left by then';
   if (target === 'primary and first replica' && (request === 'TestFailover' || fault === 'slow'))
     return 'the request takes one copy, the fault two: of three none is left';
   return null;

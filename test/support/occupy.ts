@@ -16,7 +16,8 @@ export async function occupy(t: TestContext, address: string, port: number): Pro
   return { end };
 }
 
-function listenAt(address: string, port: number): Promise<Server> {
+/** Rejects while somebody listens there. */
+export function listenAt(address: string, port: number): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     server.once('error', reject);
