@@ -87,6 +87,9 @@ async function status(options: AdminOptions) {
       concern,
     })),
     operations: await underWay(options, names),
+    passwordless: views
+      .filter(({ cache }) => cache.desired.configurations.at(-1)?.auth?.isOpen)
+      .map(({ cache }) => cache.id),
     findings: [...options.findings(), ...shards.findings()],
   };
 }
@@ -144,6 +147,7 @@ async function connect(options: AdminOptions, body: unknown, context: ActionCont
     port: target.port,
     clusterMode: isClusterMode(cache),
     tls: cache.desired.transitEncryption !== 'off',
+    auth: cache.desired.configurations.at(-1)?.auth?.isOpen === false,
     cli: cli ? { command: cli.command, args: cli.args, env: cli.env ?? {} } : null,
   };
 }

@@ -236,6 +236,13 @@ export const noHealthyReplica = (nodeGroupId: string, sentence: string): EventTe
 export const healthyReplicaAgain = (nodeGroupId: string): EventText =>
   ofGroup('Limber:HealthyReplicaAgain', `Node group ${nodeGroupId} has a healthy replica again`);
 
+/** ROTATE on a group without a token adds one and closes nothing, on ElastiCache too. */
+export const passwordlessAccess = (groupId: string): EventText =>
+  ofGroup(
+    'Limber:PasswordlessAccess',
+    `${groupId} has its first AUTH token by ROTATE, and clients without a password are still let in; AuthTokenUpdateStrategy SET with the same AuthToken ends that`,
+  );
+
 /** Bad or stale files were moved, never deleted. */
 export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
   ofCluster(

@@ -79,6 +79,8 @@ export interface LimberStatus {
     readonly sentence: string | null;
   }[];
   readonly operations: readonly OperationStatus[];
+  /** Caches that have an AUTH token and let clients in without it. */
+  readonly passwordless: readonly string[];
   readonly findings: readonly string[];
 }
 
@@ -89,6 +91,8 @@ export interface ConnectAnswer {
   readonly port: number;
   readonly clusterMode: boolean;
   readonly tls: boolean;
+  /** Clients need the AUTH token. */
+  readonly auth: boolean;
   readonly cli: {
     readonly command: string;
     readonly args: readonly string[];

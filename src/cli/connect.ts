@@ -11,7 +11,9 @@ cluster. Memcached, which has no cli, gets a plain line-mode one. What stands af
 
   limber connect orders                      a prompt
   limber connect orders -- SET greeting hi   one command
-  echo PING | limber connect orders          commands from a pipe`;
+  echo PING | limber connect orders          commands from a pipe
+
+A cache with an AUTH token: the environment variable REDISCLI_AUTH has it, else the cli asks.`;
 
 const namesNote = `Note: AWS's Memcached clients (Java, PHP, .NET) discover nodes only at a name that contains .cfg.; at an address they
 use one node and say nothing. \`limber up --dns ZONE\` shows names (docs/dns.md).`;
@@ -29,7 +31,7 @@ export async function run(argv: string[]): Promise<number> {
     const start = limberCommand(dataDirectory, 'up');
     throw new CommandFailed(`Limber is not running, and it knows where ${name} is. To start it: ${start}`);
   }
-  const { engine, address, port, clusterMode, tls, cli } = await locate(admin, name, values.region);
+  const { engine, address, port, clusterMode, tls, auth, cli } = await locate(admin, name, values.region);
   if (engine === 'memcached') {
     if (theirs.length === 0 && admin.dnsZone === null) console.error(namesNote);
     return await talkToMemcached(address, port, theirs);
@@ -41,7 +43,20 @@ export async function run(argv: string[]): Promise<number> {
   }
   const secured = tls ? ['--tls', '--cacert', trustPath(dataDirectory)] : [];
   const target = ['-h', address, '-p', String(port), ...secured, ...(clusterMode ? ['-c'] : [])];
-  return becomeProgram(cli.command, [...cli.args, ...target, ...theirs], { ...process.env, ...cli.env });
+  const access = auth ? accessOf(name) : { args: [], env: {} };
+  return becomeProgram(cli.command, [...cli.args, ...target, ...access.args, ...theirs], {
+    ...process.env,
+    ...cli.env,
+    ...access.env,
+  });
+}
+
+/** The token never becomes an argument, which every user of the machine could read: the cli takes it from its environment, or asks. */
+function accessOf(name: string) {
+  const token = process.env.VALKEYCLI_AUTH || process.env.REDISCLI_AUTH;
+  if (token) return { args: [], env: { VALKEYCLI_AUTH: token, REDISCLI_AUTH: token } };
+  if (process.stdin.isTTY) return { args: ['--askpass'], env: {} };
+  throw new CommandFailed(`${name} needs its AUTH token: set REDISCLI_AUTH, or call this from a terminal`);
 }
 
 /** The shell's region only decides between caches of one name: a name that is unique is found anywhere. */

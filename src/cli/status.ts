@@ -63,6 +63,7 @@ function describe(status: LimberStatus, port: number): string {
     ...section('Needs a look:', [
       ...status.operations.flatMap(concernOf),
       ...status.shards.flatMap(({ concern }) => concern ?? []),
+      ...status.passwordless.map((id) => `${id} has an AUTH token, and lets clients in without it`),
       ...status.findings,
     ]),
   ].join('\n');

@@ -18,7 +18,7 @@ import { isClusterMode } from './cache-view.ts';
 import { secretNames } from './connections.ts';
 import type { Fleet } from './fleet.ts';
 import { nodeTls, type TlsParts } from './node-tls.ts';
-import { nodeParameters, nodeSettings } from './parameters.ts';
+import { clientAuth, nodeParameters, nodeSettings } from './parameters.ts';
 
 /** The gossip port of a cluster node: 10000 above its port, or below where that is beyond the last one. */
 export const busPortOf = (port: number): number => (port + 10_000 <= 65_535 ? port + 10_000 : port - 10_000);
@@ -92,6 +92,7 @@ async function configSpec(
     port: node.port,
     directory: fleet.runtime.directoryOf(node.incarnation),
     secrets: await engineSecrets(fleet.store, cache.incarnation),
+    auth: clientAuth(cache, node.target),
     durability: durabilityOf(cache),
     mode: isClusterMode(cache)
       ? { kind: 'cluster', busPort: busPortOf(node.port), isForming: shard?.isFormed !== true }

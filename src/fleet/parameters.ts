@@ -4,6 +4,7 @@ import { type EngineSettings, engineSettings } from '../catalog/engine-settings.
 import { nodeType } from '../catalog/node-types.ts';
 import type { ParameterValues } from '../catalog/parameters.ts';
 import { hardLimitOfOpenFiles } from '../engines/memcached/launch.ts';
+import type { ClientAuth } from '../engines/valkey/access-control.ts';
 import type { WriteCondition } from '../engines/valkey/switchover.ts';
 import { type Configuration, configurationOf, newestConfiguration } from '../model/configuration.ts';
 import type { CacheNode, NodeSettings, NodeTarget } from '../model/node.ts';
@@ -37,6 +38,17 @@ export function nodeSettings(
     nodeType: nodeType(cacheNodeType),
     openFilesMax: hardLimitOfOpenFiles(),
   });
+}
+
+/** Whom the node lets in as `default`. Throws `UnknownConfiguration`. */
+export const clientAuth = (cache: Cache, { configVersion }: NodeSettings): ClientAuth =>
+  requireConfiguration(cache, configVersion).auth ?? null;
+
+/** True when it is certain that the node's process lets in whom its target says, and nobody else. */
+export function hasItsAuth({ desired }: Cache, { applied, target }: CacheNode): boolean {
+  if (applied?.configVersion === target.configVersion) return true;
+  const [has, wants] = [applied, target].map((one) => one && configurationOf(desired, one.configVersion));
+  return has != null && wants != null && JSON.stringify(has.auth) === JSON.stringify(wants.auth);
 }
 
 /** On which terms this node takes writes when it leads. A failover waits for it, so it never throws. */

@@ -1,8 +1,9 @@
 /**
  * Configurations: what the nodes of a cache run with, beside their engine version and node type. They are numbered, and
  * one that was written never changes: a node whose row says 3 starts with the same values after any crash, whatever was
- * asked for since. AUTH, users and TLS belong here too when they come.
+ * asked for since. Who may log in stands here too.
  */
+import type { AuthTokens } from './auth-token.ts';
 import type { CacheNode } from './node.ts';
 
 export interface Configuration {
@@ -12,6 +13,8 @@ export interface Configuration {
   readonly family: string;
   /** Parameter name → value: what the parameter group had set when this configuration was made. */
   readonly overrides: Readonly<Record<string, string>>;
+  /** Absent: clients need no password. */
+  readonly auth?: AuthTokens;
 }
 
 /** The settings of a cache hold its configurations, oldest first. */
@@ -30,12 +33,13 @@ export function newestConfiguration({ configurations }: Configured): Configurati
 export const configurationOf = ({ configurations }: Configured, version: number): Configuration | undefined =>
   configurations.find((one) => one.version === version);
 
+/** What is not named stays as it is. */
 export function withNextConfiguration(
   settings: Configured,
-  changed: Omit<Configuration, 'version'>,
+  changed: Partial<Omit<Configuration, 'version'>>,
 ): readonly Configuration[] {
-  const { version } = newestConfiguration(settings);
-  return [...settings.configurations, { ...changed, version: version + 1 }];
+  const newest = newestConfiguration(settings);
+  return [...settings.configurations, { ...newest, ...changed, version: newest.version + 1 }];
 }
 
 /** The configurations that a node runs with or is to run with, and the newest two: a node may just be starting with the older one. */

@@ -24,7 +24,8 @@ const replicaCountChange = fields({ nodeGroupId: text, from: wholeNumber, to: wh
 const inputs = {
   /** `members`: cache cluster ids. */
   'add-members': fields({ members: listOf(text), growth: listOf(replicaCountChange) }),
-  'apply-parameters': fields({}),
+  /** `modifies`: the cache is `modifying` until this ends. */
+  'apply-parameters': fields({ modifies: orElse(flag, false) }),
   /** `zones`: of each node of a Memcached cluster; empty for all others, whose members say theirs. */
   'create-cache': fields({ zones: orElse(listOf(text), []) }),
   /** `primary`: the cluster whose node is to lead. */

@@ -26,7 +26,7 @@ import {
   type Tries,
   wait,
 } from './operation-kind.ts';
-import { nextNode } from './rows.ts';
+import { nextNode, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 
 type ApplyParametersInput = OperationInput<'apply-parameters'>;
@@ -84,12 +84,12 @@ export function decideApplyParameters(
   const open = view.nodes.filter((node) => isToRun(node) && !isConfigured(node));
   const names = open.map((node) => node.cacheClusterId).join(', ');
   if (open.length === 0)
-    return finish(`${input.cacheId} runs with configuration ${version}`, withoutUnused(view, now));
+    return finish(`${input.cacheId} runs with configuration ${version}`, ended(view, input, now));
   return wait(`${names} gets its configuration`, {
     retryAfterMs: 250,
     limitMs: convergeMs,
     otherwise: () =>
-      finish(`${names} gets configuration ${version} later, by itself`, withoutUnused(view, now)),
+      finish(`${names} gets configuration ${version} later, by itself`, ended(view, input, now)),
   });
 }
 
@@ -124,9 +124,10 @@ function notApplied({ cache }: CacheView, nodes: readonly CacheNode[], configVer
   );
 }
 
-function withoutUnused({ cache, nodes }: CacheView, now: number): Change[] {
+/** Configurations that no node needs go, and a cache that was being modified is available. */
+function ended({ cache, nodes }: CacheView, { modifies }: ApplyParametersInput, now: number): Change[] {
   const configurations: readonly Configuration[] = usedConfigurations(cache.desired, nodes);
-  if (configurations.length === cache.desired.configurations.length) return [];
-  const row = { ...cache, version: cache.version + 1, updatedAt: now };
+  if (configurations.length === cache.desired.configurations.length && !modifies) return [];
+  const row = withStatus(cache, modifies ? 'available' : cache.status, now);
   return [{ put: 'resource', row: { ...row, desired: { ...cache.desired, configurations } } }];
 }

@@ -30,7 +30,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
 
   const groups: Partial<CreateReplicationGroupCommandInput>[] = [
     { TransitEncryptionEnabled: true, TransitEncryptionMode: 'preferred' },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
     { UserGroupIds: ['users'] },
     { SnapshotName: 'snapshot' },
     { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
@@ -62,7 +61,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
 
   const clusters: Partial<CreateCacheClusterCommandInput>[] = [
     { TransitEncryptionEnabled: true },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
     { SnapshotName: 'snapshot' },
     { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
     { OutpostMode: 'single-outpost' },
@@ -86,7 +84,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { ClusterMode: 'compatible' },
     { TransitEncryptionEnabled: true },
     { TransitEncryptionMode: 'preferred' },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
     { UserGroupIdsToAdd: ['users'] },
     { RemoveUserGroups: true },
     { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
@@ -101,7 +98,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { CacheNodeType: 'cache.m5.large' },
     { EngineVersion: '1.6.18' },
     { Engine: 'valkey' },
-    { AuthToken: 'a-secret-of-sixteen-and-more' },
     { ScaleConfig: { ScalePercentage: 50, ScaleIntervalMinutes: 5 } },
   ];
   for (const input of nodes)

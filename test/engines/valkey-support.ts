@@ -136,6 +136,7 @@ export class Bench {
     const full: ConfigSpec = {
       fingerprint,
       secrets,
+      auth: null,
       durability: 'disabled',
       mode: { kind: 'standalone' },
       parameters: [],

@@ -22,7 +22,12 @@ import {
 } from './cache-views.ts';
 
 describe('the configuration that a cache has got', () => {
-  const input = { cacheKind: 'replication-group', cacheIncarnation: 'x', cacheId: 'orders' } as const;
+  const input = {
+    cacheKind: 'replication-group',
+    cacheIncarnation: 'x',
+    cacheId: 'orders',
+    modifies: true,
+  } as const;
   const configurations = [
     configuration,
     { ...configuration, version: 2, overrides: { timeout: '60', activedefrag: 'yes' } },

@@ -14,7 +14,7 @@ import { cacheSettings, groupsStand } from '../shared/cache-settings.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
 import { chooseEngine } from '../shared/engine-choice.ts';
 import { cacheClusterExists } from '../shared/look-ups.ts';
-import { blank, refuseNotYet } from '../shared/refusals.ts';
+import { blank, noAuthToken, refuseNotYet } from '../shared/refusals.ts';
 import { resourceKey } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
 import { joinGroup } from './join-group.ts';
@@ -22,7 +22,6 @@ import { joinGroup } from './join-group.ts';
 const notBuilt = [
   'SnapshotArns',
   'SnapshotName',
-  'AuthToken',
   'OutpostMode',
   'PreferredOutpostArn',
   'PreferredOutpostArns',
@@ -92,6 +91,7 @@ async function desiredOf(deps: ActionDeps, context: ActionContext, input: Create
     throw invalidCombination(
       `The parameter group ${choice.parameterGroupName} has cluster mode enabled, which needs CreateReplicationGroup.`,
     );
+  if (input.AuthToken !== undefined) throw noAuthToken(engine);
   const nodes = countNodes(engine, input.NumCacheNodes);
   const zones = zonesOfNodes(engine, nodes, context.region, input);
   const settings = await cacheSettings(deps, context, input, choice);

@@ -11,12 +11,12 @@ import { requireAvailableCluster } from '../shared/cache-state.ts';
 import { requireCacheCluster } from '../shared/look-ups.ts';
 import { changeParameterGroup } from '../shared/modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from '../shared/modify-settings.ts';
-import { notYet, refuseNotYet } from '../shared/refusals.ts';
+import { noAuthToken, notYet, refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
 import { planResize, type Resize } from './resize-plan.ts';
 
-const notBuilt = ['AuthToken', 'AuthTokenUpdateStrategy', 'LogDeliveryConfigurations', 'ScaleConfig'];
+const notBuilt = ['LogDeliveryConfigurations', 'ScaleConfig'];
 
 export const modifyCacheCluster =
   (deps: ActionDeps): Action<ModifyCacheClusterMessage, ModifyCacheClusterResult> =>
@@ -29,6 +29,8 @@ export const modifyCacheCluster =
         throw invalidCombination(
           `${id} is a member of ${cluster.desired.replicationGroupId}; use ModifyReplicationGroup.`,
         );
+      if (input.AuthToken !== undefined || input.AuthTokenUpdateStrategy !== undefined)
+        throw noAuthToken(cluster.desired.engine);
       refuseMoves(cluster, input);
       requireAvailableCluster(cluster, 'modify');
       return plan(deps, context, cluster, input);

@@ -8,6 +8,7 @@ import { reportedVersion } from '../../catalog/engine-versions.ts';
 import { buildArn } from '../../model/arns.ts';
 import type { CacheNode, Endpoint } from '../../model/node.ts';
 import type { CacheCluster, CacheObserved, CacheSettings, ReplicationGroup } from '../../model/resource.ts';
+import { shapeAuthToken, shapeAuthTokenStatus } from '../shared/shape-auth-token.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
 import { parameterStatusOf, worstStatus } from './parameter-status.ts';
 
@@ -51,7 +52,7 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     PreferredAvailabilityZone: cluster.desired.preferredAvailabilityZone,
     ...(isCreated ? { CacheClusterCreateTime: new Date(cluster.createdAt) } : {}),
     PreferredMaintenanceWindow: settings.maintenanceWindow,
-    PendingModifiedValues: shapePending(cluster),
+    PendingModifiedValues: { ...shapePending(cluster), ...shapeAuthTokenStatus(settings, rows.nodes) },
     ...(topic ? { NotificationConfiguration: { TopicArn: topic.arn, TopicStatus: topic.status } } : {}),
     CacheSecurityGroups: settings.securityGroupNames.map((name) => ({
       CacheSecurityGroupName: name,
@@ -72,7 +73,7 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     ...(isMemcached
       ? {}
       : { SnapshotRetentionLimit: settings.snapshotRetentionLimit, SnapshotWindow: settings.snapshotWindow }),
-    AuthTokenEnabled: false,
+    ...shapeAuthToken(settings),
     TransitEncryptionEnabled: settings.transitEncryption !== 'off',
     ...(settings.transitEncryption === 'off' ? {} : { TransitEncryptionMode: settings.transitEncryption }),
     AtRestEncryptionEnabled: group?.desired.atRestEncryption ?? false,

@@ -20,7 +20,7 @@ export function applyToCaches(
     .filter((cache) => !['deleting', 'create-failed'].includes(cache.status))
     .flatMap((cache): Change[] => [
       { put: 'resource', row: configured(cache, group, now) },
-      enqueue(deps, 'apply-parameters', cache, {}),
+      enqueue(deps, 'apply-parameters', cache, { modifies: false }),
     ]);
 }
 

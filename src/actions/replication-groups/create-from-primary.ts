@@ -29,6 +29,7 @@ import { requireCacheCluster } from '../shared/look-ups.ts';
 import { modifiedSettings } from '../shared/modify-settings.ts';
 import { notYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
+import { withFirstToken } from './auth-token.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { plannedFailover } from './failover-rules.ts';
 import { checkGroupIsFree, freeMemberNames, newMember } from './new-member.ts';
@@ -135,6 +136,7 @@ function refuseOtherSettings({ id, desired }: CacheCluster, input: CreateReplica
     throw invalidCombination(
       `TransitEncryptionEnabled cannot be given with PrimaryClusterId: ${id} speaks plain text, and keeps its clients.`,
     );
+  withFirstToken([], input.AuthToken, desired.transitEncryption, 0);
   if (durability === 'sync' || durability === 'async') throw notYet('Durability', durability, 'disabled');
 }
 

@@ -20,6 +20,7 @@ import { cacheSettings, groupsStand } from '../shared/cache-settings.ts';
 import { creationNotes } from '../shared/creation-notes.ts';
 import { chooseEngine } from '../shared/engine-choice.ts';
 import { refuseNotYet } from '../shared/refusals.ts';
+import { withFirstToken } from './auth-token.ts';
 import { createFromPrimary } from './create-from-primary.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { plannedFailover } from './failover-rules.ts';
@@ -32,7 +33,6 @@ const notBuilt = [
   'GlobalReplicationGroupId',
   'SnapshotArns',
   'SnapshotName',
-  'AuthToken',
   'UserGroupIds',
   'LogDeliveryConfigurations',
   'DataTieringEnabled',
@@ -102,6 +102,12 @@ async function desiredOf(
   const plan = planNodeGroups(id, context.region, clusterMode, input);
   const desired: ReplicationGroupDesired = {
     ...settings,
+    configurations: withFirstToken(
+      settings.configurations,
+      input.AuthToken,
+      settings.transitEncryption,
+      deps.clock.now(),
+    ),
     description: parseDescription(input.ReplicationGroupDescription ?? '', 'ReplicationGroupDescription'),
     clusterMode,
     ...plannedFailover(settings.cacheNodeType, plan, input),

@@ -3,6 +3,8 @@ import type {
   ModifyReplicationGroupMessage,
   ModifyReplicationGroupResult,
 } from '@aws-sdk/client-elasticache';
+import { passwordlessAccess } from '../../catalog/events.ts';
+import { newestConfiguration } from '../../model/configuration.ts';
 import { parseDescription, parseReference } from '../../model/identifiers.ts';
 import type { CacheSettings, ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
 import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
@@ -16,13 +18,12 @@ import { changeParameterGroup } from '../shared/modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from '../shared/modify-settings.ts';
 import { notYet, refuseNotYet } from '../shared/refusals.ts';
 import { nextVersion } from '../shared/rows.ts';
+import { withChangedToken } from './auth-token.ts';
 import { answerGroup } from './describe-replication-groups.ts';
 import { plannedPromotion } from './promotion.ts';
 import { refuseOtherTransitEncryption } from './transit-encryption.ts';
 
 const notBuilt = [
-  'AuthToken',
-  'AuthTokenUpdateStrategy',
   'UserGroupIdsToAdd',
   'UserGroupIdsToRemove',
   'RemoveUserGroups',
@@ -78,10 +79,16 @@ async function plan(
   const asked = input.CacheParameterGroupName;
   const parameters = asked === undefined ? null : await changeParameterGroup(deps, context, group, asked);
   const promotion = await plannedPromotion(deps, group, input);
-  const isNamed = Object.keys(changed).length > 0 || asked !== undefined || promotion !== null;
+  const now = deps.clock.now();
+  const present = parameters?.settings.configurations ?? group.desired.configurations;
+  const authed = withChangedToken(group, present, input, now);
+  const isNamed =
+    Object.keys(changed).length > 0 ||
+    promotion !== null ||
+    [asked, input.AuthToken].some((given) => given !== undefined);
   if (!isNamed) throw invalidCombination('No modifications were requested');
   const pending = promotion?.pending ?? group.desired.pending;
-  if (isUnchanged(group.desired, { ...changed, pending }) && !parameters && !promotion?.isNow)
+  if (isUnchanged(group.desired, { ...changed, pending }) && !parameters && !authed && !promotion?.isNow)
     return { changes: [], result: group };
   const { configurations, ...shared } = { ...settings, ...parameters?.settings };
   const desired = {
@@ -89,22 +96,36 @@ async function plan(
     ...changed,
     ...shared,
     ...(configurations ? { configurations } : {}),
+    ...(authed ? { configurations: authed } : {}),
     pending,
   };
-  const status = promotion?.isNow ? 'modifying' : group.status;
-  const row = nextVersion(group, deps.clock.now(), { status, desired });
+  const status = promotion?.isNow || authed ? 'modifying' : group.status;
+  const row = nextVersion(group, now, { status, desired });
   return {
     changes: [
       ...groupsStand(row),
       { put: 'resource', row },
       ...(await changedMembers(deps, group, shared)),
       ...(parameters?.changes ?? []),
+      ...(authed ? tokenChanges(deps, row, now) : []),
       ...(promotion?.isNow
         ? [enqueue(deps, 'promote-member', group, { clusterId: promotion.clusterId })]
         : []),
     ],
     result: row,
   };
+}
+
+function tokenChanges(deps: ActionDeps, group: ReplicationGroup, now: number): Change[] {
+  const isOpen = newestConfiguration(group.desired).auth?.isOpen === true;
+  return [
+    enqueue(deps, 'apply-parameters', group, { modifies: true }),
+    ...(isOpen ? [passwordlessEvent(group, now)] : []),
+  ];
+}
+
+function passwordlessEvent({ account, region, id }: ReplicationGroup, date: number): Change {
+  return { add: 'event', row: { account, region, sourceId: id, date, ...passwordlessAccess(id) } };
 }
 
 /** Members hold copies of their group's settings: what they refer to must not be deleted, what they left may be. */

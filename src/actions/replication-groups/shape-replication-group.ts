@@ -8,6 +8,7 @@ import type {
 import { buildArn } from '../../model/arns.ts';
 import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { CacheCluster, ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
+import { shapeAuthToken, shapeAuthTokenStatus } from '../shared/shape-auth-token.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
 
 /** The rows that belong to one group. */
@@ -35,7 +36,7 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     ReplicationGroupId: group.id,
     Description: desired.description,
     Status: group.status,
-    PendingModifiedValues: shapePending(desired),
+    PendingModifiedValues: { ...shapePending(desired), ...shapeAuthTokenStatus(desired, nodes) },
     MemberClusters: memberIds(rows),
     ...(shown && nodes.length > 0 ? { NodeGroups: shapeNodeGroups(rows, dnsZone) } : {}),
     ...(desired.snapshottingClusterId ? { SnapshottingClusterId: desired.snapshottingClusterId } : {}),
@@ -46,7 +47,7 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     SnapshotWindow: desired.snapshotWindow,
     ClusterEnabled: isCluster,
     CacheNodeType: desired.cacheNodeType,
-    AuthTokenEnabled: false,
+    ...shapeAuthToken(desired),
     ...shapeTransitEncryption(desired),
     AtRestEncryptionEnabled: desired.atRestEncryption,
     ...(desired.kmsKeyId ? { KmsKeyId: desired.kmsKeyId } : {}),

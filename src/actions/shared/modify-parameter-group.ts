@@ -47,6 +47,6 @@ export async function changeParameterGroup(
       parameterGroupName: next.id,
       configurations: withNextConfiguration(desired, configurationFrom(next)),
     },
-    changes: [...groupStands(next), enqueue(deps, 'apply-parameters', cache, {})],
+    changes: [...groupStands(next), enqueue(deps, 'apply-parameters', cache, { modifies: false })],
   };
 }

@@ -28,6 +28,13 @@ export async function findSurvivors({ dataDirectory, presence }: Examined): Prom
         ...status.operations.flatMap(concernOf),
         ...status.shards.flatMap(({ concern }) => concern ?? []),
       ].map((text) => warn('caches', text, `See \`${limberCommand(dataDirectory, 'status')}\`.`)),
+      ...status.passwordless.map((id) =>
+        warn(
+          'access',
+          `${id} has an AUTH token, and lets clients in without it`,
+          'ModifyReplicationGroup with the same AuthToken and AuthTokenUpdateStrategy SET ends that.',
+        ),
+      ),
       ...status.findings.map((text) => warn('unknown', text, 'Limber leaves it alone: look, then decide.')),
     ];
   } catch (error) {

@@ -3,6 +3,8 @@
  * See docs/access-control.md.
  */
 import { createHash } from 'node:crypto';
+import type { AuthTokens } from '../../model/auth-token.ts';
+import type { EngineConnection } from './client.ts';
 import { allowedToClients, deniedToClients } from './command-table.ts';
 import type { EngineCommand, EngineFingerprint } from './fingerprint.ts';
 
@@ -31,9 +33,27 @@ function clientDenials(fingerprint: EngineFingerprint): string[] {
   return denied.filter((name) => !denied.includes(containerOf(name) ?? '')).map((name) => `-${name}`);
 }
 
-/** ACL rules of the user `default` until AUTH or RBAC is asked for: everybody, everything but what is denied. */
-function clientRules(fingerprint: EngineFingerprint): string[] {
-  return ['reset', 'on', 'nopass', '~*', '&*', '+@all', ...clientDenials(fingerprint)];
+/** The user `default`: everything but what is denied. */
+function clientRules(fingerprint: EngineFingerprint, auth: ClientAuth): string[] {
+  return ['reset', 'on', ...passwordRules(auth), '~*', '&*', '+@all', ...clientDenials(fingerprint)];
+}
+
+/** Null: clients need no password. */
+export type ClientAuth = Pick<AuthTokens, 'hashes' | 'isOpen'> | null;
+
+/** An engine that takes everybody without a password takes them with any password too. */
+function passwordRules(auth: ClientAuth): string[] {
+  if (auth === null || auth.isOpen) return ['nopass'];
+  if (auth.hashes.length === 0) throw new Error('nobody could log in without the hash of a token');
+  return ['resetpass', ...auth.hashes.map((hash) => `#${hash}`)];
+}
+
+/**
+ * Lets clients of a running node in with these tokens and no others, in one step. What they may do stays, and so do
+ * connections that are logged in. May be repeated.
+ */
+export async function applyClientAuth(connection: EngineConnection, auth: ClientAuth): Promise<void> {
+  await connection.call('ACL', 'SETUSER', 'default', ...passwordRules(auth));
 }
 
 function limberRules(secrets: EngineSecrets): string[] {
@@ -53,9 +73,10 @@ function replicationRules(secrets: EngineSecrets, fingerprint: EngineFingerprint
 export function engineUsers(
   fingerprint: EngineFingerprint,
   secrets: EngineSecrets,
+  auth: ClientAuth,
 ): Readonly<Record<string, readonly string[]>> {
   return {
-    default: clientRules(fingerprint),
+    default: clientRules(fingerprint, auth),
     [limberUser]: limberRules(secrets),
     [replicationUser]: replicationRules(secrets, fingerprint),
   };

@@ -3,7 +3,7 @@
  * would write endpoints into it, and a node does not start while another process holds one of its addresses).
  */
 import type { Durability } from '../../model/resource.ts';
-import { type EngineSecrets, engineUsers, replicationUser } from './access-control.ts';
+import { type ClientAuth, type EngineSecrets, engineUsers, replicationUser } from './access-control.ts';
 import { belongsToLimber, type Directive, primaryCredentialNames, renderDirective } from './directives.ts';
 import type { EngineFingerprint } from './fingerprint.ts';
 import { nodesFileName } from './nodes-file.ts';
@@ -23,6 +23,8 @@ export interface ConfigSpec {
   /** Absolute path of the node's directory: data go into `data/`. The log goes to the standard output. */
   readonly directory: string;
   readonly secrets: EngineSecrets;
+  /** Whom the node lets in as `default`. */
+  readonly auth: ClientAuth;
   /** The port speaks TLS and nothing else, and so do links to other nodes. */
   readonly tls?: TlsFiles;
   readonly durability: Durability;
@@ -57,7 +59,7 @@ export function renderConfig(spec: ConfigSpec): string {
   const ours = ourDirectives(spec);
   const names = new Set(ours.map(([name]) => name));
   const parameters = spec.parameters.filter(([name]) => !names.has(name) && !belongsToLimber(name));
-  const users = Object.entries(engineUsers(spec.fingerprint, spec.secrets)).map(
+  const users = Object.entries(engineUsers(spec.fingerprint, spec.secrets, spec.auth)).map(
     ([name, rules]) => `user ${[name, ...rules].join(' ')}`,
   );
   return `${[...parameters.map(renderDirective), ...ours.map(renderDirective), ...users].join('\n')}\n`;

@@ -5,8 +5,9 @@
  */
 import { changesBetween } from '../../../catalog/configuration-changes.ts';
 import { parameterGroupApplied, parameterNotApplied, parameterUpdated } from '../../../catalog/events.ts';
+import { applyClientAuth } from '../../../engines/valkey/access-control.ts';
 import { applyParameters } from '../../../engines/valkey/parameters.ts';
-import { nodeParameters, nodeSettings } from '../../../fleet/parameters.ts';
+import { clientAuth, nodeParameters, nodeSettings } from '../../../fleet/parameters.ts';
 import { updateNode } from '../../../fleet/start-node.ts';
 import { configurationOf } from '../../../model/configuration.ts';
 import { type CacheNode, isSameProcess } from '../../../model/node.ts';
@@ -43,8 +44,10 @@ async function applySettings({ fleet }: ShardContext, cache: Cache, node: CacheN
   const settings = nodeSettings(cache, { ...target, engineVersion }).settings.filter(
     ({ needsRestart }) => !needsRestart,
   );
+  const connection = await fleet.connections.of(node);
+  await applyClientAuth(connection, clientAuth(cache, target));
   const refused = await applyParameters(
-    await fleet.connections.of(node),
+    connection,
     settings.map(({ directive, value }) => [directive, value] as const),
   );
   return refused.flatMap(({ directive, reason }) => {

@@ -1,5 +1,7 @@
 /** Keeps the moving endpoints of a shard on the right nodes. */
+import { applyClientAuth } from '../../../engines/valkey/access-control.ts';
 import { applyBindings, type Holder, wantedBindings } from '../../../fleet/bindings.ts';
+import { clientAuth, hasItsAuth } from '../../../fleet/parameters.ts';
 import { type Endpoint, heldBy } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Change } from '../../../store/contract.ts';
@@ -45,6 +47,10 @@ export async function bindEndpoints(
     };
   });
   const wanted = wantedBindings(endpoints, holders);
+  // Nobody is let in by an endpoint whom the node's configuration keeps out.
+  for (const { node, isServing } of holders)
+    if (isServing && [...wanted.values()].includes(node.incarnation) && !hasItsAuth(facts.cache, node))
+      await applyClientAuth(await context.fleet.connections.of(node), clientAuth(facts.cache, node.target));
   await applyBindings(context.fleet, context.bindings, holders, wanted);
   const changes = endpoints
     .filter((endpoint) => wanted.has(endpoint.address) && wanted.get(endpoint.address) !== endpoint.holder)
