@@ -10,7 +10,7 @@ import {
   ModifyReplicationGroupCommand,
   type ModifyReplicationGroupCommandInput,
 } from '@aws-sdk/client-elasticache';
-import { Redis } from 'iovalkey';
+import { Cluster, Redis } from 'iovalkey';
 import { createClient } from 'redis';
 import type { Address } from '../../bench/lib/resp-client.ts';
 import { createGroup } from '../support/caches.ts';
@@ -177,6 +177,19 @@ for (const engine of engines)
       await everywhere(t, id, undefined, /NOAUTH/);
     });
   });
+
+it('a cluster asks for its token at every node', async (t) => {
+  const shape = { NumNodeGroups: 2, ReplicasPerNodeGroup: 1, AutomaticFailoverEnabled: true };
+  await createGroup(limber, 'authc', { ...shape, TransitEncryptionEnabled: true, AuthToken: first });
+  const { address: host, port } = await endpointOf(limber, 'authc', 'configuration');
+  const cluster = new Cluster([{ host, port }], { redisOptions: { tls: { ca }, password: first } });
+  t.after(() => cluster.disconnect());
+  for (const key of ['a', 'b', 'c', 'd']) assert.equal(await cluster.set(key, key), 'OK');
+  for (const node of await nodesOf(limber, 'authc')) {
+    assert.equal(await entry(t, node, first), 'in');
+    assert.match(await entry(t, node), /NOAUTH/);
+  }
+});
 
 describe('a group without a token', () => {
   const id = 'was-open';

@@ -82,7 +82,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { EngineVersion: '8.0' },
     { Engine: 'redis' },
     { ClusterMode: 'compatible' },
-    { TransitEncryptionEnabled: true },
     { TransitEncryptionMode: 'preferred' },
     { UserGroupIdsToAdd: ['users'] },
     { RemoveUserGroups: true },
