@@ -7,7 +7,12 @@ import {
   readAppendOnlyFolder,
 } from '../engines/valkey/append-only-files.ts';
 import { type CheckPrograms, cutDamage, findDamage, readableBytes } from '../engines/valkey/data-files.ts';
-import { type NodesFileState, nodesFileName, nodesFileState } from '../engines/valkey/nodes-file.ts';
+import {
+  asReplicaOfGhost,
+  type NodesFileState,
+  nodesFileName,
+  nodesFileState,
+} from '../engines/valkey/nodes-file.ts';
 import { findUnfinishedWrite } from '../engines/valkey/unfinished-write.ts';
 import type { CacheNode } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
@@ -183,6 +188,16 @@ export const nodesFilePath = (fleet: Fleet, node: CacheNode): string =>
 /** Whether a cluster node that is down would come back as the node that the others know. */
 export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileState> =>
   nodesFileState(fleet.runtime.files, dataDirectory(fleet, node));
+
+/**
+ * Cluster mode, of a node that is down and is to lead with what it has: it comes up as the replica of a ghost, and takes
+ * over from it. May be repeated.
+ */
+export async function prepareToLead(fleet: Fleet, node: CacheNode): Promise<void> {
+  const path = nodesFilePath(fleet, node);
+  const changed = asReplicaOfGhost(await fleet.runtime.files.read(path));
+  if (changed !== null) await fleet.runtime.files.write(path, changed);
+}
 
 /** Moves a node's nodes.conf away, so that it gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */
 export async function setNodesFileAside(fleet: Fleet, node: CacheNode): Promise<string> {

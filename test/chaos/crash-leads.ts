@@ -114,6 +114,16 @@ export const failsOverInCluster: Operation = {
   ...losesPrimary('a primary is killed in cluster mode', cluster),
   leadsMax: 1,
 };
+/** Its own files come first: it is started as the replica of a ghost, and takes over from that. */
+export const leadsAgainInCluster: Operation = {
+  ...losesPrimary('a durable primary is killed in cluster mode', { ...cluster, Durability: 'sync' }),
+  async check(scene) {
+    await keptAll(scene);
+    assert.equal(primaryOf(await nodesOf(scene.limber, scene.id)).id, `${scene.id}-0001-001`);
+  },
+  leadsMax: 0,
+};
+
 /** A server that no record names claims all slots: it goes on while no Limber lives, and the shard is whole in the end. */
 export function meetsStranger(): Operation {
   let stranger: Stranger | null = null;

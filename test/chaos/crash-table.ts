@@ -151,6 +151,7 @@ export const failovers: readonly CrashCase[] = [
   ...of(leads.losesLonelyManifest, 'mend:moved'),
   ...full(leads.losesLonelyManifest, 'mend:set-aside'),
   ...of(leads.meetsStranger(), 'bus-guard:forgotten'),
+  ...of(leads.leadsAgainInCluster, 'bring-up:ghost-written', 'bring-up:started', 'lead-again:taken-over'),
   ...of(leads.losesReplica, 'node-spawned-not-recorded'),
   ...full(leads.losesReplica, 'endpoints:given-up', 'start-node:prepared', 'start-node:recorded'),
   ...of(leads.losesSingle, 'bring-up:started'),

@@ -155,3 +155,22 @@ for (const { engine, version } of engines)
         },
       );
   });
+
+describe('a stranger on the bus of a cluster with encryption in transit', () => {
+  it('is not heard at all', async (t) => {
+    const limber = await startLimber(t);
+    await createGroup(limber, 'safe', { ...paired, ReplicasPerNodeGroup: 0, TransitEncryptionEnabled: true });
+    const nodes = await wholeAgain(limber, 'safe');
+    const stranger = await startStranger(t);
+    await stranger.claim(slotsOf['0001'], primaryOf(nodes));
+    const end = performance.now() + 2_000;
+    while (performance.now() < end) {
+      for (const node of nodes) await stranger.meet(node);
+      await delay(100); // what is tested is that it keeps trying
+    }
+    const known = parseClusterNodes(String(await stranger.ask('CLUSTER', 'NODES')));
+    assert.ok(known.every(({ isMyself, health }) => isMyself || health === 'joining'));
+    assert.deepEqual(await strangerEvents(limber, 'safe', stranger), []);
+    assert.doesNotMatch(await sentencesOf(limber, 'safe'), /no record names/);
+  });
+});

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
-import { decides, fence, manual, promote, setTarget, start, unsynced, waits } from './decisions.ts';
+import { type EngineFacts, ghostOf } from '../../src/reconcilers/shard/view.ts';
+import { decides, fence, follow, manual, promote, setTarget, start, unsynced, waits } from './decisions.ts';
 import {
   incarnationOf as id,
   leading,
   memberAt,
+  nodeAt,
   primaryAt,
   replicaAt,
   silentAt,
@@ -334,5 +336,41 @@ describe('a promotion that was recorded and not confirmed', () => {
   it('starts the chosen one when nobody led before it', () => {
     const view = viewOf([silentAt(1, 'absent'), silentAt(2, 'absent')], { current: null, target: 1 });
     decides(view, [start(1, null)], /comes back first/);
+  });
+});
+
+describe('a primary of a cluster that was started to lead again', () => {
+  const cluster = { clusterMode: 'enabled' } as const;
+  const back = (facts: Partial<EngineFacts> = {}) =>
+    replicaAt(1, 2, { follows: ghostOf(nodeAt(1)), isLinkUp: false, ...facts }, { role: null });
+
+  it('takes over from its ghost, whatever its replica holds', () => {
+    for (const durability of ['sync', 'async', 'disabled'] as const)
+      decides(
+        viewOf([back(), replicaAt(2, 1)], { ...cluster, durability }),
+        [promote(1)],
+        /orders-001 leads again with its own data/,
+      );
+    decides(
+      viewOf([replicaAt(1, 2, { follows: ghostOf(nodeAt(1)) }, unsynced)], cluster),
+      [promote(1)],
+      /leads again/,
+    );
+  });
+
+  it('has its data loaded before', () => {
+    waits(viewOf([back({ isLoading: true }), replicaAt(2, 1)], cluster), /orders-001 is loading its data/);
+  });
+
+  it('does so as the recorded target, too, once nobody leads', () => {
+    decides(
+      viewOf([silentAt(2, 'dead'), back()], { ...cluster, current: 2, target: 1 }),
+      [promote(1)],
+      /orders-001 leads again/,
+    );
+  });
+
+  it('follows the one that leads when it was decided otherwise meanwhile', () => {
+    decides(viewOf([back(), primaryAt(2)], { ...cluster, current: 2 }), [follow(1, 2)], /told to follow/);
   });
 });

@@ -35,6 +35,11 @@ export async function failOver(replica: EngineConnection, how: 'vote' | 'alone')
   await replica.call('CLUSTER', 'FAILOVER', how === 'vote' ? 'FORCE' : 'TAKEOVER');
 }
 
+/** By the node's own word the cluster is fit for commands (`cluster_state:ok`). */
+export async function isWhole(connection: EngineConnection): Promise<boolean> {
+  return /^cluster_state:ok/m.test(String(await connection.call('CLUSTER', 'INFO')));
+}
+
 /**
  * Makes a node (blank, or a replica) follow the primary of that id. `unknown`: it has to be introduced first. `not-yet`: it
  * has not heard yet that this one leads. Nothing is sent then, nor when it follows already: Redis 7.0 and Valkey 8.0 would

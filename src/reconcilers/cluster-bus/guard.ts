@@ -5,6 +5,7 @@
  * looking is the shard workers' to mend: they are told who is there.
  */
 import { strangerOnBus } from '../../catalog/events.ts';
+import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { keyOf } from '../../engines/valkey/cluster-plan.ts';
 import { type ClusterMember, readMembers } from '../../engines/valkey/cluster-view.ts';
 import { EngineUnreachable } from '../../engines/valkey/engine-errors.ts';
@@ -16,6 +17,7 @@ import { isUnrecordedNode } from '../../fleet/unrecorded.ts';
 import { type CacheNode, isSameProcess } from '../../model/node.ts';
 import { formatSlots } from '../../model/slots.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
+import { ghostOf } from '../shard/view.ts';
 import { createStrangerLog, type Stranger } from './stranger-log.ts';
 
 export interface BusGuard {
@@ -87,7 +89,12 @@ export function createBusGuard(
     const members = await readMembers(connection);
     // The rows after the engine: whoever is introduced by Limber has a row before.
     const rows = await fleet.store.nodesOf([node.cacheIncarnation]);
-    const found = rows.length === 0 ? [] : strangersAmong(members, new Set(rows.map(keyOf)));
+    const isGhost = (one: ClusterMember) => rows.some((row) => ghostOf(row) === keyOf(one));
+    const found =
+      rows.length === 0
+        ? []
+        : strangersAmong(members, new Set(rows.map(keyOf))).filter((one) => !isGhost(one));
+    await forgetGhosts(node, connection, members.filter(isGhost));
     const own: ClusterMember[] = [];
     // One that is just being introduced is no member yet, whoever it is; and there is no time to lose with it.
     for (const one of found)
@@ -112,6 +119,18 @@ export function createBusGuard(
       node,
       foreign.filter((one) => news.includes(keyOf(one))),
     );
+  }
+
+  /** One that a primary was started as a replica of has no part in the cluster once the primary leads. */
+  async function forgetGhosts(
+    node: CacheNode,
+    connection: EngineConnection,
+    ghosts: readonly ClusterMember[],
+  ): Promise<void> {
+    if (ghosts.length === 0) return;
+    // Its own primary keeps it until it has taken over.
+    await forgetAll(connection, ghosts);
+    lookEverywhere(node);
   }
 
   /** Who is known to one is known to others, or soon will be. */

@@ -1,4 +1,5 @@
 /** What the reconciler of one shard sees in one pass: rows and facts, read once and not changed. */
+import { ghostPort } from '../../engines/valkey/nodes-file.ts';
 import { type DataState, isLost } from '../../fleet/data-files.ts';
 import type { CacheNode, NodeGroup } from '../../model/node.ts';
 import type { Durability } from '../../model/resource.ts';
@@ -84,6 +85,16 @@ export interface ShardView {
 
 export const endpointOf = (node: Pick<CacheNode, 'address' | 'port'>): string =>
   `${node.address}:${node.port}`;
+
+/**
+ * Cluster mode: it was started to lead with what it has, and has to take over from the ghost that it was made a replica of
+ * (`nodes-file.ts`). Whoever dies before that leaves it so.
+ */
+export const comesBackToLead = ({ node, engine }: Pick<Member, 'node' | 'engine'>): boolean =>
+  engine?.role === 'replica' && engine.follows === ghostOf(node);
+
+/** `address:port` of the ghost of a node. */
+export const ghostOf = ({ address }: Pick<CacheNode, 'address'>): string => `${address}:${ghostPort}`;
 
 /** True for a replica whose data may be led with: its present process was seen to hold all of the primary's. */
 export function isCandidate(member: Member): boolean {

@@ -13,6 +13,7 @@ import {
   dataStateOf,
   keepUnfinishedWrite,
   nodesFileOf,
+  prepareToLead,
   setAside,
   setNodesFileAside,
 } from '../../../fleet/data-files.ts';
@@ -29,6 +30,7 @@ import type { ShardContext, StartFailure } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent, invalidateSync, memberEvent } from '../record.ts';
 import { isRecovering, recovered } from '../recovery.ts';
+import { comesBackToLead } from '../view.ts';
 import { parameterUpdates } from './apply-config.ts';
 import { epochOf } from './cluster-epoch.ts';
 import { mendFiles } from './mend-files.ts';
@@ -90,7 +92,7 @@ export async function bringUp(
 export async function finishStarts(context: ShardContext, { view }: ShardFacts): Promise<boolean> {
   const loaded = view.members.filter(({ node, engine }) => {
     const latest = context.starts.get(node.incarnation);
-    return latest && !latest.hasServed && engine && !engine.isLoading;
+    return latest && !latest.hasServed && engine && !engine.isLoading && !comesBackToLead({ node, engine });
   });
   for (const { node, engine } of loaded) {
     const latest = context.starts.get(node.incarnation)!;
@@ -135,14 +137,18 @@ async function keepTail(context: ShardContext, { view }: ShardFacts, node: Cache
  */
 async function mendIdentity(
   context: ShardContext,
-  { cache }: ShardFacts,
+  { cache, view }: ShardFacts,
   node: CacheNode,
   follow: CacheNode | null,
 ): Promise<void> {
   const { fleet } = context;
   if (node.handle === null) return;
   const state = await nodesFileOf(fleet, node);
-  if (state.kind === 'fine' && !(await takesOver(context, cache, node, follow, state.leadsSince))) return;
+  if (state.kind === 'fine' && !(await takesOver(context, cache, node, follow, state.leadsSince))) {
+    if (follow === null && !view.isForming) await prepareToLead(fleet, node);
+    faultPoint('bring-up:ghost-written');
+    return;
+  }
   const recordAside = (aside: string, reason: string) =>
     fleet.store.commit([memberEvent(context, node, filesSetAside(node.cacheClusterId, aside, reason))]);
   if (state.kind !== 'missing') {

@@ -1,7 +1,8 @@
 /** Promotion in cluster mode, where the engines keep roles by themselves. */
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
-import { failOver } from '../../../engines/valkey/cluster-failover.ts';
+import { failOver, isWhole } from '../../../engines/valkey/cluster-failover.ts';
 import type { CacheNode } from '../../../model/node.ts';
+import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import { hasRoleWithin } from './role-within.ts';
 
@@ -27,6 +28,20 @@ export async function clusterTakeOver(
   await failOver(connection, 'alone');
   if (!(await hasRoleWithin(connection, 'master', takeOverDeadlineMs)))
     throw new Error(`${node.cacheClusterId} was asked to take over and does not lead`);
+}
+
+/** An engine that sees the cluster whole takes writes as soon as it leads; else it waits until it is 2 s old, as any primary does. */
+const wholeMs = 300;
+
+/** A node that was started to lead with what it has takes over from its ghost. Nobody else is asked, since nobody has its slots. */
+export async function leadAgain(node: CacheNode, connection: EngineConnection): Promise<void> {
+  const { clock } = connection;
+  const end = clock.monotonic() + wholeMs;
+  while (!(await isWhole(connection)) && clock.monotonic() < end) await clock.delay(2);
+  await failOver(connection, 'alone');
+  if (!(await hasRoleWithin(connection, 'master', takeOverDeadlineMs)))
+    throw new Error(`${node.cacheClusterId} was asked to lead again and does not`);
+  faultPoint('lead-again:taken-over');
 }
 
 /** True while more than half of the cluster's primaries answer: nobody is asked for a vote that cannot be given. */

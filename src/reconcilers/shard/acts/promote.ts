@@ -1,4 +1,4 @@
-/** Makes a replica the primary. The old one was seen dead. */
+/** Makes a replica the primary. The old one was seen dead, or is a ghost. */
 import { olderCopyLeads } from '../../../catalog/events.ts';
 import { promote } from '../../../engines/valkey/replication.ts';
 import type { CacheNode } from '../../../model/node.ts';
@@ -6,12 +6,15 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { memberEvent } from '../record.ts';
-import { clusterTakeOver } from './cluster-take-over.ts';
+import { comesBackToLead } from '../view.ts';
+import { clusterTakeOver, leadAgain } from './cluster-take-over.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
 
 export async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const connection = await context.fleet.connections.of(node);
+  const member = facts.view.members.find((one) => one.node.incarnation === node.incarnation);
+  if (member && comesBackToLead(member)) return leadAgain(node, connection);
   const events = [...(await prepareLaggingLead(context, facts, node))];
   if (facts.view.clusterMode === 'enabled') {
     await clusterTakeOver(context, node, connection);

@@ -1,6 +1,14 @@
 /** The recorded primary runs as a replica: who leads instead of it, or whether it leads again. Pure. */
 import type { EngineFacts, Member, ShardView } from '../view.ts';
-import { endpointOf, holdsOlderCopy, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import {
+  comesBackToLead,
+  endpointOf,
+  holdsOlderCopy,
+  isCandidate,
+  isDown,
+  mostCaughtUp,
+  newestOlderCopy,
+} from '../view.ts';
 import { doing, leads, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
 
 /** The recorded primary runs as a replica. */
@@ -11,6 +19,13 @@ export function decideDeposedPrimary(
   const from = view.members.find(
     (member) => member !== current && endpointOf(member.node) === current.engine.follows,
   );
+  if (comesBackToLead(current))
+    return current.engine.isLoading
+      ? waiting(`${name(current)} is loading its data`)
+      : doing(`${name(current)} leads again with its own data`, {
+          kind: 'promote',
+          node: current.node.incarnation,
+        });
   const stranger = view.strangers?.find(({ where }) => where === current.engine.follows);
   if (stranger && !current.engine.isLinkUp && !current.engine.isSyncing)
     return doing(

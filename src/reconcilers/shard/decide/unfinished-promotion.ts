@@ -1,7 +1,15 @@
 /** A promotion that was recorded and is not confirmed yet: planned or not, begun by us or by a Limber before us. Pure. */
 
 import type { Member, ShardView } from '../view.ts';
-import { hasLostFiles, holdsOlderCopy, isAhead, isCandidate, isDown, mostCaughtUp } from '../view.ts';
+import {
+  comesBackToLead,
+  hasLostFiles,
+  holdsOlderCopy,
+  isAhead,
+  isCandidate,
+  isDown,
+  mostCaughtUp,
+} from '../view.ts';
 import { doing, isAnswering, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
@@ -55,6 +63,8 @@ export function decideUnfinishedPromotion(
       reason: 'found',
     });
   }
+  if (comesBackToLead(target) && !target.engine?.isLoading)
+    return doing(`${name(target)} leads again with its own data`, { kind: 'promote', node: to });
   // Who was chosen has not led yet, and somebody else holds more: chosen for another reason, or not seen at that time.
   const ahead = view.members.find(
     (member) => member !== target && isCandidate(member) && isCandidate(target) && isAhead(member, target),

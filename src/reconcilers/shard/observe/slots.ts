@@ -39,6 +39,14 @@ export function withSlots(
         const connection = await context.fleet.connections.of(node);
         const known = await lookAt(context, connection, node.incarnation);
         if (engine.role !== 'primary') return member;
+        const self = known.find(({ isMyself }) => isMyself);
+        // Until its first turn after the start an engine does not say that it is a replica, but in this list.
+        if (self?.role === 'replica') {
+          const upstream = known.find(({ id }) => id === self.primaryId);
+          lastLooks.delete(connection);
+          const follows = upstream ? keyOf(upstream) : null;
+          return { ...member, engine: { ...engine, role: 'replica' as const, follows } };
+        }
         const slots = await usedSurplus(connection, shard, known, slotStanding(shard, known, siblings));
         // What is to change is not always a change by that sign.
         if (slots !== 'held') lastLooks.delete(connection);
