@@ -99,6 +99,8 @@ const noShard = (cacheIncarnation: string): NodeGroup => ({
  * that is a moment late may be the one that holds most.
  */
 const silentDeadlineMs = 50;
+/** Whoever looks waits no longer than this, however patient the settings are with a node that hangs. */
+const askDeadlineMaxMs = 1_000;
 
 async function observeMember(context: ShardContext, cache: Cache, node: CacheNode): Promise<Member> {
   const { fleet, monitor } = context;
@@ -117,7 +119,7 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const isFirst = !isSameProcess(context.asked.get(node.incarnation) ?? null, node.handle);
   if (node.handle) context.asked.set(node.incarnation, node.handle);
   const isAwaited = verdict === 'answering' || isFirst;
-  const deadlineMs = isAwaited ? fleet.settings.hangAfterMs : silentDeadlineMs;
+  const deadlineMs = isAwaited ? Math.min(fleet.settings.hangAfterMs, askDeadlineMaxMs) : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
   if (engine) return { ...facts, verdict: 'answering', engine };
   // The node may have died while it was asked: then its files count, as of any dead node.
