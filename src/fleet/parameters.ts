@@ -3,12 +3,12 @@ import { valuesOf } from '../catalog/configuration-changes.ts';
 import { type EngineSettings, engineSettings } from '../catalog/engine-settings.ts';
 import { nodeType } from '../catalog/node-types.ts';
 import type { ParameterValues } from '../catalog/parameters.ts';
-import { hardLimitOfOpenFiles } from '../engines/memcached/launch.ts';
 import type { ClientAuth } from '../engines/valkey/access-control.ts';
 import type { WriteCondition } from '../engines/valkey/switchover.ts';
 import { type Configuration, configurationOf, newestConfiguration } from '../model/configuration.ts';
 import type { CacheNode, NodeSettings, NodeTarget } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
+import { hardLimitOfOpenFiles } from '../platform/open-files.ts';
 
 /** Thrown when the row of a cache lacks the configuration of its node, since it was read before that of the node: read both again. */
 class UnknownConfiguration extends Error {

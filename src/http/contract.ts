@@ -30,7 +30,7 @@ type AdminHandler = (body: unknown, context: RequestContext) => Promise<unknown>
 export interface FrontDoorLimits {
   /** Signed requests in work at once; more answer 503. Default 256. */
   readonly concurrentRequestsMax: number;
-  /** Open connections; one more ends the idlest. Default 1024. */
+  /** Open connections; one more ends the idlest. Default 1024, or half of the files that may be open. */
   readonly connectionsMax: number;
   /** Default 1 MiB. */
   readonly bodyBytesMax: number;

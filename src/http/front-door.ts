@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { ServiceError } from '../model/service-errors.ts';
+import { hardLimitOfOpenFiles } from '../platform/open-files.ts';
 import { answerAdmin } from './admin-api.ts';
 import { answerParseError, endJson, endXmlError } from './answer.ts';
 import { createBodyBudget } from './body-budget.ts';
@@ -18,7 +19,8 @@ import { answerQuery } from './query-api.ts';
 
 const defaultLimits: FrontDoorLimits = {
   concurrentRequestsMax: 256,
-  connectionsMax: 1024,
+  // Of the files that Limber may open, engines need some, too: a connection that cannot be accepted keeps everybody out.
+  connectionsMax: Math.min(1024, Math.floor(hardLimitOfOpenFiles() / 2)),
   bodyBytesMax: 1024 * 1024,
   bodiesBytesMax: 16 * 1024 * 1024,
   headerBytesMax: 16 * 1024,

@@ -83,6 +83,25 @@ describe('while 50 clients of an endpoint', () => {
   }
 });
 
+describe('clients in a process that may open few files', () => {
+  it('keep nobody out either: there are only as many as there is room for', async (t) => {
+    const server = await startConfigurationServer(undefined, { openFilesMax: 400 });
+    t.after(() => server.stop());
+    const configuration = configurationOf([]);
+    await server.serve('small', configuration);
+    const sockets = Array.from({ length: 1_000 }, () => connect(configuration.port, configuration.address));
+    for (const socket of sockets) socket.on('error', () => {});
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    await eventually(async () => (await server.status('small'))?.clients === 136);
+    const newcomer = await openConnection(configuration);
+    assert.equal(await newcomer.ask('config get cluster\r\n', 'END\r\n'), expectedList(configuration));
+    newcomer.close();
+  });
+});
+
 describe('4,096 clients that ask for nothing', () => {
   it('keep nobody out: the one that was idle the longest goes, and none of another endpoint', async (t) => {
     const server = await startConfigurationServer();

@@ -34,12 +34,19 @@ export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'limber-memcached-'));
 }
 
-export async function startConfigurationServer(directory = temporaryDirectory()): Promise<TestServer> {
+export async function startConfigurationServer(
+  directory = temporaryDirectory(),
+  { openFilesMax }: { readonly openFilesMax?: number } = {},
+): Promise<TestServer> {
   makeStateDirectory(directory);
   const { command, args, env } = configurationServerCommand(directory, {
     compileCacheDirectory: join(tmpdir(), 'limber-test-compile-cache'),
   });
-  const child = spawn(command, args, {
+  const [program, programArgs] =
+    openFilesMax === undefined
+      ? [command, args]
+      : ['sh', ['-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`, command, ...args]];
+  const child = spawn(program, programArgs, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'pipe'],
   });

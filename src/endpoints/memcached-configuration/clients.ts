@@ -4,6 +4,7 @@
  * flood at one endpoint costs no client of another. A client that is ended connects again when it has something to ask.
  */
 import type { Socket } from 'node:net';
+import { hardLimitOfOpenFiles } from '../../platform/open-files.ts';
 
 export interface Clients {
   /** A new client of this endpoint; another one is ended when there are too many. */
@@ -17,8 +18,11 @@ export interface Clients {
 
 /** An idle one takes 6.5 KB. Data go to the nodes directly, so few are due: a judgement. */
 const clientsMaxDefault = 4_096;
+/** Files that the process needs besides its clients, of which each may cost two sockets. A judgement. */
+const otherFiles = 128;
 
-export function createClients(clientsMax = clientsMaxDefault): Clients {
+export function createClients(openFilesMax = hardLimitOfOpenFiles()): Clients {
+  const clientsMax = Math.max(1, Math.min(clientsMaxDefault, Math.floor((openFilesMax - otherFiles) / 2)));
   /** In each, the first is the one that asked for nothing the longest. */
   const byEndpoint = new Map<object, Set<Socket>>();
   let total = 0;

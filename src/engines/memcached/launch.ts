@@ -1,5 +1,5 @@
 /** The arguments of a Memcached cache node. Memcached has no configuration file; nothing secret is among them. */
-import { readFileSync } from 'node:fs';
+import { hardLimitOfOpenFiles } from '../../platform/open-files.ts';
 
 interface MemcachedLaunch {
   /** The only address it listens on. */
@@ -28,6 +28,7 @@ const ownDescriptors = 64;
 /** Accepted alike by 1.6.18, 1.6.38 and 1.6.45. It stays in the foreground and logs to standard error. */
 export function memcachedArguments(launch: MemcachedLaunch): string[] {
   const runAs = launch.runAs === undefined ? defaultAccount() : launch.runAs;
+  // The server sets its own limit to `-c` and ends when it may not: "failed to set rlimit for open files".
   const openFilesMax = launch.openFilesMax ?? hardLimitOfOpenFiles();
   const connections = Math.max(1, Math.min(launch.maxConnections, openFilesMax - ownDescriptors));
   return [
@@ -42,15 +43,4 @@ export function memcachedArguments(launch: MemcachedLaunch): string[] {
 
 function defaultAccount(): string | null {
   return process.getuid?.() === 0 ? 'nobody' : null;
-}
-
-/** The server sets its own limit to `-c` and ends when it may not: "failed to set rlimit for open files". */
-export function hardLimitOfOpenFiles(): number {
-  try {
-    const line = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
-    const limit = Number(line?.[1]);
-    return Number.isFinite(limit) ? limit : Number.MAX_SAFE_INTEGER;
-  } catch {
-    return Number.MAX_SAFE_INTEGER;
-  }
 }
