@@ -53,9 +53,8 @@ type CreateFromPrimaryState =
 
 interface CreateFromPrimarySeen {
   readonly view: CacheView | null;
-  /** Of the new nodes. */
   readonly health: CacheHealth;
-  /** Which of them could not be taken back. */
+  /** Which of the new nodes could not be taken back. */
   readonly kept: Kept;
   readonly now: number;
 }
@@ -81,7 +80,8 @@ export function createFromPrimaryKind(
       const view = await loadCacheView(fleet.store, input);
       const nodes = view ? newNodes(view, input) : [];
       const kept = view && step === 'returning' ? await keptOf(tools, view, nodes) : noneKept;
-      const health = shards.health(input.cacheIncarnation, nodes);
+      // The cluster's own node too: without it no replica gets its data.
+      const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
       return { view, health, kept, now: fleet.clock.now() };
     },
     decide: decideCreateFromPrimary,
@@ -123,7 +123,7 @@ export function decideCreateFromPrimary(
       return act('place', 'endpoints and replicas get their addresses', 60_000);
     case 'syncing':
       if (health.failure && health.failure.attempts >= startAttemptsMax)
-        return giveBack(health.failure.error, 'a replica does not start');
+        return giveBack(health.failure.error, 'a node does not start');
       if (!isReady(view))
         return wait(health.sentence, {
           retryAfterMs: 250,

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-elasticache';
 import { eventually } from '../support/eventually.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
+import { occupy } from '../support/occupy.ts';
 import {
   at,
   clusterAvailable,
@@ -166,5 +167,47 @@ describe('a deletion', () => {
     await groupDeleted(client, 'half');
     await clusterAvailable(client, 'mine');
     assert.equal(await valkey(t, endpoint).dbsize(), data.mebibytes);
+  });
+});
+
+describe('a group that is made from a cluster whose node is down', () => {
+  it('and cannot be made: the cluster is on its own again, and its node comes back by itself', async (t) => {
+    const limber = await startLimber(t, {
+      settings: { allowValkeyCacheClusters: true },
+      env: { LIMBER_FAULT_POINT: 'create-from-primary:syncing' },
+    });
+    const client = limber.client();
+    const cluster = await createCluster(client, { CacheClusterId: 'down', Engine: 'valkey' });
+    const endpoint = at(cluster.CacheNodes?.[0]?.Endpoint);
+    await client
+      .send(
+        new CreateReplicationGroupCommand({
+          ...{ ReplicationGroupId: 'never', ReplicationGroupDescription: 'e2e', PrimaryClusterId: 'down' },
+          NumCacheClusters: 2,
+        }),
+      )
+      .catch(() => {});
+    await limber.ended;
+    const database = new DatabaseSync(join(limber.dataDirectory, 'state.db'), { readOnly: true });
+    const nodes = database.prepare('SELECT address, handle FROM node').all() as {
+      address: string;
+      handle: string;
+    }[];
+    database.close();
+    // Neither of them can start while somebody else listens there.
+    for (const { handle } of nodes) {
+      const { pid } = (JSON.parse(handle) ?? {}) as { pid?: number };
+      if (pid) process.kill(pid, 'SIGKILL');
+    }
+    const strangers = await Promise.all(nodes.map(({ address }) => occupy(t, address, endpoint.port)));
+    await limber.restart();
+    await eventually(async (see) => see((await describeGroup(client, 'never')).Status) === 'create-failed', {
+      deadlineMs: 60_000,
+    });
+    await deleteGroup(limber, 'never');
+    await groupDeleted(client, 'never');
+    await Promise.all(strangers.map((stranger) => stranger.end()));
+    await eventually(async () => (await valkey(t, endpoint).ping()) === 'PONG', { deadlineMs: 30_000 });
+    assert.equal((await describeCluster(client, 'down')).CacheClusterStatus, 'available');
   });
 });
