@@ -3,8 +3,10 @@
  * engines believe whoever has the highest epoch, and delete the keys of slots that they lose.
  */
 import assert from 'node:assert/strict';
-import { before, describe, it } from 'node:test';
+import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { clusterTarget } from '../../bench/failover/limber-system.ts';
+import { startWriteChecker } from '../../bench/lib/write-checker.ts';
 import { parseClusterNodes } from '../../src/engines/valkey/cluster-view.ts';
 import { createGroup } from '../support/caches.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,6 +15,7 @@ import { eventsOf } from './caches.ts';
 import {
   asLimber,
   engineAt,
+  kill,
   type Node,
   nodesOf,
   primaryOf,
@@ -155,6 +158,59 @@ for (const { engine, version } of engines)
         },
       );
   });
+
+describe('a stranger on the cluster bus, under load', () => {
+  let limber: Limber;
+  before(async () => {
+    limber = await startLimber();
+    await createGroup(limber, 'busy', paired);
+  });
+
+  /** What `strike` does happens while a stranger claims all slots and goes on introducing itself to everybody. */
+  async function withStranger(t: TestContext, strike: (nodes: readonly Node[]) => Promise<void>) {
+    const nodes = await wholeAgain(limber, 'busy');
+    const observers = ['0002', '0003'].map((shard) => primaryOf(nodes, shard));
+    const target = await clusterTarget(primaryOf(nodes), replicasOf(nodes)[0]!, observers);
+    const writers = startWriteChecker({ ...target, connections: 3, prefix: `busy-${Date.now()}` });
+    t.after(() => target.route.close());
+    t.after(() => writers.stop());
+    await writers.progress(20, 5_000);
+    const stranger = await startStranger(t);
+    await stranger.claim([0, 16_383], primaryOf(nodes));
+    const struck = strike(nodes);
+    const end = performance.now() + 2_000;
+    while (performance.now() < end) {
+      for (const node of nodes) await stranger.meet(node);
+      await delay(100); // what is tested is that it keeps trying
+    }
+    await struck;
+    await writers.progress(20, 10_000);
+    await writers.stop();
+    await isAsRecorded(limber, 'busy', stranger);
+    await stranger.end();
+    await wholeAgain(limber, 'busy');
+    const { lost, wrong } = await writers.verify();
+    t.diagnostic(`the longest gap ${writers.gap().longestMs.toFixed(0)} ms, lost ${lost}`);
+    return { lost, wrong };
+  }
+
+  it('costs no write', async (t) => {
+    assert.deepEqual(await withStranger(t, async () => {}), { lost: 0, wrong: 0 });
+  });
+
+  it('costs no more than the failover that happens meanwhile', async (t) => {
+    const { lost, wrong } = await withStranger(t, async (nodes) => kill(primaryOf(nodes)));
+    assert.equal(wrong, 0);
+    assert.ok(lost <= 20, `${lost} lost`);
+  });
+
+  it('costs no write when a primary hands over meanwhile', async (t) => {
+    const told = await withStranger(t, async (nodes) => {
+      await limber.admin('switchover', { member: replicasOf(nodes)[0]!.id });
+    });
+    assert.deepEqual(told, { lost: 0, wrong: 0 });
+  });
+});
 
 describe('a stranger on the bus of a cluster with encryption in transit', () => {
   it('is not heard at all', async (t) => {
