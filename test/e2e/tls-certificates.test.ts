@@ -1,18 +1,22 @@
 /** Certificates of running nodes: another authority, an expired one, files that are damaged, Limber killed in between. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
+import { Redis } from 'iovalkey';
 import { type Address, connectResp, type RespClient } from '../../bench/lib/resp-client.ts';
-import { authorityPath, readAuthority } from '../../src/security/certificates/authority-file.ts';
+import { readStartRecord } from '../../src/cli/start-record.ts';
+import { authorityPath, readAuthority, trustPath } from '../../src/security/certificates/authority-file.ts';
 import { fingerprint } from '../../src/security/certificates/pem.ts';
 import { signCertificate } from '../../src/security/certificates/sign.ts';
 import { createGroup } from '../support/caches.ts';
 import { runLimber } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
+import { describeGroup } from './caches.ts';
 import { asLimber, directoryOf, endpointOf, nodesOf, pair, wholeAgain } from './faults.ts';
 
 const dayMs = 86_400_000;
@@ -219,6 +223,17 @@ describe('the names in a certificate', () => {
     assert.match(names, /DNS:\*\.orders\.[a-z0-9]{6}\.use1\.cache\.internal/);
     assert.match(names, /DNS:orders\.[a-z0-9]{6}\.ng\.0001\.use1\.cache\.internal/);
     assert.match(names, /DNS:redis\.example\.com, DNS:\*\.caches\.example\.com/);
+    // By name, as programs do it: looked up at Limber, and checked against the certificate.
+    const { NodeGroups } = await describeGroup(limber.client(), id);
+    const { Address: host = '', Port: port = 0 } = NodeGroups?.[0]?.PrimaryEndpoint ?? {};
+    assert.match(host, /^master\.orders\.[a-z0-9]{6}\.use1\.cache\.internal$/);
+    const resolver = new Resolver();
+    resolver.setServers([`127.0.0.1:${(await readStartRecord(limber.dataDirectory))?.dnsPort}`]);
+    const [address = ''] = await resolver.resolve4(host);
+    const ca = readFileSync(trustPath(limber.dataDirectory), 'utf8');
+    const redis = new Redis({ host: address, port, tls: { ca, servername: host }, maxRetriesPerRequest: 0 });
+    t.after(() => redis.disconnect());
+    assert.equal(await redis.ping(), 'PONG');
     for (const { address } of [await endpointOf(limber, id), await endpointOf(limber, id, 'reader')])
       assert.ok(names.includes(`IP Address:${address}`));
   });

@@ -48,6 +48,11 @@ describe('a question to the DNS zone', () => {
       'NOERROR: -',
     ],
     ['for the part with the word of the kind does not either', ['clustercfg.use1.cache.test'], 'NOERROR: -'],
+    [
+      'for the part that names with TLS share does not either',
+      ['orders.ab12cd.use1.cache.test'],
+      'NOERROR: -',
+    ],
     ['for the authority is answered', ['cache.test', 'SOA'], 'NOERROR: SOA'],
     ['for the name server is answered', ['Cache.Test', 'NS'], 'NOERROR: ns.cache.test'],
     ['for the name server’s address is answered', ['ns.cache.test'], 'NOERROR: 127.0.0.1'],

@@ -86,11 +86,11 @@ function answerApex(question: Question, zone: string): ZoneAnswer {
 
 /**
  * Names below which there may be others, and that hold nothing themselves: `use1`, `ng.0001.use1`,
- * `ab12cd.clustercfg.use1`. Resolvers that ask label by label (RFC 9156) must not read "and nothing below" there.
+ * `ab12cd.clustercfg.use1`, and with TLS `orders.ab12cd.use1`. Resolvers that ask label by label (RFC 9156) must not read "and nothing below" there.
  * Known by their form, so that no list of names has to be kept.
  */
 function holdsNames(relative: string): boolean {
-  return /^(?:(?:[a-z0-9]{6}\.)?(?:(?:ng\.)?\d{4}|clustercfg|cfg|serverless)\.|[a-z0-9]{6}\.)?[a-z]+\d+$/.test(
+  return /^(?:(?:[a-z0-9]{6}\.)?(?:(?:ng\.)?\d{4}|clustercfg|cfg|serverless)\.|(?:[a-z][a-z0-9-]*\.)?[a-z0-9]{6}\.)?[a-z]+\d+$/.test(
     relative,
   );
 }
