@@ -157,7 +157,7 @@ describe('stopping Limber', () => {
     ];
     for (const end of ends) {
       await end();
-      assert.equal(limber.isRunning, false);
+      await eventually(() => !limber.isRunning);
       assert.equal(pids.filter(isAlive).length, 2);
       await limber.restart();
       assert.deepEqual(await nodePids(limber, 'orders'), pids);
