@@ -84,6 +84,7 @@ function copy(pattern: Awaited<ReturnType<typeof readPattern>>, number: number):
         row: {
           ...row,
           cacheIncarnation,
+          version: 1,
           address: address(pattern.nodes.length + index),
           dnsName: rename(row.dnsName),
           nodeIncarnation: renewOrNull(row.nodeIncarnation),

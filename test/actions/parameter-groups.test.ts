@@ -213,6 +213,7 @@ describe('changing parameters', () => {
       cacheKind: 'replication-group',
       cacheId: 'orders',
       cacheIncarnation: group.incarnation,
+      modifies: false,
     });
     assert.deepEqual(await configurationsOf(fixture, group), [
       { version: 1, overrides: {} },
