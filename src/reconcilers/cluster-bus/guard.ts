@@ -5,20 +5,18 @@
  * looking is the shard workers' to mend: they are told who is there.
  */
 import { strangerOnBus } from '../../catalog/events.ts';
-import type { EngineConnection } from '../../engines/valkey/client.ts';
 import { keyOf } from '../../engines/valkey/cluster-plan.ts';
-import { type ClusterMember, readMembers } from '../../engines/valkey/cluster-view.ts';
+import type { ClusterMember } from '../../engines/valkey/cluster-view.ts';
 import { EngineUnreachable } from '../../engines/valkey/engine-errors.ts';
-import { forgetAll, isLeftover, slotsOf, strangersAmong } from '../../engines/valkey/strangers.ts';
+import { slotsOf } from '../../engines/valkey/strangers.ts';
 import { announce } from '../../fleet/announce.ts';
 import { nodesFilePath } from '../../fleet/data-files.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
-import { isUnrecordedNode } from '../../fleet/unrecorded.ts';
 import { type CacheNode, isSameProcess } from '../../model/node.ts';
 import { formatSlots } from '../../model/slots.ts';
 import type { Timer } from '../../platform/clock.ts';
-import { faultPoint } from '../../platform/fault-points.ts';
-import { ghostOf } from '../shard/view.ts';
+import { introduceAgain } from './introduce-again.ts';
+import { lookAtBus } from './look.ts';
 import { createStrangerLog, type Stranger } from './stranger-log.ts';
 
 export interface BusGuard {
@@ -44,6 +42,8 @@ interface Watched {
   self: string | null;
   /** How many its cache has. */
   nodes: number;
+  /** By incarnation: members that it does not know, and since when. */
+  missing: ReadonlyMap<string, number>;
   /** Looks again without being woken. */
   alert: Timer | null;
 }
@@ -58,6 +58,8 @@ const retryMs = 250;
  */
 const alertMs = 2_000;
 const alertPauseMs = (nodes: number) => 50 + 2 * nodes;
+/** A member that is unknown for so long is not on its way in. */
+const missingMs = 2_000;
 
 export function createBusGuard(
   fleet: Fleet,
@@ -68,9 +70,6 @@ export function createBusGuard(
   const strangers = createStrangerLog(clock);
   /** By cache, monotonic milliseconds. */
   const alertUntil = new Map<string, number>();
-
-  const isAlert = ({ cacheIncarnation }: CacheNode) =>
-    (alertUntil.get(cacheIncarnation) ?? 0) > clock.monotonic();
 
   function lookSoon(entry: Watched): void {
     entry.looksAgain = true;
@@ -98,43 +97,40 @@ export function createBusGuard(
     }
     entry.isLooking = false;
     entry.alert?.stop();
-    if (isWatched(entry) && isAlert(entry.node))
-      entry.alert = clock.after(alertPauseMs(entry.nodes), () => lookSoon(entry));
+    const nextMs = nextLookMs(entry);
+    if (nextMs !== null && isWatched(entry)) entry.alert = clock.after(nextMs, () => lookSoon(entry));
+  }
+
+  /** Null when it is woken. */
+  function nextLookMs({ node, nodes, missing }: Watched): number | null {
+    if ((alertUntil.get(node.cacheIncarnation) ?? 0) > clock.monotonic()) return alertPauseMs(nodes);
+    return missing.size > 0 ? missingMs / 2 : null;
   }
 
   async function look(entry: Watched): Promise<void> {
     const { node } = entry;
     const connection = await fleet.connections.of(node);
-    const members = await readMembers(connection);
-    // The rows after the engine: whoever is introduced by Limber has a row before.
-    const rows = await fleet.store.nodesOf([node.cacheIncarnation]);
-    entry.nodes = rows.length;
-    const isGhost = (one: ClusterMember) => rows.some((row) => ghostOf(row) === keyOf(one));
-    const found =
-      rows.length === 0
-        ? []
-        : strangersAmong(members, new Set(rows.map(keyOf))).filter((one) => !isGhost(one));
-    await forgetGhosts(node, connection, members.filter(isGhost));
-    const own: ClusterMember[] = [];
-    // One that is just being introduced is no member yet, whoever it is; and there is no time to lose with it.
-    for (const one of found)
-      if (one.health !== 'joining' && (await isUnrecordedNode(fleet, one))) own.push(one);
-    const foreign = found.filter((one) => !own.includes(one));
-    const kept = foreign.length === 0 ? [] : await forgetAll(connection, foreign);
-    if (foreign.length > 0) faultPoint('bus-guard:forgotten');
+    const { foreign, kept, ours, hadGhosts, missing, self, nodes } = await lookAtBus(fleet, node, connection);
+    entry.nodes = nodes;
     const news = strangers.note(node, [
-      ...own.map((one) => ({ where: keyOf(one), isInside: true, isOurs: true })),
-      ...foreign
-        .filter((one) => !isLeftover(one))
-        .map((one) => ({ where: keyOf(one), isInside: kept.includes(one), isOurs: false })),
+      ...ours.map((one) => ({ where: keyOf(one), isInside: true, isOurs: true })),
+      ...foreign.map((one) => ({ where: keyOf(one), isInside: kept.includes(one), isOurs: false })),
     ]);
-    const self = describeSelf(members);
     const hasChanged = entry.self !== null && entry.self !== self;
     entry.self = self;
-    const isKnown = found.some(({ health }) => health !== 'joining');
-    if (foreign.some((one) => !isLeftover(one))) raiseAlert(node);
+    if (foreign.length > 0) raiseAlert(node);
+    else if (hadGhosts) lookEverywhere(node);
+    const isKnown = [...ours, ...foreign].some(({ health }) => health !== 'joining');
     // One that knocks again and again wakes nobody but this loop.
     if (hasChanged || isKnown || news.length > 0) wakeShardOf(node);
+    const { missing: before } = entry;
+    entry.missing = new Map(
+      missing.map((one) => [one.incarnation, before.get(one.incarnation) ?? clock.monotonic()]),
+    );
+    const lost = missing.filter(
+      ({ incarnation }) => clock.monotonic() - entry.missing.get(incarnation)! >= missingMs,
+    );
+    await introduceAgain(fleet, node, connection, lost);
     // Beside the loop, which must not wait for a disk.
     tell(
       node,
@@ -144,18 +140,6 @@ export function createBusGuard(
 
   function raiseAlert(node: CacheNode): void {
     alertUntil.set(node.cacheIncarnation, clock.monotonic() + alertMs);
-    lookEverywhere(node);
-  }
-
-  /** One that a primary was started as a replica of has no part in the cluster once the primary leads. */
-  async function forgetGhosts(
-    node: CacheNode,
-    connection: EngineConnection,
-    ghosts: readonly ClusterMember[],
-  ): Promise<void> {
-    if (ghosts.length === 0) return;
-    // Its own primary keeps it until it has taken over.
-    await forgetAll(connection, ghosts);
     lookEverywhere(node);
   }
 
@@ -200,6 +184,7 @@ export function createBusGuard(
         looksAgain: false,
         self: null,
         nodes: 0,
+        missing: new Map(),
         alert: null,
       };
       watched.set(node.incarnation, entry);
@@ -225,9 +210,4 @@ export function createBusGuard(
       for (const entry of [...watched.values()]) stop(entry);
     },
   };
-}
-
-function describeSelf(members: readonly ClusterMember[]): string {
-  const self = members.find(({ isMyself }) => isMyself);
-  return `${self?.role} ${self?.primaryId} ${formatSlots(slotsOf(self ? [self] : []))}`;
 }
