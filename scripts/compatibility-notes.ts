@@ -168,7 +168,7 @@ export const limits: Readonly<Partial<Record<ActionName, string>>> = {
   CreateCacheSecurityGroup: 'recorded; nothing is filtered',
   CreateCacheSubnetGroup: 'any well-formed subnet id is taken; its zone follows from the id',
   CreateReplicationGroup:
-    'NetworkType and IpDiscovery: `ipv4` only; ClusterMode `compatible` is refused; encryption at rest is recorded only',
+    'TransitEncryptionMode: `required` only ([TLS](tls.md)); NetworkType and IpDiscovery: `ipv4` only; ClusterMode `compatible` is refused; encryption at rest is recorded only',
   DescribeCacheClusters:
     'of one cluster that is changing: [held](differences.md#describe-is-held) for a moment',
   DescribeCacheEngineVersions: 'what this machine can run, not what AWS lists',
