@@ -147,6 +147,12 @@ describe('cluster mode', () => {
     decides(viewOf([back, silentAt(2, 'dead'), replicaAt(3, 2)], cluster), [setTarget(3, 'failover')], /./);
   });
 
+  it('who leads by the word of the engines, and came back as a node that is new to them, is not waited for', () => {
+    const blank = memberAt(2, { verdict: 'answering', engine: { ...leading, slots: 'lost' } }, unsynced);
+    const back = replicaAt(1, 2, { isLinkUp: false }, unsynced);
+    decides(viewOf([back, blank], cluster), [promote(1)], /it leads with what it has/);
+  });
+
   it('who led last by their word comes back with its own files, which alone have what it took', () => {
     const [back, led] = [replicaAt(1, 2, {}, unsynced), silentAt(2, 'dead', {}, { data: 'present' })];
     decides(viewOf([back, led], { ...cluster, durability: 'async' }), [start(2, null)], /it led last/);
@@ -160,6 +166,31 @@ describe('cluster mode', () => {
       [setTarget(3, 'failover')],
       /orders-003 holds the data/,
     );
+  });
+
+  it('who led last by its nodes.conf comes back first with its files, when all are dead', () => {
+    const dead = (position: number, leadsSince: number | null) =>
+      memberAt(position, { verdict: 'dead', data: 'present', leadsSince });
+    const both = [dead(1, 1), dead(2, 2)];
+    for (const durability of ['async', 'sync'] as const) {
+      const options = { ...cluster, durability };
+      decides(viewOf(both, options), [setTarget(2, 'found')], /by its nodes.conf orders-002 led after it/);
+      decides(viewOf(both, { ...options, target: 2 }), [start(2, null)], /it has led already/);
+      decides(viewOf([dead(1, 2), dead(2, 1)], options), [start(1, null)], /orders-001 is started/);
+      decides(viewOf([dead(1, 1), dead(2, null)], options), [start(1, null)], /orders-001 is started/);
+    }
+    // A living copy that follows has all but the last moments of it.
+    const copy = replicaAt(3, 2);
+    decides(
+      viewOf([...both, copy], { ...cluster, durability: 'async' }),
+      [setTarget(3, 'failover')],
+      /orders-003 is chosen to lead/,
+    );
+  });
+
+  it('nobody is started beside a primary that does not answer: it may have been made to follow him', () => {
+    const view = viewOf([silentAt(1, 'unresponsive'), silentAt(2, 'dead')], cluster);
+    waits(view, /orders-002 is started when orders-001 answers/);
   });
 
   it('who leads by their word and hangs is killed once another has the data', () => {

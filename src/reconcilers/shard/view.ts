@@ -60,6 +60,8 @@ export interface Member {
   readonly data: DataState;
   /** Of a member that hangs or is to restart: false when its files are gone, so that its memory is all that is left of its data. */
   readonly keepsData?: boolean;
+  /** Cluster mode, of a member that is down: the epoch in which it got the slots that it comes back with; null when it has none. */
+  readonly leadsSince?: number | null;
 }
 
 export interface ShardView {
@@ -82,6 +84,16 @@ export interface ShardView {
   /** Those with a tombstone, which nobody counts on any more. None when the whole cache goes. */
   readonly leaving: readonly Member[];
 }
+
+/**
+ * Cluster mode: both are down, and by their nodes.conf the first led after the other, so that its files alone hold what it
+ * took since. The engines failed over by themselves, or a Limber died between a takeover and its record.
+ */
+export const ledAfter = (member: Member, other: Member | null): boolean =>
+  isDown(member) &&
+  member.data === 'present' &&
+  (other === null || isDown(other)) &&
+  (member.leadsSince ?? -1) > (other?.leadsSince ?? -1);
 
 export const endpointOf = (node: Pick<CacheNode, 'address' | 'port'>): string =>
   `${node.address}:${node.port}`;

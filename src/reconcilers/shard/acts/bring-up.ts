@@ -21,7 +21,6 @@ import { keepMarked, unmark } from '../../../fleet/kept-files.ts';
 import { startNode } from '../../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../../model/node.ts';
-import type { Cache } from '../../../model/resource.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import { retryDelayMs } from '../../../platform/retry.ts';
 import { SpawnFailed } from '../../../runtime/contract.ts';
@@ -144,7 +143,7 @@ async function mendIdentity(
   const { fleet } = context;
   if (node.handle === null) return;
   const state = await nodesFileOf(fleet, node);
-  if (state.kind === 'fine' && !(await takesOver(context, cache, node, follow, state.leadsSince))) {
+  if (state.kind === 'fine' && !(await takesOver(context, follow, state.leadsSince))) {
     if (follow === null && !view.isForming) await prepareToLead(fleet, node);
     faultPoint('bring-up:ghost-written');
     return;
@@ -157,7 +156,7 @@ async function mendIdentity(
     const why =
       state.kind === 'damaged'
         ? state.problem
-        : 'by it an empty node would lead, and the others would empty themselves';
+        : `by it the node would lead instead of ${follow?.cacheClusterId}`;
     await recordAside(aside, why);
   }
   if (follow !== null && (await dataStateOf(fleet, cache, node)) === 'present')
@@ -168,18 +167,15 @@ async function mendIdentity(
 }
 
 /**
- * It comes back without data, and by its nodes.conf with slots, in which it would be believed: it led last, by the engines'
- * own failover while the recorded primary did not answer. Whoever holds the data would follow it, and empty itself.
+ * It comes back by its nodes.conf with slots, in which it would be believed: it led last, by the engines' own failover, or
+ * in an epoch that the recorded primary has, too. Whoever leads would follow it, and take its data for its own.
  */
 async function takesOver(
   { fleet }: ShardContext,
-  cache: Cache,
-  node: CacheNode,
   follow: CacheNode | null,
   leadsSince: number | null,
 ): Promise<boolean> {
   if (follow === null || leadsSince === null) return false;
-  if ((await dataStateOf(fleet, cache, node)) === 'present') return false;
   const epoch = await epochOf(fleet.connections.of(follow));
   return epoch === null || epoch <= leadsSince;
 }

@@ -1,7 +1,15 @@
 /** The recorded primary has no process: who leads now, or who may start. Pure. */
 
 import type { Member, ShardView } from '../view.ts';
-import { endpointOf, hasLostFiles, holdsOlderCopy, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
+import {
+  endpointOf,
+  hasLostFiles,
+  holdsOlderCopy,
+  isDown,
+  ledAfter,
+  mostCaughtUp,
+  newestOlderCopy,
+} from '../view.ts';
 import {
   doesNotAnswer,
   doing,
@@ -25,6 +33,14 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     (member) => serves(member) || member.engine?.follows === endpointOf(current.node),
   );
   const best = mostCaughtUp(own) ?? mostCaughtUp(others);
+  const later = others.find((member) => ledAfter(member, current));
+  const decideLater = (one: Member) =>
+    doing(`${name(current)} is dead, and by its nodes.conf ${name(one)} led after it: it is chosen to lead`, {
+      kind: 'set-target-primary',
+      node: one.node.incarnation,
+      reason: 'found',
+    });
+  if (later && view.durability === 'sync') return decideLater(later);
   // The primary's own file holds every write that was acknowledged, which is proven of no replica.
   if (view.durability === 'sync' && current.data === 'present')
     return startAlone(current, 'its own files hold every acknowledged write');
@@ -46,6 +62,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     return waiting(
       `${name(current)} is dead and ${name(hanging)}, which holds its data, hangs; nobody is promoted`,
     );
+  if (later) return decideLater(later);
   const keeper = others.find((member) => member.data === 'present' && member.node.synced);
   if (hasLostFiles(current) && keeper && isDown(keeper))
     return doing(

@@ -9,7 +9,16 @@ import {
   mostCaughtUp,
   newestOlderCopy,
 } from '../view.ts';
-import { doing, leads, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
+import {
+  doing,
+  isAnswering,
+  leads,
+  name,
+  type ShardDecision,
+  serves,
+  startAlone,
+  waiting,
+} from './decision.ts';
 
 /** The recorded primary runs as a replica. */
 export function decideDeposedPrimary(
@@ -70,7 +79,7 @@ export function decideDeposedPrimary(
 /**
  * Cluster mode. The engines' own failover acted while Limber was away, or a Limber died between a takeover and its
  * record: what the engines say stands. A member that is about to join calls itself a primary too: only the one that the
- * deposed primary follows counts. Null when that one is dead, and nothing is lost by going on without it.
+ * deposed primary follows counts. Null when that one is dead, or has lost its slots, and nothing is lost by going on without it.
  */
 function decideEnginesChoice(view: ShardView, current: Member, from: Member): ShardDecision | null {
   if (serves(from)) return decideElected(from);
@@ -80,6 +89,8 @@ function decideEnginesChoice(view: ShardView, current: Member, from: Member): Sh
       kind: 'fence',
       node: from.node.incarnation,
     });
+  // It came back as a node that is new to the cluster: nobody has the slots, and nobody will by himself.
+  if (isAnswering(from) && from.engine.role === 'primary' && from.engine.slots === 'lost') return null;
   if (!isDown(from)) return waiting(`${name(current)} follows ${name(from)}, which does not lead yet`);
   // It led last: what it took since is in its own files alone.
   const isNeeded = from.data === 'present' && (view.durability === 'sync' || !hasCopy);

@@ -20,7 +20,7 @@ export function decideFollowers(view: ShardView, primary: Member, caution: strin
   const acts: ShardAct[] = [];
   const waits: string[] = caution ? [caution] : [];
   for (const member of view.members) {
-    const next = member === primary ? applyConfig(primary) : decideFollower(member, primary);
+    const next = member === primary ? applyConfig(primary) : decideFollower(view, member, primary);
     if (typeof next === 'string') waits.push(next);
     else if (next) acts.push(next);
   }
@@ -36,11 +36,15 @@ function applyConfig(member: Member): ShardAct | null {
 }
 
 /** The one thing that a member needs; a sentence when it must be waited for; null when it is well. */
-function decideFollower(member: Member, primary: Member): ShardAct | string | null {
+function decideFollower(view: ShardView, member: Member, primary: Member): ShardAct | string | null {
   const node = member.node.incarnation;
   const leader = primary.node.incarnation;
   if (isDown(member)) {
     if (member.isBackingOff) return startedAgain(member);
+    // While the primary does not answer, the engines may have made it a replica of this very member: it would take
+    // its data anew from the empty process that comes back there.
+    if (view.clusterMode === 'enabled' && !isAnswering(primary))
+      return `${name(member)} is started when ${name(primary)} answers`;
     return { kind: 'start', node, follow: leader };
   }
   if (member.verdict === 'hung') {

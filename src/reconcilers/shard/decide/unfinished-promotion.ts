@@ -8,6 +8,7 @@ import {
   isAhead,
   isCandidate,
   isDown,
+  ledAfter,
   mostCaughtUp,
 } from '../view.ts';
 import { doing, isAnswering, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
@@ -33,6 +34,7 @@ export function decideUnfinishedPromotion(
       kind: 'fence',
       node: current.node.incarnation,
     });
+  if (ledAfter(target, current)) return startAlone(target, 'by its nodes.conf it has led already');
   if (current && isDown(current) && view.durability === 'sync' && current.data === 'present')
     return doing(
       `${name(current)} died before ${name(target)} led; its files hold every acknowledged write`,
@@ -63,7 +65,9 @@ export function decideUnfinishedPromotion(
       reason: 'found',
     });
   }
-  if (comesBackToLead(target) && !target.engine?.isLoading)
+  if (comesBackToLead(target) && target.engine?.isLoading)
+    return waiting(`${name(target)} is loading its data`);
+  if (comesBackToLead(target))
     return doing(`${name(target)} leads again with its own data`, { kind: 'promote', node: to });
   // Who was chosen has not led yet, and somebody else holds more: chosen for another reason, or not seen at that time.
   const ahead = view.members.find(

@@ -2,7 +2,7 @@
 
 import { type EngineInfo, parseInfo } from '../../../engines/valkey/info.ts';
 import { isClusterMode } from '../../../fleet/cache-view.ts';
-import { dataStateOf, isLost } from '../../../fleet/data-files.ts';
+import { dataStateOf, isLost, nodesFileOf } from '../../../fleet/data-files.ts';
 import { durabilityOf } from '../../../fleet/launch.ts';
 import {
   type CacheNode,
@@ -113,7 +113,8 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const keepsDataIf = async (seen: Verdict) =>
     (seen !== 'hung' && node.intent !== 'restarting') || !isLost(await dataStateOf(fleet, cache, node));
   const keepsData = await keepsDataIf(verdict);
-  const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData };
+  const leadsSince = verdict === 'dead' && isClusterMode(cache) ? await leadsSinceOf(context, node) : null;
+  const facts = { node, isBackingOff, startFailure, data: await dataIf(verdict), keepsData, leadsSince };
   if (verdict !== 'answering' && verdict !== 'unresponsive') return { ...facts, verdict, engine: null };
   if (node.engine === 'memcached') return { ...facts, verdict, engine: null };
   const isFirst = !isSameProcess(context.asked.get(node.incarnation) ?? null, node.handle);
@@ -134,6 +135,11 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
     silence,
     silentMs: monitor.silentMs(node),
   };
+}
+
+async function leadsSinceOf({ fleet }: ShardContext, node: CacheNode): Promise<number | null> {
+  const state = await nodesFileOf(fleet, node);
+  return state.kind === 'fine' ? state.leadsSince : null;
 }
 
 async function askEngine(
