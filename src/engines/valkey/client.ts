@@ -14,10 +14,10 @@ import { tlsOptions, whyDistrust } from './verify.ts';
 
 export { waitForPort } from './port.ts';
 
-type Argument = string | number;
+export type Argument = string | number;
 export type Command = readonly [name: string, ...args: Argument[]];
 
-interface ConnectOptions {
+export interface ConnectOptions {
   readonly address: string;
   readonly port: number;
   /** Without a user name the connection stays what the engine makes it: `default`. */

@@ -69,7 +69,7 @@ interface StoreParts {
 }
 
 /** Makes the store over a database that the caller has opened and migrated; the store closes it. */
-function createStore(parts: StoreParts): Store {
+export function createStore(parts: StoreParts): Store {
   const { path, database, ballast, generation } = parts;
   let isOpen = true;
 
