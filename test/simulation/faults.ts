@@ -21,7 +21,7 @@ export interface Stage {
 }
 
 /** One thing that happens, chosen at random. */
-export function disturb(stage: Stage): void {
+export function disturb(stage: Stage) {
   const { random, world, rows } = stage;
   const choice = random.below(100);
   const shard = random.pick([...rows.shards.keys()]);
@@ -147,7 +147,9 @@ function call(stage: Stage, nodeGroupId: string): void {
       ];
     },
   ];
-  const [what, answer] = random.pick((isCluster ? calls.slice(0, 5) : calls).filter((_, index) => !stage.skips.includes(index)))();
+  const [what, answer] = random.pick(
+    (isCluster ? calls.slice(0, 5) : calls).filter((_, index) => !stage.skips.includes(index)),
+  )();
   answer.then(
     () => stage.say(`${what}: accepted`),
     (error: Error) => stage.say(`${what}: ${error.message.slice(0, 120)}`),

@@ -60,7 +60,7 @@ export function createLedger(world: World, rows: Rows, say: (what: string) => vo
   /** A whole copy that runs and stays. */
   const isWhole = (one: Engine) => one.isComplete && one.condition === 'running' && !isLeaving(one);
 
-  function judgePromotion(engine: Engine, isAsked: boolean): void {
+  function judgePromotion(engine: Engine, isAsked: boolean) {
     promotions += 1;
     const has = new Set(engine.data);
     const missing = [...open].filter(([write, shard]) => shard === shardOf(engine) && !has.has(write));
@@ -87,7 +87,7 @@ export function createLedger(world: World, rows: Rows, say: (what: string) => vo
     lose([...dropped], 'unreplicated');
   }
 
-  function judgeEnd(engine: Engine, why: Parameters<Observer['ends']>[1]): void {
+  function judgeEnd(engine: Engine, why: Parameters<Observer['ends']>[1]) {
     const gone = alone(engine);
     if (gone.length === 0) return;
     if (why === 'fault' || why === 'crashed') return lose(gone, 'died');
@@ -102,7 +102,7 @@ export function createLedger(world: World, rows: Rows, say: (what: string) => vo
     lose(gone, 'died');
   }
 
-  function judgeEmptied(engine: Engine, by: Engine | null): void {
+  function judgeEmptied(engine: Engine, by: Engine | null) {
     const gone = alone(engine, true);
     const wasConfirmed = confirmed.delete(engine.pid);
     if (gone.length === 0) return;

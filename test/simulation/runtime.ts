@@ -8,8 +8,8 @@ import {
   type StartOptions,
 } from '../../src/runtime/contract.ts';
 import type { Durability, Engine } from './engine/engine.ts';
-import type { Life } from './life.ts';
 import { root } from './files.ts';
+import type { Life } from './life.ts';
 import type { SpawnOptions, World } from './world.ts';
 
 const bootId = 'boot';
@@ -74,8 +74,7 @@ export function createSimulatedRuntime(world: World, life: Life, starts: Starts)
   return {
     files: {
       ...world.disks.files,
-      watch: (path, onChange) =>
-        world.disks.files.watch(path, () => life.after(random.next() * 2, onChange)),
+      watch: (path, onChange) => world.disks.files.watch(path, () => life.after(random.next() * 2, onChange)),
     },
     directoryOf: (incarnation) => `${root}/${incarnation}`,
     prepare: async (incarnation) => world.disks.prepare(incarnation),

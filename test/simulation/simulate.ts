@@ -181,7 +181,7 @@ function logTo(say: (what: string) => void): Log {
   const line =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
-      if (level === 'debug' && !process.env.SIM_DEBUG) return;
+      if (level === 'debug') return;
       const { shard, error, node, operation, ...rest } = fields as Record<string, unknown>;
       const why = error instanceof Error ? `: ${error.message}` : '';
       say(`${message}${why} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`);

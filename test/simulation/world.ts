@@ -1,7 +1,6 @@
 /** The machine that simulated engines run on: their processes, disks, addresses and wires. */
 
 import { drain, type Link } from './connection.ts';
-import { createDisks, type Disks } from './files.ts';
 import type { Client } from './engine/call.ts';
 import { newCluster } from './engine/cluster-state.ts';
 import { failOverAlone } from './engine/election.ts';
@@ -14,6 +13,7 @@ import {
   type Wires,
 } from './engine/engine.ts';
 import { broadcast, exchange, isClusterNode, tick } from './engine/gossip.ts';
+import { createDisks, type Disks } from './files.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -200,7 +200,13 @@ export function createWorld(scheduler: Scheduler, random: Random, onDefect: (err
       ...{ link: 'down', wasUp: false, isStreaming: false, upstreamPid: null, incoming: null },
       ...{ replid: hex(40), replid2: '', secondOffset: 0, hasCache: false, offset: 0, acknowledged: 0 },
       ...{ backlog: [], backlogFrom: 0, data, config: new Map(options.config), pausedUntil: 0 },
-      ...{ clients: new Set<string>(), hasFiles: true, isComplete: upstream === null, isEnding: false, isStepping: false },
+      ...{
+        clients: new Set<string>(),
+        hasFiles: true,
+        isComplete: upstream === null,
+        isEnding: false,
+        isStepping: false,
+      },
       cluster,
     } as Engine;
   }

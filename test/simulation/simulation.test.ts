@@ -1,0 +1,37 @@
+/**
+ * Random lives of a replication group under the real Limber: its worker, acts, operations and actions run on simulated
+ * engines, files and time (README.md). Always the same lives, unless `LIMBER_TEST_SEED` or `LIMBER_TEST_LIVES` say
+ * otherwise; `npm run simulate` prints one.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Outcome, simulate } from './simulate.ts';
+
+const { LIMBER_TEST_SEED: seedGiven, LIMBER_TEST_LIVES: livesGiven, LIMBER_TEST_FULL: isFull } = process.env;
+const firstSeed = Number(seedGiven ?? 1);
+/** Some 50 to 100 ms each. */
+const lives = Number(livesGiven ?? (isFull ? 800 : 60));
+
+const told = ({ title, history, violations }: Outcome): string =>
+  [title, ...history.slice(-60), ...violations].join('\n');
+
+describe('a replication group through random requests, deaths, hangs, wiped files and ends of Limber', () => {
+  it('keeps every rule at each step, and comes to rest once the faults are over', async (t) => {
+    const sums = { acknowledged: 0, promotions: 0, deaths: 0, accepted: 0 };
+    for (let seed = firstSeed; seed < firstSeed + lives; seed += 1) {
+      const outcome = await simulate(seed);
+      for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += outcome[key];
+      assert.equal(outcome.violations.length > 0 ? told(outcome) : undefined, undefined);
+    }
+    t.diagnostic(
+      `${lives} lives from seed ${firstSeed}: ${sums.accepted} requests, ${sums.deaths} deaths, ` +
+        `${sums.promotions} promotions, ${sums.acknowledged} acknowledged writes`,
+    );
+    assert.ok(sums.accepted > lives && sums.deaths > lives && sums.promotions > lives);
+  });
+
+  it('is repeatable: the same seed is the same life', async () => {
+    const [one, other] = [await simulate(7), await simulate(7)];
+    assert.deepEqual(one.history, other.history);
+  });
+});
