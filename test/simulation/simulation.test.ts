@@ -1,6 +1,6 @@
 /**
  * Random lives of a replication group under the real Limber: its worker, acts, operations and actions run on simulated
- * engines, files and time (README.md). Always the same lives, unless `LIMBER_TEST_SEED` or `LIMBER_TEST_LIVES` say
+ * engines, files and time (decision 0023). Always the same lives, unless `LIMBER_TEST_SEED` or `LIMBER_TEST_LIVES` say
  * otherwise; `npm run simulate` prints one.
  */
 import assert from 'node:assert/strict';
@@ -11,6 +11,11 @@ const { LIMBER_TEST_SEED: seedGiven, LIMBER_TEST_LIVES: livesGiven, LIMBER_TEST_
 const firstSeed = Number(seedGiven ?? 1);
 /** Some 50 to 100 ms each. */
 const lives = Number(livesGiven ?? (isFull ? 800 : 60));
+
+/** Lives in which a rule was broken once, and by what. */
+const pinned = [
+  [136, 'a removal killed the only copy of a write: nobody had looked once more who holds the data'],
+] as const;
 
 const told = ({ title, history, violations }: Outcome): string =>
   [title, ...history.slice(-60), ...violations].join('\n');
@@ -34,4 +39,12 @@ describe('a replication group through random requests, deaths, hangs, wiped file
     const [one, other] = [await simulate(7), await simulate(7)];
     assert.deepEqual(one.history, other.history);
   });
+});
+
+describe('lives in which a rule was broken once', () => {
+  for (const [seed, what] of pinned)
+    it(`${seed}: ${what}`, async () => {
+      const outcome = await simulate(seed);
+      assert.equal(outcome.violations.length > 0 ? told(outcome) : undefined, undefined);
+    });
 });
