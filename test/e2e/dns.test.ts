@@ -123,16 +123,16 @@ describe('a replication group with DNS', () => {
     process.kill(old.pid!, 'SIGKILL');
     await eventually(async (see) => /^\+OK/.test(see(await say(primary, 'SET after failover'))));
     assert.deepEqual(await resolver.resolve4(primary.host), address);
-    // The dead one is back as a replica in the end.
+    // The new primary takes writes some milliseconds before it is recorded; the dead one is back as a replica in the end.
     const settled = await eventually(async (see) => {
       const group = await describeGroup(client, 'orders');
+      if (rolesOf(group).primary === old.id) return null;
       const replicas = rolesOf(group).replicas;
       const members = (await membersOf('orders')).filter((member) => replicas.includes(member.id));
       const wanted = members.map((member) => member.address).sort();
       const given = see((await resolver.resolve4(reader.host)).sort());
-      return wanted.length === 2 && given.join() === wanted.join() ? { group, given } : null;
+      return wanted.length === 2 && given.join() === wanted.join() ? { given } : null;
     });
-    assert.notEqual(rolesOf(settled.group).primary, old.id);
     assert.ok(settled.given.includes(old.address));
   });
 

@@ -153,9 +153,10 @@ describe('a parameter of Memcached, which reads all of them at its start', () =>
     kill(first!);
     await eventually(async (see) => see(await waiting())?.join() === '0002');
     const { CacheNodes = [] } = await describeCluster(client, 'items');
-    const settings = await Promise.all(
-      CacheNodes.map((node) => ask(at(node.Endpoint), 'stats settings', /END\r\n$/)),
-    );
+    // It is recorded a moment before it listens.
+    const settingsOf = (node: (typeof CacheNodes)[number]) =>
+      eventually(() => ask(at(node.Endpoint), 'stats settings', /END\r\n$/).catch(() => null));
+    const settings = await Promise.all(CacheNodes.map(settingsOf));
     assert.deepEqual(
       settings.map((text) => /item_size_max (\d+)/.exec(text)?.[1]),
       ['2097152', '1048576'],
