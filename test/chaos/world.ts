@@ -7,9 +7,9 @@ import {
 } from '@aws-sdk/client-elasticache';
 import { probeConfigurationServer } from '../../src/endpoints/memcached-configuration/control.ts';
 import { endpointOf, engineAt, isAlive, wholeAgain } from '../e2e/faults.ts';
-import type { Random } from '../reconcilers/simulation/random.ts';
 import { createCluster, createGroup } from '../support/caches.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
+import type { Random } from '../support/random.ts';
 import { keepLedger, type Ledger } from './ledger.ts';
 import { type NodeRow, readRows } from './leftovers.ts';
 

@@ -4,8 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndpointConfiguration } from '../../src/endpoints/memcached-configuration/control.ts';
 import { eventually, memcachedEngines, startNode, type TestNode } from '../engines/memcached-node.ts';
-import { type Random, seeded } from '../reconcilers/simulation/random.ts';
 import { residentMegabytes } from '../support/memory.ts';
+import { type Random, seeded } from '../support/random.ts';
 import {
   configurationOf,
   expectedList,

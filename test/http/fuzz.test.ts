@@ -4,8 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActionHandlers } from '../../src/http/contract.ts';
 import { actionNames } from '../../src/protocol/query/index.ts';
-import { type Random, seeded } from '../reconcilers/simulation/random.ts';
 import { residentMegabytes } from '../support/memory.ts';
+import { type Random, seeded } from '../support/random.ts';
 import { type OpenFrontDoor, openFrontDoor } from './open-front-door.ts';
 import { askSigned, headOf, openSocket, signedHeaders } from './raw-http.ts';
 

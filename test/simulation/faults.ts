@@ -1,7 +1,8 @@
 /** What happens to a group from outside: faults of processes, disks and addresses, deaths of Limber, and API calls. */
+
+import type { Random } from '../support/random.ts';
 import type { Ledger } from './ledger.ts';
 import type { Limber } from './limber.ts';
-import type { Random } from './random.ts';
 import { membersOf, type Rows } from './rows.ts';
 import type { Starts } from './runtime.ts';
 import type { World } from './world.ts';

@@ -4,10 +4,10 @@
  * dies, while clients write; then faults end and it has to settle. Rules are checked at each step.
  */
 import type { Log, LogFields, LogLevel } from '../../src/platform/log.ts';
+import { seeded } from '../support/random.ts';
 import { disturb, heal, type Stage } from './faults.ts';
 import { createLedger, type Loss } from './ledger.ts';
 import { type Limber, startLimber } from './limber.ts';
-import { seeded } from './random.ts';
 import { isOpen, membersOf, newRows, note, type Rows } from './rows.ts';
 import type { Starts } from './runtime.ts';
 import { createScheduler } from './scheduler.ts';

@@ -4,8 +4,8 @@ import type { Change, Store } from '../../src/store/contract.ts';
 import { connect } from '../../src/store/sqlite/database.ts';
 import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts';
 import { createStore } from '../../src/store/sqlite/open-sqlite-store.ts';
+import type { Random } from '../support/random.ts';
 import type { Life } from './life.ts';
-import type { Random } from './random.ts';
 
 const migrations = readMigrations();
 

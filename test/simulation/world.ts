@@ -1,5 +1,6 @@
 /** The machine that simulated engines run on: their processes, disks, addresses and wires. */
 
+import type { Random } from '../support/random.ts';
 import { drain, type Link } from './connection.ts';
 import type { Client } from './engine/call.ts';
 import { newCluster } from './engine/cluster-state.ts';
@@ -14,7 +15,6 @@ import {
 } from './engine/engine.ts';
 import { broadcast, exchange, isClusterNode, tick } from './engine/gossip.ts';
 import { createDisks, type Disks } from './files.ts';
-import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface SpawnOptions {

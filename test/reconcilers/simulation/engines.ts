@@ -9,7 +9,7 @@
  *   links of those that follow it.
  * - An address has one listener; connections that came in by it survive its move until they are cut.
  */
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 
 /** The number of a client's write, or null for bytes that carry none (PING, GETACK). */
 type Entry = number | null;

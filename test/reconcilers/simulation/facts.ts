@@ -3,9 +3,9 @@ import type { CacheNode } from '../../../src/model/node.ts';
 import type { ShardAct } from '../../../src/reconcilers/shard/decide/decision.ts';
 import { type SeenHistories, wasRefilled } from '../../../src/reconcilers/shard/observe/refilled.ts';
 import { type EngineFacts, endpointOf, type Member } from '../../../src/reconcilers/shard/view.ts';
+import type { Random } from '../../support/random.ts';
 import { nodeAt } from '../shard-views.ts';
 import { type Durability, type Engines, type Process, takesWrites } from './engines.ts';
-import type { Random } from './random.ts';
 
 /** An act that did not succeed. */
 export class Failed extends Error {}

@@ -3,11 +3,12 @@
  * are asked to restart, the machine or Limber dies, while clients write through the primary endpoint; then faults end
  * and it has to settle. Rules are checked after each step.
  */
+
+import { seeded } from '../../support/random.ts';
 import { incarnationOf } from '../shard-views.ts';
 import { createEngines, type Durability, type Engines, type Process } from './engines.ts';
 import { type Judge, writersOf } from './facts.ts';
 import { createLimber, type Limber } from './limber.ts';
-import { seeded } from './random.ts';
 
 export interface Outcome {
   readonly seed: number;

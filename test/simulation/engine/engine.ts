@@ -8,7 +8,7 @@
  * - A replica whose own link is down serves no sync (NOMASTERLINK). Who is told to follow another, or to lead, cuts the
  *   links of those that follow it.
  */
-import type { Random } from '../random.ts';
+import type { Random } from '../../support/random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { ClusterState } from './cluster-state.ts';
 
