@@ -13,7 +13,7 @@ import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
-import { closeForWrites, holdMs } from './drain-writes.ts';
+import { closeForSwitchover } from './drain-writes.ts';
 import { hasRoleWithin } from './role-within.ts';
 
 /** Gossip between two nodes that know each other takes milliseconds, between a new one and its primary up to 0.3 s. */
@@ -66,10 +66,7 @@ async function takeTheLead(
   condition: WriteCondition,
   nextName: string,
 ): Promise<void> {
-  if (!(await closeForWrites(old, [next]))) {
-    await acceptWrites(old, condition);
-    throw new Error(`${nextName} did not catch up with the primary within ${holdMs} ms`);
-  }
+  await closeForSwitchover(old, next, condition, nextName);
   await failOver(next, 'alone');
   if (!(await hasRoleWithin(next, 'master', takeOverMs)))
     throw new Error(`${nextName} was told to take over and does not lead`);

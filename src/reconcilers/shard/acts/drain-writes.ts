@@ -1,9 +1,13 @@
-/** A primary that is to end, and whose memory is all that it has, takes no more writes and passes on those that it took. */
+/**
+ * A primary takes no more writes and passes on those that it took: one that is to end and whose memory is all that it has,
+ * and one that another is to lead after.
+ */
 import type { EngineConnection } from '../../../engines/valkey/client.ts';
 import {
   acceptWrites,
   holdWrites,
   refuseWrites,
+  type WriteCondition,
   waitForEqualOffsets,
 } from '../../../engines/valkey/switchover.ts';
 import { writeCondition } from '../../../fleet/parameters.ts';
@@ -13,7 +17,7 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 
 /** Writers wait this long at most before they are answered with a refusal; a judgement. */
-export const holdMs = 1_000;
+const holdMs = 1_000;
 
 /**
  * Resolves when every heir holds all writes of `from`, which takes no more from then on: the engine's own wait on
@@ -38,11 +42,23 @@ export async function drainWrites(
   }
 }
 
+/** Throws when the next primary does not catch up in time; then the old one takes writes again. */
+export async function closeForSwitchover(
+  old: EngineConnection,
+  next: EngineConnection,
+  condition: WriteCondition,
+  nextName: string,
+): Promise<void> {
+  if (await closeForWrites(old, [next])) return;
+  await acceptWrites(old, condition);
+  throw new Error(`${nextName} did not catch up with the primary within ${holdMs} ms`);
+}
+
 /**
  * The primary holds its writers back, refuses them from then on, and passes on what it took. False when a replica does
  * not have all of it in time: whoever gives up then lets it take writes again.
  */
-export async function closeForWrites(
+async function closeForWrites(
   primary: EngineConnection,
   replicas: readonly EngineConnection[],
 ): Promise<boolean> {

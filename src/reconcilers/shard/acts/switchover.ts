@@ -13,7 +13,7 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { demote } from './demote.ts';
-import { closeForWrites, holdMs } from './drain-writes.ts';
+import { closeForSwitchover } from './drain-writes.ts';
 import { bindEndpoints } from './endpoints.ts';
 
 export async function switchOver(
@@ -41,10 +41,7 @@ async function takeTheLead(
   condition: WriteCondition,
   nextName: string,
 ): Promise<void> {
-  if (!(await closeForWrites(old, [next]))) {
-    await acceptWrites(old, condition);
-    throw new Error(`${nextName} did not catch up with the primary within ${holdMs} ms`);
-  }
+  await closeForSwitchover(old, next, condition, nextName);
   await promote(next);
   faultPoint('switchover:promoted');
 }
