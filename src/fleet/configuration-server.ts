@@ -37,8 +37,8 @@ export interface ConfigurationServer {
     read: EndpointConfiguration | null,
     next: EndpointConfiguration,
   ): Promise<boolean>;
-  /** May be repeated. */
-  withdraw(cacheIncarnation: string): void;
+  /** Resolves when nobody serves it any more; one that hangs is not waited for longer than a second. May be repeated. */
+  withdraw(cacheIncarnation: string): Promise<void>;
   /** Starts the process when there is something to serve and it is not there, or hangs; ends it when there is nothing. */
   ensure(): Promise<void>;
   /** Ends the process for the rest of this life of Limber, or until something is published. */
@@ -46,6 +46,8 @@ export interface ConfigurationServer {
 }
 
 const publishDeadlineMs = 5_000;
+/** Its file is gone then, and whatever serves it later has to read that first. */
+const withdrawDeadlineMs = 1_000;
 
 export function createConfigurationServer(options: {
   readonly dataDirectory: string;
@@ -82,6 +84,16 @@ export function createConfigurationServer(options: {
     }
   }
 
+  async function untilUnserved(name: string): Promise<void> {
+    const deadline = performance.now() + withdrawDeadlineMs;
+    while (performance.now() < deadline) {
+      const status = await probeConfigurationServer(directory);
+      if (!status?.endpoints.some((one) => one.name === name)) return;
+      await delay(5);
+    }
+    log.warn('the configuration endpoint of a deleted cache is still served', { cache: name });
+  }
+
   return {
     ensure: () =>
       turns.take(async () => {
@@ -115,10 +127,11 @@ export function createConfigurationServer(options: {
         writeConfiguration(directory, cacheIncarnation, next);
         return true;
       }),
-    withdraw: (cacheIncarnation) => {
+    async withdraw(cacheIncarnation) {
       makeStateDirectory(directory);
       removeConfiguration(directory, cacheIncarnation);
       faultPoint('configuration:withdrawn');
+      await untilUnserved(cacheIncarnation);
     },
     async stop() {
       isWanted = false;

@@ -129,7 +129,7 @@ async function perform(
     case 'remove-rows':
       // A Limber that came back in the middle looks after the shards again.
       await forgetWithin(tools, input.cacheIncarnation, signal);
-      if (!hasReplication(view.cache)) tools.configurationServer.withdraw(input.cacheIncarnation);
+      if (!hasReplication(view.cache)) await tools.configurationServer.withdraw(input.cacheIncarnation);
       return fleet.store.commit(removal(tools, view));
     default:
       return what satisfies never;

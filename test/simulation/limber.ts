@@ -122,7 +122,7 @@ const noConfigurationServer: Tools['configurationServer'] = {
   published: () => [],
   read: () => null,
   replace: async () => true,
-  withdraw: () => {},
+  withdraw: async () => {},
   stop: async () => {},
 };
 
