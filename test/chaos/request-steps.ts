@@ -18,25 +18,48 @@ import { groups, type LiveNode, ledShards, livingNodes, type Shard, type World }
 
 const withinMs = 10;
 
-/** Of the last one in a shard no replica is needed there: cluster mode, and automatic failover off. */
-async function changeReplicas({ client, limber, random }: World, { group, shard }: Shard): Promise<string> {
-  const replicas =
-    readRows(limber).nodes.filter((node) => node.shard === shard && node.id.startsWith(group)).length - 1;
-  const floor = group === groups.replicated ? 1 : 0;
-  const count = floor + random.below(3);
+/** In cluster mode, and without automatic failover, a shard may be left without a replica. */
+function changeReplicas(world: World, shard: Shard): Promise<string> {
+  const { random } = world;
+  const floor = shard.group === groups.replicated ? 1 : 0;
+  const replicas = replicasOf(world, shard);
+  // Fewer where there are some: that is what may cost something.
+  const isFewer = replicas > floor && random.chance(0.6);
+  return setReplicas(world, shard, floor + random.below(isFewer ? replicas - floor : 3));
+}
+
+const replicasOf = ({ limber }: World, { group, shard }: Shard): number =>
+  readRows(limber).nodes.filter((node) => node.shard === shard && node.id.startsWith(group)).length - 1;
+
+async function setReplicas(world: World, shard: Shard, count: number): Promise<string> {
+  const replicas = replicasOf(world, shard);
   const input = {
-    ReplicationGroupId: group,
-    ReplicaConfiguration: [{ NodeGroupId: shard, NewReplicaCount: count }],
+    ReplicationGroupId: shard.group,
+    ReplicaConfiguration: [{ NodeGroupId: shard.shard, NewReplicaCount: count }],
     ApplyImmediately: true,
   };
   const command =
     count > replicas ? new IncreaseReplicaCountCommand(input) : new DecreaseReplicaCountCommand(input);
-  return asked(`${group} ${shard} is to have ${count} replicas, not ${replicas}`, () =>
-    client.send(command as IncreaseReplicaCountCommand).catch((error: Error) => {
+  return asked(`${shard.group} ${shard.shard} is to have ${count} replicas, not ${replicas}`, () =>
+    world.client.send(command as IncreaseReplicaCountCommand).catch((error: Error) => {
       // It has as many, or somebody has changed that meanwhile.
       if (!/^InvalidParameterValue|^NoOperation/.test(error.name)) throw error;
     }),
   );
+}
+
+/** The primary dies, and at once its only replica is asked to go: the last copy. */
+async function removeLastCopy(world: World): Promise<string | null> {
+  const group = world.random.pick([groups.manual, groups.clustered]);
+  const shard = world.random.pick((await ledShards(world, group)).filter((one) => !one.isBusy));
+  if (!shard) return null;
+  if (replicasOf(world, shard) === 0) return setReplicas(world, shard, 1);
+  if (shard.copies.length === 0) return null;
+  died(world, shard);
+  kill(shard.primary);
+  const afterMs = world.random.below(withinMs + 1);
+  await delay(afterMs);
+  return `${shard.primary.id} (primary) is killed, and ${afterMs} ms later ${await setReplicas(world, shard, 0)}`;
 }
 
 async function testFailover(world: World, shard: Shard): Promise<string> {
@@ -125,6 +148,7 @@ async function occupyAddress(world: World): Promise<string | null> {
 
 export const requestSteps: readonly Step[] = [
   { name: 'a death within 10 ms of a request', weight: 8, perform: dieNear },
+  { name: 'a primary that dies before its last replica goes', weight: 5, perform: removeLastCopy },
   { name: 'an occupied address', weight: 2, perform: occupyAddress },
   {
     name: 'reboot',

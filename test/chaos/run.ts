@@ -71,6 +71,7 @@ export async function runChaos(scope: Scope, options: ChaosOptions): Promise<Cha
   } catch (error) {
     // Whatever is waited for in vain, by a step or afterwards: the run cannot go on from there.
     say(`after step ${number}: ${(error as Error).message}`);
+    await Promise.all(world.ledgers.map((ledger) => ledger.stop()));
     keepEvidence(world, seed, story);
     throw new Error(`seed ${seed}: a state that does not end, after step ${number}: ${story.at(-2)}`, {
       cause: error,
