@@ -78,6 +78,18 @@ describe('a primary that has lost its slots', () => {
     );
   });
 
+  it('keeps them from a sibling that came back with an old file: that one may be empty', () => {
+    const taken = stranger(1, { slots: 'taken', holdsData: true, keys: 10 });
+    const stale = (keys: number, synced = false) =>
+      memberAt(2, { verdict: 'answering', engine: { ...leading, slots: 'held', keys } }, { synced });
+    decides(viewOf([taken, stale(0)]), [claim(1)], /orders-001 takes back slots/);
+    for (const leader of [stale(11), stale(0, true)]) {
+      decides(viewOf([taken, leader]), [setTarget(2, 'found')], /orders-002 leads since/);
+      const confirm = { kind: 'confirm-primary', node: incarnationOf(2) } as const;
+      decides(viewOf([taken, leader], { current: 1, target: 2 }), [confirm], /orders-002 leads now/);
+    }
+  });
+
   it('follows the member that has them', () => {
     const leader = memberAt(2, { verdict: 'answering', engine: { ...leading, slots: 'held' } });
     decides(

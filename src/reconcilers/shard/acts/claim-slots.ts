@@ -11,10 +11,12 @@ import { keyOf, type PlannedNode, subtract } from '../../../engines/valkey/clust
 import { readMembers } from '../../../engines/valkey/cluster-view.ts';
 import { plannedNode } from '../../../fleet/launch.ts';
 import type { CacheNode } from '../../../model/node.ts';
-import { formatSlots, parseSlots } from '../../../model/slots.ts';
+import { formatSlots, parseSlots, type SlotRange } from '../../../model/slots.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Store } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
+import { isAnswering, leads } from '../decide/decision.ts';
+import { isProven } from '../decide/lost-slots.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent } from '../record.ts';
 
@@ -45,6 +47,7 @@ export async function claimSlots(
     slots,
     rank: shards.findIndex(({ nodeGroupId }) => nodeGroupId === view.shard.nodeGroupId) + 1,
   };
+  await takeFromSiblings(context, view, node, slots);
   const neighbours = await findNeighbours(context, others);
   const claimed = await ownSlots(claim, neighbours);
   faultPoint('claim-slots:owned');
@@ -62,6 +65,23 @@ export async function claimSlots(
   if (neighbours.answering.size === 0)
     throw new Error(`${node.cacheClusterId} has its slots again, and no other node answers to hear of it`);
   await spreadClaim(claim, neighbours, spreadDeadlineMs);
+}
+
+/**
+ * A sibling that came back calls itself the owner of the slots, by a file that is older than what has happened since, and
+ * nothing says that it holds the data: it gives them up, and follows.
+ */
+async function takeFromSiblings(
+  { fleet }: ShardContext,
+  { members }: ShardFacts['view'],
+  { incarnation }: CacheNode,
+  slots: readonly SlotRange[],
+): Promise<void> {
+  const current = members.find((member) => member.node.incarnation === incarnation);
+  for (const sibling of members) {
+    if (!current || sibling === current || !isAnswering(current) || !leads(sibling)) continue;
+    if (!isProven(sibling, current)) await giveUpSlots(await fleet.connections.of(sibling.node), slots);
+  }
 }
 
 /** Every other node that is in the cluster, or is to be. */

@@ -6,7 +6,16 @@
 
 import type { EngineFacts, Member, ShardView } from '../view.ts';
 import { endpointOf, isCandidate, isDown, mostCaughtUp, newestOlderCopy } from '../view.ts';
-import { doesNotAnswer, doing, isAnswering, leads, name, type ShardDecision, waiting } from './decision.ts';
+import {
+  doesNotAnswer,
+  doing,
+  isAnswering,
+  leads,
+  name,
+  type ShardDecision,
+  serves,
+  waiting,
+} from './decision.ts';
 import { decideFollowers } from './followers.ts';
 
 type Answering = Member & { readonly engine: EngineFacts };
@@ -20,7 +29,9 @@ export function decideLostSlots(view: ShardView, current: Answering): ShardDecis
       kind: 'claim-slots',
       node: current.node.incarnation,
     });
-  const leader = view.members.find((member) => member !== current && leads(member));
+  const leader = view.members.find(
+    (member) => member !== current && leads(member) && isProven(member, current),
+  );
   if (leader)
     return doing(`${name(leader)} leads since ${name(current)} lost its slots`, {
       kind: 'set-target-primary',
@@ -30,6 +41,18 @@ export function decideLostSlots(view: ShardView, current: Answering): ShardDecis
   if (isLoading) return waiting(`${name(current)} is loading its data`);
   return slots === 'taken' ? decideTakenSlots(view, current) : decideBlankPrimary(view, current);
 }
+
+/**
+ * A node that comes back calls itself the primary of all slots that its file names, until it hears of what has happened since,
+ * and may be empty. It leads when it was confirmed to hold the data or has more keys than the recorded primary, and when that
+ * one has nothing left to serve and to lose.
+ */
+export const isProven = (leader: Member, current: Answering): boolean =>
+  isCandidate(leader) ||
+  keysOf(leader) > keysOf(current) ||
+  (!serves(current) && (leader.engine?.holdsData !== false || current.engine.holdsData !== true));
+
+const keysOf = ({ engine }: Member): number => engine?.keys ?? 0;
 
 /**
  * Somebody has claimed slots of a primary that went on running. Its engine has deleted the keys in them, and tells
@@ -43,7 +66,6 @@ function decideTakenSlots(view: ShardView, current: Answering): ShardDecision {
       current,
       `${name(current)} lacks slots of its shard, which ${ours.where}, a node of this data directory that no record names, may own`,
     );
-  const keysOf = ({ engine }: Member) => engine?.keys ?? 0;
   const richer = view.members.find(
     (member) =>
       isCandidate(member) &&

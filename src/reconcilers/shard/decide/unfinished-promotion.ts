@@ -11,7 +11,16 @@ import {
   ledAfter,
   mostCaughtUp,
 } from '../view.ts';
-import { doing, isAnswering, name, type ShardDecision, serves, startAlone, waiting } from './decision.ts';
+import {
+  doing,
+  isAnswering,
+  leads,
+  name,
+  type ShardDecision,
+  serves,
+  startAlone,
+  waiting,
+} from './decision.ts';
 
 /** Each attempt costs the writers up to a second. */
 export const switchoversMax = 3;
@@ -23,7 +32,9 @@ export function decideUnfinishedPromotion(
   target: Member,
 ): ShardDecision {
   const to = target.node.incarnation;
-  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !serves(current)))
+  // Cluster mode: with all of the shard's slots it leads, whatever the recorded primary still has of them.
+  const leadsAlone = leads(target) && current !== null && !leads(current);
+  if (isAnswering(target) && target.engine.role === 'primary' && (!current || !serves(current) || leadsAlone))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
   // The target may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
   if (target.verdict === 'unresponsive')
