@@ -29,14 +29,11 @@ export async function createGroup(
       ...input,
     }),
   );
-  await eventually(
-    async (see) => {
-      const command = new DescribeReplicationGroupsCommand({ ReplicationGroupId: id });
-      const { ReplicationGroups } = await client.send(command);
-      return see(ReplicationGroups?.[0]?.Status) === 'available';
-    },
-    { deadlineMs: availableWithinMs },
-  );
+  await untilAvailable(limber, async (see) => {
+    const command = new DescribeReplicationGroupsCommand({ ReplicationGroupId: id });
+    const { ReplicationGroups } = await client.send(command);
+    return see(ReplicationGroups?.[0]?.Status) === 'available';
+  });
   return await cacheStatus(limber, id);
 }
 
@@ -56,14 +53,26 @@ export async function createCluster(
       ...input,
     }),
   );
-  await eventually(
-    async (see) => {
-      const { CacheClusters } = await client.send(new DescribeCacheClustersCommand({ CacheClusterId: id }));
-      return see(CacheClusters?.[0]?.CacheClusterStatus) === 'available';
-    },
-    { deadlineMs: availableWithinMs },
-  );
+  await untilAvailable(limber, async (see) => {
+    const { CacheClusters } = await client.send(new DescribeCacheClustersCommand({ CacheClusterId: id }));
+    return see(CacheClusters?.[0]?.CacheClusterStatus) === 'available';
+  });
   return await cacheStatus(limber, id);
+}
+
+/** Until it is available. One that does not become so says what Limber waits for. */
+async function untilAvailable(
+  limber: Limber,
+  isAvailable: Parameters<typeof eventually<boolean>>[0],
+): Promise<void> {
+  try {
+    await eventually(isAvailable, { deadlineMs: availableWithinMs });
+  } catch (error) {
+    const { operations } = await limber.status();
+    throw new Error(`${(error as Error).message}; under way: ${JSON.stringify(operations)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** What Limber knows of it: members with pids and addresses, endpoints. Throws when there is none. */
