@@ -3,8 +3,9 @@
  * one, so they are made by `mkfifo`, many at a time (6 ms), and wait in a folder until a node's directory needs one.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DirectoryUnusable } from '../contract.ts';
 
@@ -39,8 +40,9 @@ export function createOutputPipes(root: string): OutputPipes {
       try {
         if (one) return await rename(one, path);
       } catch (error) {
-        // Somebody has cleared the folder, or put another file system in its place.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        // Somebody has cleared the folder, or put another file system in its place; or the node was destroyed meanwhile.
+        const isGone = !existsSync(dirname(path));
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || isGone) throw error;
         spare = [];
       }
       filling ??= fill().finally(() => {
