@@ -1,7 +1,13 @@
 /** Starts one node's process and records it. May be repeated: a process that is already there is adopted. */
 import { answersAt } from '../engines/memcached/readiness.ts';
 import { readInfo } from '../engines/valkey/info.ts';
-import { type CacheNode, isEngineOf, type NodeHandle, type NodeTarget } from '../model/node.ts';
+import {
+  type CacheNode,
+  isEngineOf,
+  type NodeHandle,
+  type NodeSettings,
+  type NodeTarget,
+} from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { type Change, StaleWrite } from '../store/contract.ts';
@@ -62,20 +68,28 @@ async function requireWanted(fleet: Fleet, { incarnation, cacheClusterId }: Cach
 
 const isWanted = ({ intent }: CacheNode): boolean => intent === 'running' || intent === 'restarting';
 
-/** Records a new process. It has no role yet, and what was confirmed of the one before does not hold of it; a restart that was asked for has happened. */
+/**
+ * Records a new process. It has no role yet, and what was confirmed of the one before does not hold of it; a restart that
+ * was asked for has happened. A configuration that no process of this node has answered with yet is not `applied` before
+ * this one answers: it may end at once.
+ */
 async function recordProcess(
   fleet: Fleet,
   incarnation: string,
   { handle, started }: { readonly handle: NodeHandle; readonly started: NodeTarget },
   keepsData: boolean,
 ): Promise<void> {
-  const { engineVersion, ...applied } = started;
-  const process = { handle, started, applied, role: null, intent: 'running' } as const;
+  const process = { handle, started, role: null, intent: 'running' } as const;
   const recorded = await updateNode(fleet, incarnation, (node) =>
-    isWanted(node) ? { ...node, ...process, synced: node.synced && keepsData } : node,
+    isWanted(node)
+      ? { ...node, ...process, applied: appliedAtSpawn(node, started), synced: node.synced && keepsData }
+      : node,
   );
   if (!recorded || !isWanted(recorded)) throw new NodeNotWanted(`node ${incarnation} is not to run any more`);
 }
+
+const appliedAtSpawn = ({ applied }: CacheNode, { engineVersion, ...given }: NodeTarget): NodeSettings =>
+  applied && applied.configVersion < given.configVersion ? applied : given;
 
 /**
  * Writes a changed node row together with `more`, from a fresh one each time somebody was faster. Nothing is written when

@@ -75,7 +75,10 @@ export interface CacheNode extends Scope {
   readonly target: NodeTarget;
   /** What the node's present or last process was started with; null before the first start. */
   readonly started: NodeTarget | null;
-  /** What the present process runs with: `started`, and what was changed in it since. Null when that is not known. */
+  /**
+   * What the present process runs with: `started`, and what was changed in it since. Until a new process has answered once,
+   * what the one before ran with. Null when that is not known.
+   */
   readonly applied: NodeSettings | null;
   readonly availabilityZone: string;
   /** The machine that runs the node. */

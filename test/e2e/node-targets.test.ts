@@ -22,7 +22,7 @@ import {
   messagesOf,
 } from './caches.ts';
 import { ask } from './engine-clients.ts';
-import { engineAt, kill, nodesOf, primaryOf, replicasOf, wholeAgain } from './faults.ts';
+import { engineAt, kill, nodesOf, primaryOf, replicasOf, sentencesOf, wholeAgain } from './faults.ts';
 
 const engines = await brokenEngines();
 after(() => rmSync(engines.directory, { recursive: true }));
@@ -65,6 +65,9 @@ describe('a parameter that is changed', () => {
     kill(replica!);
     await setParameter('p-down', 'maxmemory-policy', 'allkeys-lfu');
     await inSync('down-001');
+    const failsToStart = /down-002 is started again in a moment: .+/;
+    await eventually(async (see) => failsToStart.test(see(await sentencesOf(limber, 'down'))));
+    // A process that ended at its start has taken nothing.
     assert.equal(await statusOf('down-002'), 'applying');
     // Nothing waits for it: the group can be changed, and that is done.
     await client.send(

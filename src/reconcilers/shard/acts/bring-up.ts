@@ -18,9 +18,10 @@ import {
   setNodesFileAside,
 } from '../../../fleet/data-files.ts';
 import { keepMarked, unmark } from '../../../fleet/kept-files.ts';
-import { startNode } from '../../../fleet/start-node.ts';
+import { startNode, updateNode } from '../../../fleet/start-node.ts';
 import { chooseSyncManner } from '../../../fleet/sync-manner.ts';
 import type { CacheNode } from '../../../model/node.ts';
+import type { Cache } from '../../../model/resource.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import { retryDelayMs } from '../../../platform/retry.ts';
 import { SpawnFailed } from '../../../runtime/contract.ts';
@@ -78,9 +79,22 @@ export async function bringUp(
     // Memcached has nothing to load.
     hasServed: node.engine === 'memcached',
   });
-  const started = await fleet.store.node(node.incarnation);
+  const started = await recordApplied(context, facts.cache, node);
   if (started) monitor.watch(started);
-  await fleet.store.commit(parameterUpdates(context, facts.cache, node));
+}
+
+/** The process answers, so it runs with what it was given; what is new with that is told now, however many starts failed before. */
+async function recordApplied(
+  context: ShardContext,
+  cache: Cache,
+  node: CacheNode,
+): Promise<CacheNode | null> {
+  const answering = (row: CacheNode): CacheNode => {
+    if (!row.started) return row;
+    const { engineVersion, ...applied } = row.started;
+    return row.applied && row.applied.configVersion >= applied.configVersion ? row : { ...row, applied };
+  };
+  return updateNode(context.fleet, node.incarnation, answering, parameterUpdates(context, cache, node));
 }
 
 /**
