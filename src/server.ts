@@ -153,7 +153,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     newRequestId: ids.requestId,
     log,
-    health: () => ({ version, dataDirectory }),
+    health: () => ({ version }),
   });
   const dns =
     options.dnsZone === null

@@ -3,9 +3,9 @@
  * serves and never removed. The file does not say whether that Limber still runs: its process and its answer do.
  */
 import { get } from 'node:http';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readJson, writeFileAtomic } from '../platform/files.ts';
-import { bootId, isDead, readProcess } from '../platform/proc.ts';
+import { bootId, isDead, listDescriptors, readDescriptor, readProcess } from '../platform/proc.ts';
 
 export interface StartRecord {
   readonly pid: number;
@@ -77,19 +77,24 @@ export function isRunning(record: StartRecord): boolean {
   return stat !== null && stat.startTime === record.startTime && !isDead(stat);
 }
 
-/** The answer of `GET /healthz`. */
-interface Health {
-  readonly pid: number;
-  readonly dataDirectory: string;
+/**
+ * The data directory that this Limber has open. `/healthz` does not tell it, since anybody may ask there; null when its
+ * process is of another user.
+ */
+export function dataDirectoryOf(pid: number): string | null {
+  const open = listDescriptors(pid).map((descriptor) => readDescriptor(pid, descriptor));
+  const database = open.find((path) => path !== null && basename(path) === 'state.db');
+  return database ? dirname(database) : null;
 }
 
-/** The pid of the Limber that serves on this port; null when none answers in time. */
-export async function askHealth(port: number, deadlineMs = healthDeadlineMs): Promise<number | null> {
-  return (await readHealth(port, deadlineMs))?.pid ?? null;
+/** `another Limber (pid 1234, data directory /home/me/.limber)`. */
+export function describeLimber(pid: number): string {
+  const directory = dataDirectoryOf(pid);
+  return `another Limber (pid ${pid}, ${directory === null ? 'of another user' : `data directory ${directory}`})`;
 }
 
-/** What the Limber on this port says of its health; null when none answers in time. */
-export function readHealth(port: number, deadlineMs = healthDeadlineMs): Promise<Health | null> {
+/** The pid of the Limber that serves on this port, from `GET /healthz`; null when none answers in time. */
+export function askHealth(port: number, deadlineMs = healthDeadlineMs): Promise<number | null> {
   return new Promise((resolve) => {
     const request = get({ host: '127.0.0.1', port, path: '/healthz', agent: false }, (response) => {
       let text = '';
@@ -99,22 +104,22 @@ export function readHealth(port: number, deadlineMs = healthDeadlineMs): Promise
         if (text.length > 65_536) finish(null);
       });
       response.on('error', () => finish(null));
-      response.on('end', () => finish(response.statusCode === 200 ? parseHealth(text) : null));
+      response.on('end', () => finish(response.statusCode === 200 ? parsePid(text) : null));
     });
     const timer = setTimeout(() => finish(null), deadlineMs);
-    const finish = (health: Health | null) => {
+    const finish = (pid: number | null) => {
       clearTimeout(timer);
       request.destroy();
-      resolve(health);
+      resolve(pid);
     };
     request.on('error', () => finish(null));
   });
 }
 
-function parseHealth(text: string): Health | null {
+function parsePid(text: string): number | null {
   try {
-    const { pid, dataDirectory } = JSON.parse(text) as Partial<Health>;
-    return typeof pid === 'number' ? { pid, dataDirectory: String(dataDirectory) } : null;
+    const { pid } = JSON.parse(text) as { readonly pid?: unknown };
+    return typeof pid === 'number' ? pid : null;
   } catch {
     return null;
   }

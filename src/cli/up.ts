@@ -5,7 +5,7 @@ import { logLevels } from '../platform/log.ts';
 import { CommandFailed, dataOption, heldExitCode, readArguments } from './arguments.ts';
 import { limberCommand } from './command-line.ts';
 import { alreadyRuns, startDetached } from './detach.ts';
-import { findLimber, readHealth } from './start-record.ts';
+import { askHealth, dataDirectoryOf, describeLimber, findLimber } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
 export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE[:PORT]] [--detach]
@@ -65,12 +65,12 @@ async function refuseTakenPort(port: number): Promise<void> {
   const probe = await probeAddress('127.0.0.1', port);
   if (probe === 'free') return;
   if ('unusable' in probe) throw new CommandFailed(`${probe.unusable}. Choose another port: --port N`);
-  const other = await readHealth(port, 500);
-  if (other) {
-    const stop = limberCommand(other.dataDirectory, 'down');
+  const other = await askHealth(port, 500);
+  if (other !== null) {
+    const directory = dataDirectoryOf(other);
+    const stop = directory === null ? 'Stop that' : `Stop that (${limberCommand(directory, 'down')})`;
     throw new CommandFailed(
-      `127.0.0.1:${port} is held by another Limber (pid ${other.pid}, data directory ${other.dataDirectory}). ` +
-        `Stop that (${stop}), or choose another port: --port N`,
+      `127.0.0.1:${port} is held by ${describeLimber(other)}. ${stop}, or choose another port: --port N`,
     );
   }
   throw new CommandFailed(`${probe.inUse}. Stop that, or choose another port: --port N`);

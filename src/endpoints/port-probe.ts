@@ -2,9 +2,9 @@
  * Asks whether an address and port can be bound, by binding them: that also finds a `0.0.0.0` or `[::]` listener
  * of somebody else, which blocks the port on every address. For node and bus ports before create, and for doctor.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { listPids, readDescriptor, readProcess } from '../platform/proc.ts';
+import { listDescriptors, listPids, readDescriptor, readProcess } from '../platform/proc.ts';
 
 type PortProbe =
   | 'free'
@@ -90,17 +90,9 @@ async function findOwner(inode: string): Promise<number | null> {
   const link = `socket:[${inode}]`;
   for (const pid of listPids()) {
     await new Promise(setImmediate);
-    if (readDescriptors(pid).some((descriptor) => readDescriptor(pid, descriptor) === link)) return pid;
+    if (listDescriptors(pid).some((descriptor) => readDescriptor(pid, descriptor) === link)) return pid;
   }
   return null;
-}
-
-function readDescriptors(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`);
-  } catch {
-    return [];
-  }
 }
 
 function readLines(path: string): string[] {

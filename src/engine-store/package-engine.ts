@@ -66,8 +66,10 @@ export async function packagedEngine(
     program(name: ProgramName) {
       const file = programFile(engine, name);
       if (!file || !binaries.has(file)) return null;
-      // The system's library cache is left out: what is not in this folder must fail here, not work by chance.
-      const args = ['--inhibit-cache', '--library-path', libraryPath, join(files, 'usr/bin', file)];
+      // The system's library cache is left out: what is not in this folder must fail here, not work by chance. A program
+      // is told another path than its own (glibc 2.33 and later): an engine shows it to every client, in INFO.
+      const names = ['--argv0', `/${file}`];
+      const args = ['--inhibit-cache', '--library-path', libraryPath, ...names, join(files, 'usr/bin', file)];
       return { command: join(files, loader), args };
     },
   };

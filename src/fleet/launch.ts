@@ -38,6 +38,9 @@ export async function engineOf(
   return (await engineStore.resolve({ engine, version: target.engineVersion })).engine;
 }
 
+/** In the node's directory. */
+const configName = 'engine.conf';
+
 type LaunchParts = TlsParts & Pick<Fleet, 'fingerprintOf'>;
 
 /** `follow`: the node comes up as a replica of that one; null: it may lead. */
@@ -58,8 +61,13 @@ export async function nodeSpec(
     ...(await configSpec(fleet, cache, node, follow, engine)),
     ...(secured ? { tls: secured.tls } : {}),
   });
-  const path = `${fleet.runtime.directoryOf(node.incarnation)}/engine.conf`;
-  return { ...common, args: [...server.args, path], files: { ...secured?.files, 'engine.conf': config } };
+  // Read from the standard input: INFO would tell every client the path of the file.
+  return {
+    ...common,
+    args: [...server.args, '-'],
+    files: { ...secured?.files, [configName]: config },
+    input: configName,
+  };
 }
 
 function memcachedSpec(

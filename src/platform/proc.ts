@@ -135,6 +135,15 @@ export function readCommandLine(pid: number): string[] | null {
   return readList(`/proc/${pid}/cmdline`);
 }
 
+/** The numbers of its open file descriptors; none when it is gone or of another user. */
+export function listDescriptors(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    return [];
+  }
+}
+
 /** Where a file descriptor points; null when it is closed, or the process is gone or of another user. */
 export function readDescriptor(pid: number, descriptor: number | string): string | null {
   try {

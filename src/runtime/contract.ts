@@ -20,6 +20,8 @@ export interface NodeSpec {
   readonly env: Readonly<Record<string, string>>;
   /** File name → content, written 0600 into the node's directory before each start. */
   readonly files: Readonly<Record<string, string>>;
+  /** The name of one of them, which the process gets as its standard input. Absent: it has none. */
+  readonly input?: string;
 }
 
 export interface ProcessState {

@@ -47,6 +47,12 @@ for (const [engine, version] of [
       assert.equal(await (await nodeRedis(t, endpoint)).get('key'), 'value');
     });
 
+    it('does not tell clients where it lies on the machine', async (t) => {
+      const told = String(await valkey(t, at(cluster.CacheNodes?.[0]?.Endpoint)).call('INFO', 'everything'));
+      assert.match(told, new RegExp(`^executable:/${engine}-server\\r\\nconfig_file:\\r$`, 'm'));
+      assert.ok(!told.includes(limber.dataDirectory));
+    });
+
     it('refuses restricted commands', async (t) => {
       const node = valkey(t, at(cluster.CacheNodes?.[0]?.Endpoint));
       await assert.rejects(node.call('CONFIG', 'GET', '*'), /NOPERM/);
@@ -54,6 +60,13 @@ for (const [engine, version] of [
     });
   });
 }
+
+describe('GET /healthz, which anybody may ask', () => {
+  it('tells version and process, and no path', async () => {
+    const told = (await (await fetch(`${limber.endpoint}/healthz`)).json()) as object;
+    assert.deepEqual(Object.keys(told).sort(), ['pid', 'version']);
+  });
+});
 
 describe('a port of one’s choice', () => {
   it('is where every endpoint is', async (t) => {

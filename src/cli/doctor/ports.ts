@@ -1,7 +1,7 @@
 /** The API's port, and the ports of caches. */
 import { parsePool } from '../../endpoints/addresses.ts';
 import { probeAddress } from '../../endpoints/port-probe.ts';
-import { readHealth } from '../start-record.ts';
+import { askHealth, describeLimber } from '../start-record.ts';
 import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
 
 /** Valkey and Redis, their cluster bus, Memcached: ElastiCache's default ports. */
@@ -28,10 +28,8 @@ async function findApiPort(port: number): Promise<Finding> {
   const probe = await probeAddress('127.0.0.1', port);
   if (probe === 'free') return ok('API port', `127.0.0.1:${port} is free`);
   if ('unusable' in probe) return fail('API port', probe.unusable, 'Choose another: limber up --port N.');
-  const other = await readHealth(port, 500);
-  const holder = other
-    ? `127.0.0.1:${port} is held by another Limber (pid ${other.pid}, data directory ${other.dataDirectory})`
-    : probe.inUse;
+  const other = await askHealth(port, 500);
+  const holder = other === null ? probe.inUse : `127.0.0.1:${port} is held by ${describeLimber(other)}`;
   return fail('API port', holder, 'Stop that, or choose another: limber up --port N.');
 }
 

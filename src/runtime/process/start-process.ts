@@ -1,5 +1,7 @@
 /** Spawns a node's process and waits until its engine answers. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeHandle } from '../../model/node.ts';
 import { readProcess } from '../../platform/proc.ts';
@@ -26,20 +28,25 @@ export async function spawnNode(
   output: NodeOutput,
 ): Promise<SpawnedNode> {
   let child: ChildProcess;
+  let input: number | null = null;
   // A process inherits the umask, and Node has no other way to give one. Nothing else runs in between.
   const umask = process.umask(0o077);
   try {
+    if (spec.input !== undefined) input = openSync(join(directory, spec.input), 'r');
     child = spawn(spec.command, spec.args, {
       cwd: directory,
+      // Engines tell their clients the path that they were started by (INFO), which is none of theirs.
+      argv0: `/${basename(spec.command)}`,
       env: { ...spec.env, ...marks },
       detached: true,
-      stdio: ['ignore', output.descriptor, output.descriptor],
+      stdio: [input ?? 'ignore', output.descriptor, output.descriptor],
     });
   } catch (error) {
     output.abandon();
     throw error;
   } finally {
     process.umask(umask);
+    if (input !== null) closeSync(input);
   }
   const failure = new Promise<Error>((resolve) => child.on('error', resolve));
   if (child.pid === undefined) {
