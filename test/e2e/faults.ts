@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ElastiCacheClient } from '@aws-sdk/client-elasticache';
-import { type Address, connectResp } from '../../bench/lib/resp-client.ts';
+import { type Address, connectResp, type RespClient } from '../../bench/lib/resp-client.ts';
 import { endpointRoute } from '../../bench/lib/routes.ts';
 import {
   startWriteChecker,
@@ -12,6 +12,7 @@ import {
 } from '../../bench/lib/write-checker.ts';
 import type { CacheStatus } from '../../src/cli/admin-client.ts';
 import { parseInfo } from '../../src/engines/valkey/info.ts';
+import { nameOnNodes } from '../../src/engines/valkey/renamed-commands.ts';
 import { isDead, readProcess } from '../../src/platform/proc.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Limber } from '../support/limber.ts';
@@ -163,10 +164,24 @@ export async function asLimber(limber: Limber, id: string, node: Address) {
     const { value } = database.prepare(sql).get(id) as { value: string };
     const client = await connectResp(node);
     await client.ask('AUTH', 'limber', value);
-    return client;
+    return withNamesOfNodes(client);
   } finally {
     database.close();
   }
+}
+
+/** Takes commands by their usual names. */
+function withNamesOfNodes(client: RespClient): RespClient {
+  const named = ([name, ...args]: readonly (string | number)[]) => [nameOnNodes(String(name)), ...args];
+  return {
+    target: client.target,
+    get isOpen() {
+      return client.isOpen;
+    },
+    send: (...command) => client.send(...named(command)),
+    ask: (...command) => client.ask(...named(command)),
+    close: () => client.close(),
+  };
 }
 
 /** The directory of a node, by its address. */

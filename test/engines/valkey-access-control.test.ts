@@ -6,6 +6,7 @@ import { deniedCommands, replicationUser } from '../../src/engines/valkey/access
 import { allowedToClients, deniedToClients } from '../../src/engines/valkey/command-table.ts';
 import { primaryCredentialNames } from '../../src/engines/valkey/directives.ts';
 import { EngineReplyError } from '../../src/engines/valkey/engine-errors.ts';
+import { nameOnNodes, renamedCommands } from '../../src/engines/valkey/renamed-commands.ts';
 import { engines, eventually, fingerprintOf, secrets, withBench } from './valkey-support.ts';
 
 for (const engine of engines) {
@@ -31,7 +32,7 @@ for (const engine of engines) {
       assert.ok(fingerprint.directives.includes('maxmemory'));
     });
 
-    it('answers NOPERM to clients for each restricted command', async () => {
+    it('refuses each restricted command to clients, also by the name that nodes know it by', async () => {
       const denied = deniedCommands(await fingerprintOf(engine));
       for (const name of [
         'acl|setuser',
@@ -60,10 +61,41 @@ for (const engine of engines) {
           const refused = name === 'debug' || name.startsWith('module') ? ['NOPERM', 'ERR'] : ['NOPERM'];
           assert.ok(
             codes.some((code) => refused.includes(code)),
-            `: `,
+            `${name}: ${codes}`,
           );
           assert.ok(!codes.includes('ok'), name);
         }
+      });
+    });
+
+    it('answers as if it had never heard of those that it has renamed', async () => {
+      const denied = deniedCommands(await fingerprintOf(engine));
+      await withBench(engine, async (bench) => {
+        const client = await (await bench.start()).client();
+        for (const name of renamedCommands) {
+          assert.ok(denied.includes(name), name);
+          await assert.rejects(client.call(name.toUpperCase(), 'GET', 'maxmemory'), (error: Error) =>
+            error.message.endsWith(
+              `ERR unknown command '${name.toUpperCase()}', with args beginning with: 'GET' 'maxmemory' `,
+            ),
+          );
+        }
+        const listed = JSON.stringify([
+          await client.call('COMMAND'),
+          await client.call('ACL', 'CAT', 'admin'),
+        ]);
+        assert.doesNotMatch(listed, /limber/);
+      });
+    });
+
+    it('lets Limber call them on a node that an older Limber started, which has them by the usual names', async () => {
+      const { commands, ...fingerprint } = await fingerprintOf(engine);
+      const unrenamed = commands.filter(({ name }) => !renamedCommands.includes(name));
+      await withBench(engine, async (bench) => {
+        const { connection } = await bench.start({ fingerprint: { ...fingerprint, commands: unrenamed } });
+        assert.deepEqual(await connection.call('CONFIG', 'GET', 'appendonly'), ['appendonly', 'no']);
+        assert.equal(await connection.call('REPLICAOF', 'NO', 'ONE'), 'OK');
+        await assert.rejects(connection.call('CONFIG', 'GET'), /^EngineReplyError: CONFIG: ERR wrong number/);
       });
     });
 
@@ -75,7 +107,7 @@ for (const engine of engines) {
           EngineReplyError,
         );
         await client.call('MULTI');
-        await assert.rejects(client.call('CONFIG', 'GET', 'masterauth'), { code: 'NOPERM' });
+        await assert.rejects(client.call('CLUSTER', 'RESET'), { code: 'NOPERM' });
         await assert.rejects(client.call('EXEC'), { code: 'EXECABORT' });
       });
     });
@@ -129,7 +161,7 @@ for (const engine of engines) {
         const beside = await node.connection.another();
         const name = primaryCredentialNames((await fingerprintOf(engine)).server).password;
         await beside.call('CONFIG', 'SET', name, secrets.replication);
-        await beside.call('ACL', 'SETUSER', 'limber', `>`);
+        await beside.call('ACL', 'SETUSER', 'limber', `>${secrets.limber}`);
         await beside.call('GET', 'the-end');
         await eventually(() => watched.includes('the-end'));
         beside.close();
@@ -147,7 +179,7 @@ for (const engine of engines) {
         assert.equal(await client.call('PING'), 'PONG');
         for (const [command, ...args] of [
           ['GET', 'a'],
-          ['CONFIG', 'GET', 'bind'],
+          [nameOnNodes('config'), 'GET', 'bind'],
           ['INFO'],
           ['CLUSTER', 'INFO'],
         ] as const)
@@ -177,9 +209,9 @@ async function replyCode(
   name: string,
   count: number,
 ) {
-  const [command, ...subcommand] = name.split('|');
+  const [command = '', ...subcommand] = name.split('|');
   try {
-    await client.call(command!, ...subcommand, ...Array.from({ length: count }, () => '1'));
+    await client.call(nameOnNodes(command), ...subcommand, ...Array.from({ length: count }, () => '1'));
     return 'ok';
   } catch (error) {
     return error instanceof EngineReplyError ? error.code : String(error);

@@ -8,8 +8,10 @@
  */
 import { Redis } from 'iovalkey';
 import { type Clock, systemClock } from '../../platform/clock.ts';
+import { limberUser } from './access-control.ts';
 import { EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
 import { readGreeting } from './port.ts';
+import { byNameOnNodes } from './renamed-commands.ts';
 import { tlsOptions, whyDistrust } from './verify.ts';
 
 export { waitForPort } from './port.ts';
@@ -132,7 +134,7 @@ function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConne
     listeners.clear();
   });
 
-  const send = async (command: string, args: readonly Argument[]): Promise<unknown> => {
+  const sendPlain = async (command: string, args: readonly Argument[]): Promise<unknown> => {
     if (isClosedByUs) throw new EngineUnreachable(`${where}: the connection was closed`);
     try {
       return await redis.call(command, ...args);
@@ -140,6 +142,7 @@ function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConne
       throw translate(error, command, where);
     }
   };
+  const send = options.username === limberUser ? byNameOnNodes(sendPlain) : sendPlain;
   const callWithin = (deadlineMs: number, command: string, ...args: Argument[]) =>
     withDeadline(send(command, args), deadlineMs, `${command} on ${where}`);
 

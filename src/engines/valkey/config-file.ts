@@ -7,6 +7,7 @@ import { type ClientAuth, type EngineSecrets, engineUsers, replicationUser } fro
 import { belongsToLimber, type Directive, primaryCredentialNames, renderDirective } from './directives.ts';
 import type { EngineFingerprint } from './fingerprint.ts';
 import { nodesFileName } from './nodes-file.ts';
+import { renameDirectives } from './renamed-commands.ts';
 import { clusterTimingWhileForming, quickFirstSync, steadyClusterTiming, steadySync } from './timing.ts';
 import { type TlsFiles, tlsDirectives } from './tls.ts';
 
@@ -85,6 +86,7 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
     ['enable-debug-command', 'no'],
     ['enable-module-command', 'no'],
     ['enable-protected-configs', 'no'],
+    ...renameDirectives(spec.fingerprint),
     ...payloadChecks(spec.fingerprint),
     ['shutdown-on-sigterm', 'default'],
     // A stopping primary waits so long for its replicas to catch up, seconds. A replica that hangs never does.

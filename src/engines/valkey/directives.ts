@@ -8,6 +8,7 @@ const takesSeveralArguments = new Set([
   'bind',
   'client-output-buffer-limit',
   'oom-score-adj-values',
+  'rename-command',
   'replicaof',
 ]);
 
