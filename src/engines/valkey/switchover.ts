@@ -13,11 +13,18 @@ export async function holdWrites(primary: EngineConnection, forMs: number): Prom
   await primary.call('CLIENT', 'PAUSE', forMs, 'WRITE');
 }
 
+/** Nodes that were told to refuse writes and have not been seen to accept them again. */
+const closed = new WeakSet<EngineConnection>();
+
+/** False while nobody has told the node over this connection to refuse writes, other than for a time that is over. */
+export const mayRefuseWrites = (node: EngineConnection): boolean => closed.has(node);
+
 /**
  * Clients that write are refused (NOREPLICAS) until `acceptWrites`, also when the pause has ended. The maximum lag is
  * set too, because the engine ignores the number of replicas when the parameter group says 0 there.
  */
 export async function refuseWrites(primary: EngineConnection): Promise<void> {
+  closed.add(primary);
   await primary.call('CONFIG', 'SET', 'min-replicas-to-write', 100, 'min-replicas-max-lag', 10);
 }
 
@@ -39,6 +46,7 @@ export async function acceptWrites(node: EngineConnection, condition: WriteCondi
     maxLagSeconds,
   );
   await node.call('CLIENT', 'UNPAUSE');
+  closed.delete(node);
 }
 
 /**
