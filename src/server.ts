@@ -27,7 +27,7 @@ import { createQuietMemory } from './platform/quiet-memory.ts';
 import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
-import { renewCertificates } from './reconcilers/certificates.ts';
+import { createCertificateRenewal } from './reconcilers/certificates.ts';
 import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
@@ -125,6 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     configurationServer,
     memcached.map(({ cacheIncarnation }) => cacheIncarnation),
   ).catch((error: unknown) => log.error('the node lists of Memcached caches were not looked at', { error }));
+  const renewCertificates = createCertificateRenewal(fleet);
   const frontDoor = createFrontDoor({
     actions: createActions({
       store,
@@ -146,6 +147,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       startedAt,
       findings: () => adoption.findings,
       queue: runner,
+      renewCertificates,
       // The same way as everybody else's wish that Limber ends.
       requestStop: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
     }),
@@ -168,7 +170,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   shards.ensure(adoption.keys);
   runner.wake();
   const giveMemoryBack = createQuietMemory();
-  const renew = async () => void (await renewCertificates(fleet));
+  const renew = async () => void (await renewCertificates());
   // What became due while no Limber ran, or was under way when the last one died.
   const firstRenewal = clock.after(1_000, () => {
     renew().catch((error: unknown) => log.error('certificates are looked at later', { error }));

@@ -8,7 +8,7 @@ import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Runner } from '../operations/runner.ts';
 import type { Tools } from '../operations/tools.ts';
-import { renewCertificates } from '../reconcilers/certificates.ts';
+import type { Renewal } from '../reconcilers/certificates.ts';
 import { allCaches } from './all-caches.ts';
 import { createFaultRoute } from './fault.ts';
 import { createStopCachesRoute } from './stop-caches.ts';
@@ -21,6 +21,7 @@ interface AdminOptions {
   readonly startedAt: number;
   readonly findings: () => readonly string[];
   readonly queue: Runner;
+  readonly renewCertificates: () => Promise<Renewal>;
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
 }
@@ -36,7 +37,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     },
     'stop-caches': createStopCachesRoute(options.tools, options.queue),
     connect: (body, context) => connect(options, body, context),
-    'renew-certificates': () => renewCertificates(options.tools.fleet),
+    'renew-certificates': options.renewCertificates,
     fault: createFaultRoute(options.tools.fleet),
     switchover: createSwitchoverRoute(options.tools, options.queue.wake),
   };

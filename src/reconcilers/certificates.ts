@@ -18,14 +18,24 @@ import {
 import type { CacheNode } from '../model/node.ts';
 import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
+import { createTurns } from '../platform/turns.ts';
 
-interface Renewal {
+export interface Renewal {
   readonly replaced: number;
   readonly failed: readonly { readonly node: string; readonly reason: string }[];
 }
 
-/** May be repeated. A node that does not answer is passed over: its next start looks at its certificate. */
-export async function renewCertificates(fleet: Fleet): Promise<Renewal> {
+/**
+ * One round over all running nodes, which may be repeated. Of two that are asked for at once the second begins after the
+ * first: each removes the files that the engine has not loaded, so also those that another round has just written.
+ * A node that does not answer is passed over: its next start looks at its certificate.
+ */
+export function createCertificateRenewal(fleet: Fleet): () => Promise<Renewal> {
+  const turns = createTurns();
+  return () => turns.take(() => renewCertificates(fleet));
+}
+
+async function renewCertificates(fleet: Fleet): Promise<Renewal> {
   let replaced = 0;
   const failed: { readonly node: string; readonly reason: string }[] = [];
   const members = await nodesWithTls(fleet);

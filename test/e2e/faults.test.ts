@@ -240,6 +240,7 @@ describe('a fault', () => {
       printed,
       new RegExp(`^spoken-001 +primary +us-east-1a +127\\.[\\d.]+:6379 +killed \\(pid ${pid}\\)$`),
     );
+    await eventually(async (see) => see((await member('spoken', 'spoken-001')).pid) !== pid);
     await settled('spoken');
     const json = JSON.parse(await command('resume', 'spoken-001', '--json')) as FaultAnswer;
     assert.deepEqual([json.fault, json.hit[0]?.outcome], ['resume', 'unchanged']);

@@ -105,6 +105,22 @@ async function expiredCertificate(limber: Limber) {
 }
 
 describe('certificates of a running group', () => {
+  it('are replaced once, and none of them fails, when several rounds are asked for at the same time', async (t) => {
+    const limber = await startWithGroup(t);
+    const names = ['ca', 'names', 'caches.example.com', '--data', limber.dataDirectory];
+    const rounds = await Promise.all([1, 2, 3, 4].map(() => runLimber(names)));
+    assert.deepEqual(
+      rounds.map(({ code, stderr }) => [code, stderr]),
+      Array(4).fill([0, '']),
+    );
+    const replaced = rounds.map(({ stdout }) => Number(/replaced: (\d+)/.exec(stdout)?.[1]));
+    assert.equal(
+      replaced.reduce((sum, one) => sum + one),
+      2,
+    );
+    await wholeAgain(limber, id);
+  });
+
   it('come from an authority of one’s own after limber ca import, while connections and replication go on', async (t) => {
     const limber = await startWithGroup(t);
     const client = await opened(t, limber);
