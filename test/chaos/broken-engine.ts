@@ -27,7 +27,7 @@ export async function brokenEngines(): Promise<BrokenEngines> {
     const words = [server.command, ...server.args].map((word) => `'${word}'`).join(' ');
     const path = join(directory, engine === 'valkey' ? 'valkey-server' : 'memcached');
     // Only where it is to serve: asked for its version it answers.
-    const serves = engine === 'valkey' ? '/*' : '-l';
+    const serves = engine === 'valkey' ? '-' : '-l';
     writeFileSync(
       path,
       `#!/bin/sh\nif [ -e '${directory}/broken' ]; then case "$1" in ${serves}) set -- "$@" --no-such-setting yes;; esac; fi\nexec ${words} "$@"\n`,
