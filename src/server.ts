@@ -31,6 +31,8 @@ import { createCertificateRenewal } from './reconcilers/certificates.ts';
 import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
+import { createFileDestination } from './reconcilers/log-delivery/file-destination.ts';
+import { createLogDelivery } from './reconcilers/log-delivery/log-delivery.ts';
 import { correctNodeLists } from './reconcilers/node-lists.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
@@ -175,6 +177,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const firstRenewal = clock.after(1_000, () => {
     renew().catch((error: unknown) => log.error('certificates are looked at later', { error }));
   });
+  const logFiles = createFileDestination(join(dataDirectory, 'logs'));
+  const logDelivery = createLogDelivery(fleet, { 'cloudwatch-logs': logFiles, 'kinesis-firehose': logFiles });
   const rounds = [
     periodically('giving memory back', 10_000, fleet, async () => giveMemoryBack()),
     periodically('the maintenance window', 15_000, fleet, () => applyPendingValues(fleet, runner.wake)),
@@ -183,6 +187,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
     periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
+    periodically('log delivery', settings.logDeliveryMs, fleet, logDelivery.look),
     periodically('the node lists', 5_000, fleet, () => correctNodeLists(fleet, configurationServer)),
   ];
   configurationServer
@@ -199,7 +204,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         for (const round of [firstRenewal, ...rounds]) round.stop();
         await Promise.all([frontDoor.close(), dns?.close()]);
         await Promise.race([
-          Promise.all([runner.stop(500), shards.stop()]),
+          Promise.all([runner.stop(500), shards.stop(), logDelivery.stop()]),
           new Promise((resolve) => setTimeout(resolve, 500).unref()),
         ]);
         monitor.close();

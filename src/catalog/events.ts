@@ -205,6 +205,17 @@ export const rebootGivenUp = (sourceType: CacheSource, clusterId: string, reason
 export const nodeDied = (cacheClusterId: string, cacheNodeId: string, how: string): EventText =>
   ofCluster('Limber:NodeDied', `Cache node ${cacheNodeId} of ${cacheClusterId} died: ${how}`);
 
+/** `reason`: the destination's. What the nodes still hold is delivered when it works again. */
+export const logDeliveryFailed = (sourceType: CacheSource, logType: string, reason: string): EventText =>
+  of(
+    sourceType,
+    'Limber:LogDeliveryFailed',
+    `The ${logType} is not delivered, and this is tried again: ${reason}`,
+  );
+
+export const logDeliveryWorks = (sourceType: CacheSource, logType: string): EventText =>
+  of(sourceType, 'Limber:LogDeliveryWorks', `The ${logType} is delivered again`);
+
 /** Every copy was gone and nothing had been persisted (DESIGN rule 4). */
 export const rebuiltEmpty = (nodeGroupId: string): EventText =>
   ofGroup(

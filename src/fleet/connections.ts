@@ -33,6 +33,9 @@ export const secretNames = {
 const connectDeadlineMs = 1_000;
 const callDeadlineMs = 2_000;
 
+/** Shown by CLIENT LIST and SLOWLOG. */
+export const controlClientName = 'limber-control';
+
 /** `certificates`: whom to trust. `connectTo`: how a connection is opened. */
 export function createConnections(
   store: Store,
@@ -60,7 +63,7 @@ export function createConnections(
       password: await secretOf(node.cacheIncarnation),
       connectDeadlineMs,
       callDeadlineMs,
-      name: 'limber-control',
+      name: controlClientName,
       ...(node.tls ? { trusted: await certificates.trusted() } : {}),
     });
     connection.onClose(() => {

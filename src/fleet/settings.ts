@@ -21,6 +21,8 @@ export interface Settings {
   readonly addressRestMs: number;
   /** How long a Describe of one resource that is changing is held; 0 = never. */
   readonly describeHoldMs: number;
+  /** Between two looks at the logs of nodes whose caches have log delivery. */
+  readonly logDeliveryMs: number;
   /** Node groups that TestFailover may be called for in any 24 hours, per account. */
   readonly testFailoversPerDay: number;
   /** Whether CreateCacheCluster makes single Valkey nodes, which ElastiCache's refuses to. */
@@ -39,6 +41,7 @@ export const defaultSettings: Settings = {
   patience: 1,
   addressRestMs: 10 * 60_000,
   describeHoldMs: 5_000,
+  logDeliveryMs: 1_000,
   testFailoversPerDay: 15, // AWS's
   allowValkeyCacheClusters: false,
   deleteAnywayAfterMs: 60_000,

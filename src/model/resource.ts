@@ -5,6 +5,7 @@
  * when somebody was faster.
  */
 import type { Configuration } from './configuration.ts';
+import type { LogDelivery, ObservedLogDelivery } from './log-delivery.ts';
 import type { Tag } from './tags.ts';
 
 const resourceKinds = [
@@ -47,6 +48,8 @@ export interface CacheSettings {
   readonly networkType: 'ipv4';
   readonly ipDiscovery: 'ipv4';
   readonly transitEncryption: TransitEncryption;
+  /** Absent: none was ever asked for. */
+  readonly logDelivery?: readonly LogDelivery[];
   /** Six lower-case alphanumerics in the DNS names of this cache (spec/behaviour.md §4). */
   readonly dnsHash: string;
 }
@@ -143,6 +146,7 @@ export interface CacheObserved {
   readonly sentence: string | null;
   /** Memcached: the version of the node list that the configuration endpoint serves. */
   readonly configurationVersion: number;
+  readonly logDelivery?: readonly ObservedLogDelivery[];
 }
 
 export const nothingObserved: CacheObserved = {

@@ -24,8 +24,8 @@ export interface Files {
   look(path: string): Promise<FileFacts>;
   /** Throws unless this process may read and write the file. */
   requireUsable(path: string): Promise<void>;
-  /** Writes a file, whole or not at all, mode 0600; it is on disk when this resolves. */
-  write(path: string, content: string): Promise<void>;
+  /** Writes a file, whole or not at all, mode 0600; it is on disk when this resolves, unless `durable` is false. */
+  write(path: string, content: string, options?: Pick<WriteOptions, 'durable'>): Promise<void>;
   /** Makes a folder, and those above it, mode 0700. May be repeated. */
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;

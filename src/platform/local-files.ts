@@ -32,7 +32,7 @@ export const localFiles: Files = {
     };
   },
   requireUsable: (path) => access(path, constants.R_OK | constants.W_OK),
-  write: (path, content) => writeFileAtomic(path, content, { durable: true }),
+  write: (path, content, options) => writeFileAtomic(path, content, options),
   async makeFolder(path) {
     await mkdir(path, { recursive: true, mode: 0o700 });
   },

@@ -11,6 +11,9 @@
 import type { NodeHandle } from '../model/node.ts';
 import type { Files } from '../platform/files.ts';
 
+/** In the directory of a node: what its process has written, bounded; `engine.log.1` before it. */
+export const engineLogName = 'engine.log';
+
 /** What to run for one node. */
 export interface NodeSpec {
   /** Names the directory, and marks the process (`LIMBER_NODE` in its environment, output into its directory). */

@@ -126,6 +126,8 @@ export interface Store {
   ): Promise<Resource<K>[]>;
   /** Caches of every account and region with values that wait for the maintenance window; the first 1,000. */
   cachesWithPendingValues(): Promise<Cache[]>;
+  /** Caches of every account and region that ask for log delivery, or have asked for it until a moment ago; the first 1,000. */
+  cachesWithLogDelivery(): Promise<Cache[]>;
   countResources(scope: Scope & { readonly kind: ResourceKind }): Promise<number>;
   /** Resources of any kind that refer to this one, ordered by kind and id; the first `limit`. */
   referrers(key: ResourceKey, limit: number): Promise<Resource[]>;

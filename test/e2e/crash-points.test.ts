@@ -14,6 +14,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
   'certificate:written': 'a round, not an operation; test/e2e/tls-certificates.test.ts dies there',
   'certificate:loaded': 'as before',
+  'log-delivery:delivered': 'a round, not an operation; test/e2e/log-delivery.test.ts dies there',
   'remove-members:marking': 'needs a member that is needed after all; the same place as remove-members:begun',
   'test-failover:choosing':
     'another node leads before anybody was killed: the same place as test-failover:begun',

@@ -34,7 +34,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { SnapshotName: 'snapshot' },
     { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
     { GlobalReplicationGroupId: 'ldgnf-global' },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
     { DataTieringEnabled: true },
     { ClusterMode: 'compatible' },
     { NetworkType: 'ipv6' },
@@ -65,7 +64,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { SnapshotArns: ['arn:aws:s3:::bucket/dump.rdb'] },
     { OutpostMode: 'single-outpost' },
     { PreferredOutpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-1' },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
     { NetworkType: 'dual_stack' },
   ];
   for (const input of clusters)
@@ -85,7 +83,6 @@ describe('what is not built yet is refused by name, never ignored:', () => {
     { TransitEncryptionMode: 'preferred' },
     { UserGroupIdsToAdd: ['users'] },
     { RemoveUserGroups: true },
-    { LogDeliveryConfigurations: [{ LogType: 'slow-log', Enabled: true }] },
   ];
   for (const input of modifications)
     it(`ModifyReplicationGroup with ${Object.keys(input)[0]}`, async () => {

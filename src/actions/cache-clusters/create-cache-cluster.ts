@@ -25,7 +25,6 @@ const notBuilt = [
   'OutpostMode',
   'PreferredOutpostArn',
   'PreferredOutpostArns',
-  'LogDeliveryConfigurations',
   'TransitEncryptionEnabled',
 ];
 

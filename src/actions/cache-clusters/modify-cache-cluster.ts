@@ -8,6 +8,7 @@ import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { groupsStand } from '../shared/cache-settings.ts';
 import { requireAvailableCluster } from '../shared/cache-state.ts';
+import { requireAtOnce } from '../shared/log-delivery.ts';
 import { requireCacheCluster } from '../shared/look-ups.ts';
 import { changeParameterGroup } from '../shared/modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from '../shared/modify-settings.ts';
@@ -16,13 +17,14 @@ import { nextVersion } from '../shared/rows.ts';
 import { answerCluster } from './describe-cache-clusters.ts';
 import { planResize, type Resize } from './resize-plan.ts';
 
-const notBuilt = ['LogDeliveryConfigurations', 'ScaleConfig'];
+const notBuilt = ['ScaleConfig'];
 
 export const modifyCacheCluster =
   (deps: ActionDeps): Action<ModifyCacheClusterMessage, ModifyCacheClusterResult> =>
   async (input, context) => {
     const id = parseReference(input.CacheClusterId ?? '', 'CacheClusterId');
     refuseNotYet(input, notBuilt);
+    requireAtOnce(input);
     const cluster = await commitPlanned(deps.store, async () => {
       const cluster = await requireCacheCluster(deps.store, context, id);
       if (cluster.desired.replicationGroupId)

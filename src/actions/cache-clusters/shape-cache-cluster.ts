@@ -10,6 +10,7 @@ import type { CacheNode, Endpoint } from '../../model/node.ts';
 import type { CacheCluster, CacheObserved, CacheSettings, ReplicationGroup } from '../../model/resource.ts';
 import { shapeAuthToken, shapeAuthTokenStatus } from '../shared/shape-auth-token.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
+import { shapeLogDelivery, shapePendingLogDelivery } from '../shared/shape-log-delivery.ts';
 import { parameterStatusOf, worstStatus } from './parameter-status.ts';
 
 export interface ClusterRows {
@@ -52,7 +53,11 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     PreferredAvailabilityZone: cluster.desired.preferredAvailabilityZone,
     ...(isCreated ? { CacheClusterCreateTime: new Date(cluster.createdAt) } : {}),
     PreferredMaintenanceWindow: settings.maintenanceWindow,
-    PendingModifiedValues: { ...shapePending(cluster), ...shapeAuthTokenStatus(settings, rows.nodes) },
+    PendingModifiedValues: {
+      ...shapePending(cluster),
+      ...shapeAuthTokenStatus(settings, rows.nodes),
+      ...(group ? {} : shapePendingLogDelivery(cluster)),
+    },
     ...(topic ? { NotificationConfiguration: { TopicArn: topic.arn, TopicStatus: topic.status } } : {}),
     CacheSecurityGroups: settings.securityGroupNames.map((name) => ({
       CacheSecurityGroupName: name,
@@ -69,7 +74,12 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     ...(options.withNodes && isCreated ? { CacheNodes: shapeNodes(rows, options.dnsZone) } : {}),
     AutoMinorVersionUpgrade: settings.autoMinorVersionUpgrade,
     SecurityGroups: settings.securityGroupIds.map((id) => ({ SecurityGroupId: id, Status: 'active' })),
-    ...(group ? { ReplicationGroupId: group.id, ReplicationGroupLogDeliveryEnabled: false } : {}),
+    ...(group
+      ? {
+          ReplicationGroupId: group.id,
+          ReplicationGroupLogDeliveryEnabled: (group.desired.logDelivery ?? []).length > 0,
+        }
+      : {}),
     ...(isMemcached
       ? {}
       : { SnapshotRetentionLimit: settings.snapshotRetentionLimit, SnapshotWindow: settings.snapshotWindow }),
@@ -80,7 +90,7 @@ export function shapeCacheCluster(rows: ClusterRows, options: ClusterShapeOption
     ARN: buildArn('cluster', cluster.id, cluster),
     NetworkType: settings.networkType,
     IpDiscovery: settings.ipDiscovery,
-    LogDeliveryConfigurations: [],
+    LogDeliveryConfigurations: group ? [] : shapeLogDelivery(cluster),
   };
 }
 

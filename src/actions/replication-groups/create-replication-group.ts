@@ -34,7 +34,6 @@ const notBuilt = [
   'SnapshotArns',
   'SnapshotName',
   'UserGroupIds',
-  'LogDeliveryConfigurations',
   'DataTieringEnabled',
   'ServerlessCacheSnapshotName',
 ];

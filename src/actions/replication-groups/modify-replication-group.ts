@@ -13,6 +13,7 @@ import { enqueue } from '../../store/enqueue.ts';
 import { type Action, type ActionContext, type ActionDeps, commitPlanned } from '../action.ts';
 import { groupsStand } from '../shared/cache-settings.ts';
 import { requireAvailableGroup } from '../shared/cache-state.ts';
+import { requireAtOnce } from '../shared/log-delivery.ts';
 import { membersOf, requireReplicationGroup } from '../shared/look-ups.ts';
 import { changeParameterGroup } from '../shared/modify-parameter-group.ts';
 import { isUnchanged, modifiedSettings } from '../shared/modify-settings.ts';
@@ -23,18 +24,14 @@ import { answerGroup } from './describe-replication-groups.ts';
 import { plannedPromotion } from './promotion.ts';
 import { refuseOtherTransitEncryption } from './transit-encryption.ts';
 
-const notBuilt = [
-  'UserGroupIdsToAdd',
-  'UserGroupIdsToRemove',
-  'RemoveUserGroups',
-  'LogDeliveryConfigurations',
-];
+const notBuilt = ['UserGroupIdsToAdd', 'UserGroupIdsToRemove', 'RemoveUserGroups'];
 
 export const modifyReplicationGroup =
   (deps: ActionDeps): Action<ModifyReplicationGroupMessage, ModifyReplicationGroupResult> =>
   async (input, context) => {
     const id = parseReference(input.ReplicationGroupId ?? '', 'ReplicationGroupId');
     refuseNotYet(input, notBuilt);
+    requireAtOnce(input);
     const group = await commitPlanned(deps.store, async () => {
       const group = await requireReplicationGroup(deps.store, context, id);
       refuseMoves(group, input);

@@ -10,6 +10,7 @@ import type { CacheNode, Endpoint, NodeGroup } from '../../model/node.ts';
 import type { CacheCluster, ReplicationGroup, ReplicationGroupDesired } from '../../model/resource.ts';
 import { shapeAuthToken, shapeAuthTokenStatus } from '../shared/shape-auth-token.ts';
 import { shapeEndpoint } from '../shared/shape-endpoint.ts';
+import { shapeLogDelivery, shapePendingLogDelivery } from '../shared/shape-log-delivery.ts';
 
 /** The rows that belong to one group. */
 export interface GroupRows {
@@ -36,7 +37,11 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     ReplicationGroupId: group.id,
     Description: desired.description,
     Status: group.status,
-    PendingModifiedValues: { ...shapePending(desired), ...shapeAuthTokenStatus(desired, nodes) },
+    PendingModifiedValues: {
+      ...shapePending(desired),
+      ...shapeAuthTokenStatus(desired, nodes),
+      ...shapePendingLogDelivery(group),
+    },
     MemberClusters: memberIds(rows),
     ...(shown && nodes.length > 0 ? { NodeGroups: shapeNodeGroups(rows, dnsZone) } : {}),
     ...(desired.snapshottingClusterId ? { SnapshottingClusterId: desired.snapshottingClusterId } : {}),
@@ -59,7 +64,7 @@ export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): 
     IpDiscovery: desired.ipDiscovery,
     ClusterMode: desired.clusterMode,
     Engine: desired.engine,
-    LogDeliveryConfigurations: [],
+    LogDeliveryConfigurations: shapeLogDelivery(group),
     UserGroupIds: [],
     Durability: desired.durability,
     EffectiveDurability: effectiveDurability(desired),

@@ -1,4 +1,5 @@
 /** What CreateReplicationGroup and CreateCacheCluster ask for alike: checked, with its defaults (behaviour.md §5). */
+import type { LogDeliveryConfigurationRequest } from '@aws-sdk/client-elasticache';
 import { nodeTypeFor } from '../../catalog/node-types.ts';
 import { findDefaultParameterGroup } from '../../catalog/parameters.ts';
 import type { Configuration } from '../../model/configuration.ts';
@@ -23,6 +24,7 @@ import {
 import type { Change } from '../../store/contract.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
 import { requireSubnetGroup } from './default-groups.ts';
+import { withLogDelivery } from './log-delivery.ts';
 import { blank, notYet } from './refusals.ts';
 import { resourceKey } from './rows.ts';
 
@@ -42,6 +44,7 @@ interface CacheInput {
   readonly IpDiscovery?: string | undefined;
   readonly TransitEncryptionEnabled?: boolean | undefined;
   readonly TransitEncryptionMode?: string | undefined;
+  readonly LogDeliveryConfigurations?: readonly LogDeliveryConfigurationRequest[] | undefined;
 }
 
 const defaultPorts: Readonly<Record<Engine, number>> = { valkey: 6379, redis: 6379, memcached: 11211 };
@@ -88,6 +91,7 @@ export async function cacheSettings<E extends ResolvedEngineSettings>(
     networkType: 'ipv4',
     ipDiscovery: 'ipv4',
     transitEncryption: transitEncryption(input),
+    logDelivery: withLogDelivery(resolved, input.LogDeliveryConfigurations ?? [], deps.clock.now()),
     dnsHash: deps.ids.dnsHash(),
   };
 }

@@ -1,10 +1,12 @@
 /** What ModifyReplicationGroup and ModifyCacheCluster change alike, at once and without touching a node. */
+import type { LogDeliveryConfigurationRequest } from '@aws-sdk/client-elasticache';
 import { checkRange, snapshotRetentionMax } from '../../model/limits.ts';
 import type { CacheSettings } from '../../model/resource.ts';
 import { invalidCombination, invalidValue } from '../../model/service-errors.ts';
 import { checkWindowsApart, parseMaintenanceWindow, parseSnapshotWindow } from '../../model/windows.ts';
 import type { ActionContext, ActionDeps } from '../action.ts';
 import { checkSecurityGroups, securityGroups, topic } from './cache-settings.ts';
+import { withLogDelivery } from './log-delivery.ts';
 import { refuseNotYet } from './refusals.ts';
 
 interface ModifyInput {
@@ -17,6 +19,7 @@ interface ModifyInput {
   readonly SnapshotRetentionLimit?: number | undefined;
   readonly SnapshotWindow?: string | undefined;
   readonly IpDiscovery?: string | undefined;
+  readonly LogDeliveryConfigurations?: readonly LogDeliveryConfigurationRequest[] | undefined;
 }
 
 type Changed = Partial<Omit<CacheSettings, 'engine'>>;
@@ -30,6 +33,7 @@ export async function modifiedSettings(
 ): Promise<Changed> {
   if (input.IpDiscovery !== undefined && input.IpDiscovery !== 'ipv4') refuseNotYet(input, ['IpDiscovery']);
   const { SecurityGroupIds, CacheSecurityGroupNames, SnapshotRetentionLimit } = input;
+  const { LogDeliveryConfigurations: logs = [] } = input;
   if (SnapshotRetentionLimit !== undefined) {
     checkRange('SnapshotRetentionLimit', SnapshotRetentionLimit, 0, snapshotRetentionMax);
     if (current.engine === 'memcached' && SnapshotRetentionLimit > 0)
@@ -49,6 +53,7 @@ export async function modifiedSettings(
       ? {}
       : { autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade }),
     ...(SnapshotRetentionLimit === undefined ? {} : { snapshotRetentionLimit: SnapshotRetentionLimit }),
+    ...(logs.length === 0 ? {} : { logDelivery: withLogDelivery(current, logs, deps.clock.now()) }),
   };
 }
 

@@ -10,9 +10,9 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../platform/log.ts';
+import { engineLogName } from '../contract.ts';
 import { pipeName } from './output-pipes.ts';
 
-export const logName = 'engine.log';
 /** An engine writes some lines a day, and 20 KB when it crashes. One file before is kept. */
 const fileBytesMax = 4 * 2 ** 20;
 const secondBytesMax = 256 * 2 ** 10;
@@ -111,7 +111,7 @@ function isNonBlocking(descriptor: number): boolean {
 
 /** Ends with the last process that has the pipe. */
 async function copy(socket: Socket, directory: string): Promise<void> {
-  const path = join(directory, logName);
+  const path = join(directory, engineLogName);
   let [since, bytes] = [performance.now(), 0];
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     // A full disk or a directory that is gone loses lines, and nothing else.

@@ -148,6 +148,7 @@ function readers(read: Guarded): Omit<Store, Writers> {
     resources: <K extends ResourceKind>(scope: Scope & { readonly kind: K }, page: Page) =>
       read((database) => resourcesOf(database, scope, page) as Resource<K>[]),
     cachesWithPendingValues: () => read((database) => resources.readWithPendingValues(database)),
+    cachesWithLogDelivery: () => read((database) => resources.readWithLogDelivery(database)),
     countResources: (scope) => read((database) => resources.countResources(database, scope)),
     referrers: (key, limit) => read((database) => resources.readReferrers(database, key, limit)),
     node: (incarnation) => read((database) => nodes.readNode(database, incarnation)),

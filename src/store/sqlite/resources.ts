@@ -119,6 +119,13 @@ export function readWithPendingValues(database: Database): Cache[] {
   return readRows(database, table, sql) as Cache[];
 }
 
+export function readWithLogDelivery(database: Database): Cache[] {
+  const sql = `${select} WHERE kind IN ('replication-group', 'cache-cluster') AND replication_group_id IS NULL
+    AND (json_array_length(desired, '$.logDelivery') > 0 OR json_array_length(observed, '$.logDelivery') > 0)
+    ORDER BY kind, id LIMIT 1000`;
+  return readRows(database, table, sql) as Cache[];
+}
+
 export function countResources(database: Database, scope: Scope & { readonly kind: ResourceKind }): number {
   return database.get<{ count: number }>(
     'SELECT count(*) AS count FROM resource WHERE account = ? AND region = ? AND kind = ?',

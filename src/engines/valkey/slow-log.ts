@@ -1,0 +1,54 @@
+/** The slow log of a node: a ring in the engine's memory (`slowlog-max-len`), which numbers its entries from 0 with each start. */
+import type { SlowLogEntry } from '../../model/log-delivery.ts';
+import type { EngineConnection } from './client.ts';
+
+/** Of the entries that came since the last look: more are lost. The engine builds the answer at once, at most 4 KB an entry. */
+const entriesMax = 1_000;
+
+interface SlowLogPart {
+  /** The oldest first. */
+  readonly entries: readonly SlowLogEntry[];
+  /** The number to go on after. */
+  readonly last: number;
+}
+
+/**
+ * The entries after that number (-1: all), without those of clients called `leftOut`. While nothing new has come this costs the engine
+ * one small command. Throws what the connection throws.
+ */
+export async function readSlowLog(
+  connection: EngineConnection,
+  after: number,
+  leftOut: string,
+): Promise<SlowLogPart> {
+  const [newest] = await get(connection, 1);
+  if (!newest || newest.id <= after) return { entries: [], last: after };
+  const wanted = Math.min(newest.id - after, entriesMax);
+  const found = wanted === 1 ? [newest] : await get(connection, wanted);
+  const last = Math.max(newest.id, ...found.map(({ id }) => id));
+  const entries = found.filter(({ id, clientName }) => id > after && clientName !== leftOut).reverse();
+  return { entries, last };
+}
+
+/** Newest first. */
+async function get(connection: EngineConnection, count: number): Promise<SlowLogEntry[]> {
+  return ((await connection.call('SLOWLOG', 'GET', count)) as unknown[][]).map(parse);
+}
+
+function parse([id, timestamp, durationUs, words, clientAddress, clientName]: unknown[]): SlowLogEntry {
+  return {
+    id: Number(id),
+    timestamp: Number(timestamp),
+    durationUs: Number(durationUs),
+    command: commandOf((words as unknown[]).map(String)),
+    clientAddress: String(clientAddress),
+    clientName: String(clientName),
+  };
+}
+
+/** As ElastiCache shows a command. Of one with more than 32 words the engine keeps 31, and the number of the others. */
+function commandOf([name = '', ...rest]: readonly string[]): string {
+  const others = /^\.\.\. \((\d+) more arguments\)$/.exec(rest.length === 31 ? (rest.at(-1) as string) : '');
+  const count = others ? rest.length - 1 + Number(others[1]) : rest.length;
+  return count === 0 ? name : `${name} ... (${count} more arguments)`;
+}
