@@ -191,12 +191,17 @@ export const nodesFileOf = (fleet: Fleet, node: CacheNode): Promise<NodesFileSta
 
 /**
  * Cluster mode, of a node that is down and is to lead with what it has: it comes up as the replica of a ghost, and takes
- * over from it. May be repeated.
+ * over from it. May be repeated. Without room for that, a node that has no data on disk comes up as it is: it takes writes
+ * after the engine's two seconds.
  */
-export async function prepareToLead(fleet: Fleet, node: CacheNode): Promise<void> {
+export async function prepareToLead(fleet: Fleet, cache: Cache, node: CacheNode): Promise<void> {
   const path = nodesFilePath(fleet, node);
   const changed = asReplicaOfGhost(await fleet.runtime.files.read(path));
-  if (changed !== null) await fleet.runtime.files.write(path, changed);
+  if (changed === null) return;
+  await fleet.runtime.files.write(path, changed).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOSPC' || durabilityOf(cache) !== 'disabled') throw error;
+    fleet.log.warn('no room to write a nodes.conf anew', { path });
+  });
 }
 
 /** Moves a node's nodes.conf away, so that it gets a new id at its next start; its data stay. The process must be gone. Returns where the file is. */

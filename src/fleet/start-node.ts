@@ -24,6 +24,12 @@ class NodeNotWanted extends Error {
 }
 
 /**
+ * Free bytes without which no node is started that keeps its data on disk: with less it would soon stand still. A node
+ * that keeps nothing there needs its configuration file (some KiB) and no more, its log least of all. A judgement.
+ */
+const roomBytesMin = 16 * 2 ** 20;
+
+/**
  * `follow`: whose data it is to take; in cluster mode its own file, or whoever introduces it, says so. Throws
  * `SpawnFailed`, `DirectoryUnusable`, `EngineUnavailable`, `NodeNotWanted`.
  */
@@ -38,14 +44,15 @@ export async function startNode(
   // The row may have got another target meanwhile: what is recorded is what the process was given.
   const started: NodeTarget = { ...node.target, engineVersion: engine.version };
   fleet.connections.drop(node.incarnation);
-  await fleet.runtime.prepare(node.incarnation);
+  const isInMemoryOnly = durabilityOf(cache) === 'disabled';
+  await fleet.runtime.prepare(node.incarnation, isInMemoryOnly ? {} : { roomBytes: roomBytesMin });
   // Only of a node that has run before: files of a new node were put there for it.
-  if (node.handle !== null && durabilityOf(cache) === 'disabled') await removeSyncFiles(fleet, node);
+  if (node.handle !== null && isInMemoryOnly) await removeSyncFiles(fleet, node);
   faultPoint('start-node:prepared');
   await requireWanted(fleet, node);
   let handle: NodeHandle | null = null;
   // A node that leads with its own files holds the data that it was known to hold; any other has to be confirmed again.
-  const keepsData = follow === null && durabilityOf(cache) !== 'disabled';
+  const keepsData = follow === null && !isInMemoryOnly;
   await fleet.runtime.start(spec, {
     deadlineMs: fleet.settings.startDeadlineMs,
     onSpawned: async (spawned) => {

@@ -3,17 +3,20 @@
  * without it the stream opens only with the replica's next acknowledgement, which comes once a second (measured: full
  * redundancy after 0.1-0.2 s instead of 1.2 s). A large data set, or a full disk, goes without the disk.
  */
-import type { EngineConnection } from '../engines/valkey/client.ts';
 import { readInfo } from '../engines/valkey/info.ts';
+import type { CacheNode } from '../model/node.ts';
 import type { Fleet } from './fleet.ts';
 
 /** A judgement: written and read within the second that it saves. */
 const smallBytes = 128 * 2 ** 20;
 
-export async function chooseSyncManner(fleet: Fleet, primary: EngineConnection): Promise<void> {
-  const { memory } = await readInfo(primary);
-  const freeBytes = await fleet.runtime.files.freeBytes(fleet.dataDirectory);
+export async function chooseSyncManner(fleet: Fleet, primary: CacheNode): Promise<void> {
+  const connection = await fleet.connections.of(primary);
+  const { memory } = await readInfo(connection);
+  // A directory that is gone has no room.
+  const directory = fleet.runtime.directoryOf(primary.incarnation);
+  const freeBytes = await fleet.runtime.files.freeBytes(directory).catch(() => 0);
   const hasRoom = freeBytes > 4 * memory.usedBytes + smallBytes;
   const isThroughDisk = memory.usedBytes < smallBytes && hasRoom;
-  await primary.call('CONFIG', 'SET', 'repl-diskless-sync', isThroughDisk ? 'no' : 'yes');
+  await connection.call('CONFIG', 'SET', 'repl-diskless-sync', isThroughDisk ? 'no' : 'yes');
 }

@@ -64,7 +64,7 @@ export class SpawnFailed extends Error {
   }
 }
 
-/** Thrown when a node's directory cannot be made: no room, no right, a file in its place. */
+/** Thrown when a node's directory cannot be made, or its files not be written: no room, no right, a file in its place. */
 export class DirectoryUnusable extends Error {
   override readonly name = 'DirectoryUnusable';
 }
@@ -92,11 +92,14 @@ export interface NodeRuntime {
   readonly files: Files;
   /** `<data>/nodes/<incarnation>`; engines put their data into its folder `data`. */
   directoryOf(incarnation: string): string;
-  /** Makes the directory (0700) and its folder `data`. May be repeated. Throws `DirectoryUnusable`. */
-  prepare(incarnation: string): Promise<void>;
   /**
-   * Writes the files, spawns detached in a session of its own, waits for readiness. Throws `SpawnFailed`; no
-   * process that it started is left then. The directory must be prepared: one that vanished is not made anew.
+   * Makes the directory (0700) and its folder `data`. May be repeated. Throws `DirectoryUnusable`, also when its file
+   * system has less than `roomBytes` free (default 0).
+   */
+  prepare(incarnation: string, options?: { readonly roomBytes?: number }): Promise<void>;
+  /**
+   * Writes the files, spawns detached in a session of its own, waits for readiness. Throws `DirectoryUnusable` when the
+   * files cannot be written, else `SpawnFailed`; no process that it started is left then. The directory must be prepared: one that vanished is not made anew.
    *
    * Never runs two processes for one incarnation: a live process of it that is found (Limber died between the
    * spawn and `onSpawned`) is adopted as it is: no file is written, `onSpawned` gets its handle, and it has to

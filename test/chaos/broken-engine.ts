@@ -30,7 +30,7 @@ export async function brokenEngines(): Promise<BrokenEngines> {
     const serves = engine === 'valkey' ? '-' : '-l';
     writeFileSync(
       path,
-      `#!/bin/sh\nif [ -e '${directory}/broken' ]; then case "$1" in ${serves}) set -- "$@" --no-such-setting yes;; esac; fi\nexec ${words} "$@"\n`,
+      `#!/bin/sh\nif [ -e '${directory}/broken' ]; then case "$1" in ${serves}) set -- --no-such-setting yes "$@";; esac; fi\nexec ${words} "$@"\n`,
       { mode: 0o755 },
     );
     env[`LIMBER_ENGINE_PATH_${engine.toUpperCase()}`] = path;

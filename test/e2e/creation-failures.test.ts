@@ -111,7 +111,7 @@ async function brokenServer(t: TestContext, version: string): Promise<string> {
   t.after(() => rm(directory, { recursive: true }));
   const command = [server.command, ...server.args].map((word) => `'${word}'`).join(' ');
   const path = join(directory, 'valkey-server');
-  const script = `#!/bin/sh\ncase "$1" in /*) set -- "$@" --no-such-setting yes;; esac\nexec ${command} "$@"\n`;
+  const script = `#!/bin/sh\ncase "$1" in -) set -- --no-such-setting yes -;; esac\nexec ${command} "$@"\n`;
   await writeFile(path, script, { mode: 0o755 });
   return path;
 }
@@ -202,7 +202,7 @@ describe('a place for data that cannot be used', () => {
     await createCluster(at, { CacheClusterId: 'nowhere', Engine: 'redis' });
   });
 
-  it('such as a full disk makes a node create-failed, and an event says that there is no room', async (t) => {
+  it('such as a full disk under a group that is to keep its data: create-failed, and an event says why', async (t) => {
     let nodes = '';
     // Before Limber's own end, which deletes the directory.
     t.after(() => spawnSync('umount', ['-l', nodes]));
@@ -212,11 +212,20 @@ describe('a place for data that cannot be used', () => {
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', nodes]);
     if (mounted.status !== 0) return t.skip('a full disk takes the right to mount one');
     const at = own.client();
-    await createNode(at, 'no-room');
-    await clusterFailed(at, 'no-room');
-    assert.match((await messagesOf(at, 'no-room'))[0] ?? '', /0 MiB are free, a node needs at least 16/);
+    await at.send(
+      new CreateReplicationGroupCommand({
+        ReplicationGroupId: 'no-room',
+        ReplicationGroupDescription: 'e2e',
+        Engine: 'valkey',
+        CacheNodeType: small,
+        Durability: 'async',
+      }),
+    );
+    await groupFailed(at, 'no-room');
+    const [message] = await messagesOf(at, 'no-room');
+    assert.match(message ?? '', /0 MiB are free, a node that keeps its data on disk needs at least 16/);
     await requireNothingLeft(own, 'no-room');
-    await at.send(new DeleteCacheClusterCommand({ CacheClusterId: 'no-room' }));
-    await clusterDeleted(at, 'no-room');
+    await at.send(new DeleteReplicationGroupCommand({ ReplicationGroupId: 'no-room' }));
+    await groupDeleted(at, 'no-room');
   });
 });

@@ -37,7 +37,7 @@ describe('a primary of a cluster at rest', () => {
     const seconds = (performance.now() - began) / 1_000;
     const own = Object.keys(counts).filter((name) => !['config|resetstat', 'replconf'].includes(name));
     assert.deepEqual(own.sort(), ['cluster|info', 'info', 'role']);
-    assert.ok(counts['role']! <= seconds * 1.2 + 2, `${counts['role']} ROLE in ${seconds} s`);
+    assert.ok(counts.role! <= seconds * 1.2 + 2, `${counts.role} ROLE in ${seconds} s`);
     client.close();
     admin.close();
   });

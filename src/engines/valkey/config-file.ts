@@ -117,7 +117,17 @@ function portDirectives({ port, tls }: ConfigSpec): Directive[] {
   return [['port', '0'], ['tls-port', String(port)], ...tlsDirectives(tls)];
 }
 
-function modeDirectives({ mode, address }: ConfigSpec): Directive[] {
+/**
+ * A cluster node that cannot write its nodes.conf ends, with all that it has in memory. Valkey 9.1 can be told to go on: a
+ * node that keeps nothing on disk loses less by a file that is old.
+ */
+function saveBehavior({ fingerprint, durability }: ConfigSpec): Directive[] {
+  const isOffered = fingerprint.directives.includes('cluster-config-save-behavior');
+  return isOffered && durability === 'disabled' ? [['cluster-config-save-behavior', 'best-effort']] : [];
+}
+
+function modeDirectives(spec: ConfigSpec): Directive[] {
+  const { mode, address } = spec;
   if (mode.kind === 'standalone') {
     const { replicaOf } = mode;
     return replicaOf ? [['replicaof', `${replicaOf.address} ${replicaOf.port}`]] : [];
@@ -128,6 +138,7 @@ function modeDirectives({ mode, address }: ConfigSpec): Directive[] {
     ['cluster-port', String(mode.busPort)],
     ['cluster-announce-ip', address],
     ['cluster-allow-replica-migration', 'no'],
+    ...saveBehavior(spec),
     ...(mode.isForming ? clusterTimingWhileForming : steadyClusterTiming),
   ];
 }

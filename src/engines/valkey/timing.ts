@@ -8,6 +8,8 @@ import type { Directive } from './directives.ts';
  */
 export const quickFirstSync: readonly Directive[] = [
   ['repl-diskless-sync', 'no'],
+  // For later ones, which may go without the disk: it is 5 s by default.
+  ['repl-diskless-sync-delay', '0'],
   ['repl-diskless-load', 'on-empty-db'],
 ];
 

@@ -2,22 +2,23 @@
  * The directories of nodes: `<data>/nodes/<incarnation>/`, 0700, with the files that were given for it, the
  * engine's `data/`, `engine.log` and the pipe for its output.
  */
-import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../platform/files.ts';
 import { DirectoryUnusable } from '../contract.ts';
-
-/** Free bytes without which no node is started: less would not even hold the log of an engine that says why it cannot work. A judgement. */
-const roomBytesMin = 16 * 1024 * 1024;
 
 const trashPrefix = '.trash-';
 
 export interface NodeDirectories {
   readonly root: string;
   of(incarnation: string): string;
-  /** Makes the directory. True when this call made it. Throws `DirectoryUnusable`. */
-  make(incarnation: string): Promise<boolean>;
-  /** Writes the files 0600. They are written again before each start, so a power cut may take them. */
+  /** Makes the directory. True when this call made it. Throws `DirectoryUnusable`, also when less than `roomBytes` are free. */
+  make(incarnation: string, roomBytes: number): Promise<boolean>;
+  /**
+   * Writes the files 0600; the node must be down. They are written again before each start, so a power cut may take them.
+   * Throws `DirectoryUnusable`.
+   */
   write(incarnation: string, files: Readonly<Record<string, string>>): Promise<void>;
   remove(incarnation: string): Promise<void>;
   list(): Promise<string[]>;
@@ -29,7 +30,7 @@ export function nodeDirectories(root: string): NodeDirectories {
   return {
     root,
     of,
-    make: (incarnation) => make(root, of(incarnation)),
+    make: (incarnation, roomBytes) => make(root, of(incarnation), roomBytes),
     write: (incarnation, files) => writeAll(of(incarnation), files),
     async remove(incarnation) {
       removing.add(incarnation);
@@ -57,15 +58,16 @@ function checked(incarnation: string): string {
   return incarnation;
 }
 
-async function make(root: string, directory: string): Promise<boolean> {
+async function make(root: string, directory: string, roomBytes: number): Promise<boolean> {
   try {
     await mkdir(root, { recursive: true, mode: 0o700 });
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
     await mkdir(join(directory, 'data'), { recursive: true, mode: 0o700 });
     const { bavail, bsize } = await statfs(directory);
-    const freeMiB = Math.floor((bavail * bsize) / 1024 / 1024);
-    if (bavail * bsize < roomBytesMin)
-      throw new Error(`${freeMiB} MiB are free, a node needs at least ${roomBytesMin / 1024 / 1024}`);
+    if (bavail * bsize < roomBytes)
+      throw new Error(
+        `${mebibytes(bavail * bsize)} MiB are free, a node that keeps its data on disk needs at least ${mebibytes(roomBytes)}`,
+      );
     return made !== undefined;
   } catch (cause) {
     throw new DirectoryUnusable(`making the node directory ${directory}: ${(cause as Error).message}`, {
@@ -74,10 +76,38 @@ async function make(root: string, directory: string): Promise<boolean> {
   }
 }
 
+const mebibytes = (bytes: number): number => Math.floor(bytes / 2 ** 20);
+
 async function writeAll(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     if (name.includes('/') || name.startsWith('.')) throw new Error(`not a plain file name: ${name}`);
-    await writeFileAtomic(join(directory, name), content, { durable: false });
+    const path = join(directory, name);
+    try {
+      await writeFileAtomic(path, content, { durable: false }).catch((error: unknown) => {
+        if (!isFull(error) || !existsSync(path)) throw error;
+        // A full disk has no room for a second copy. Nobody reads this one before it was written to its end.
+        return overwrite(path, content);
+      });
+    } catch (cause) {
+      const what = `writing ${path} (${Buffer.byteLength(content)} bytes, which every node needs)`;
+      throw new DirectoryUnusable(`${what}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+const isFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** Into the blocks that the file has. Throws ENOSPC when it was shorter. */
+async function overwrite(path: string, content: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const bytes = Buffer.from(content);
+    for (let at = 0; at < bytes.length; )
+      at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
+    await file.truncate(bytes.length);
+  } finally {
+    await file.close();
   }
 }
 

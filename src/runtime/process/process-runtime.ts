@@ -75,8 +75,8 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
   return {
     files: localFiles,
     directoryOf: directories.of,
-    async prepare(incarnation) {
-      if (await directories.make(incarnation)) context.fresh.add(incarnation);
+    async prepare(incarnation, { roomBytes = 0 } = {}) {
+      if (await directories.make(incarnation, roomBytes)) context.fresh.add(incarnation);
       await pipes.ensure(directories.of(incarnation));
     },
     start: (spec, options) => start(spec, options, context),
@@ -155,10 +155,10 @@ async function adopt(spec: NodeSpec, handle: NodeHandle, options: StartOptions, 
 async function launch(spec: NodeSpec, options: StartOptions, context: Context): Promise<NodeHandle> {
   const { incarnation } = spec;
   const directory = context.directories.of(incarnation);
+  await context.directories.write(incarnation, spec.files);
   let since: number | null = null;
   let spawned: SpawnedNode | null = null;
   try {
-    await context.directories.write(incarnation, spec.files);
     since = await logSize(directory);
     const output = context.logs.open(directory);
     spawned = await spawnNode(spec, directory, context.marks.environmentOf(incarnation), output);

@@ -158,7 +158,7 @@ async function mendIdentity(
   if (node.handle === null) return;
   const state = await nodesFileOf(fleet, node);
   if (state.kind === 'fine' && !(await takesOver(context, follow, state.leadsSince))) {
-    if (follow === null && !view.isForming) await prepareToLead(fleet, node);
+    if (follow === null && !view.isForming) await prepareToLead(fleet, cache, node);
     faultPoint('bring-up:ghost-written');
     return;
   }
@@ -197,7 +197,7 @@ async function takesOver(
 /** Makes the first sync quicker, and no more: a primary that does not answer now is waited for elsewhere. */
 async function prepareSync({ fleet }: ShardContext, primary: CacheNode): Promise<void> {
   try {
-    await chooseSyncManner(fleet, await fleet.connections.of(primary));
+    await chooseSyncManner(fleet, primary);
   } catch (error) {
     fleet.log.debug('the manner of the next synchronisation was not chosen', { error });
   }
