@@ -11,6 +11,7 @@ import type { Tools } from '../operations/tools.ts';
 import type { Renewal } from '../reconcilers/certificates.ts';
 import { allCaches } from './all-caches.ts';
 import { createFaultRoute } from './fault.ts';
+import { createLogsRoute } from './logs.ts';
 import { createStopCachesRoute } from './stop-caches.ts';
 import { createSwitchoverRoute } from './switchover.ts';
 
@@ -39,6 +40,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     connect: (body, context) => connect(options, body, context),
     'renew-certificates': options.renewCertificates,
     fault: createFaultRoute(options.tools.fleet),
+    logs: createLogsRoute(options.tools.fleet),
     switchover: createSwitchoverRoute(options.tools, options.queue.wake),
   };
 }

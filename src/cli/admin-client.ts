@@ -115,6 +115,21 @@ interface AdminCalls {
       readonly failed: readonly { readonly node: string; readonly reason: string }[];
     };
   };
+  readonly logs: {
+    body: {
+      name: string;
+      region?: string;
+      logType: 'slow-log' | 'engine-log';
+      format: 'json' | 'text';
+      /** Of the answer before: only what has come since. */
+      positions: object;
+    };
+    answer: {
+      readonly events: readonly { readonly text: string }[];
+      readonly positions: object;
+      readonly silent: readonly { readonly node: string; readonly reason: string }[];
+    };
+  };
   readonly switchover: {
     body: { member: string; region?: string };
     answer: {

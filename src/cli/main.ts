@@ -11,6 +11,7 @@ const commands = {
   status: 'show whether Limber runs, and its caches (--json)',
   connect: "open the engine's own cli on a cache: limber connect NAME",
   ca: 'print what clients with TLS trust (limber ca import: bring your own authority)',
+  logs: 'show what the nodes of a cache have logged: limber logs NAME (--slow, --follow)',
   switchover: 'let another member lead its shard, without losing a write: limber switchover orders-002',
   fault: 'break a node or a zone on purpose: limber fault kill orders-001',
   engines: 'list engines, or fetch one: limber engines install valkey@8.1',

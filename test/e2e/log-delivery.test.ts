@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,8 +13,9 @@ import {
   type ReplicationGroup,
 } from '@aws-sdk/client-elasticache';
 import { askOnce, connectResp } from '../../bench/lib/resp-client.ts';
+import { runLimber } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Limber, startLimber } from '../support/limber.ts';
+import { cleanEnvironment, type Limber, limberProgram, startLimber } from '../support/limber.ts';
 import { createGroup, describeCluster, describeGroup, messagesOf } from './caches.ts';
 import { nodesOf, primaryOf } from './faults.ts';
 
@@ -220,5 +222,54 @@ describe('log delivery of a cache that is changed', () => {
     await eventually(() => slowEntries(node.id).some(({ Command }) => `${Command}`.startsWith('SETEX')));
     assert.equal(linesOf(fileOf(node.id, 'slow-log', 'other')).length, since);
     assert.equal((await becomes('active', 'engine-log')).Status, 'active');
+  });
+});
+
+describe('limber logs', () => {
+  const logs = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runLimber(['logs', ...args, '--data', limber.dataDirectory]);
+    if (code !== 0) throw new Error(stderr);
+    return stdout;
+  };
+
+  it('shows the last lines of every node, or of one', async () => {
+    const all = await logs('orders', '--lines', '1000');
+    for (const { id } of await nodesOf(limber, 'orders')) assert.ok(all.includes(`${id}/0001:`), id);
+    const lines = (await logs('orders-001', '--lines', '3')).trim().split('\n');
+    assert.equal(lines.length, 3);
+    assert.ok(lines.every((line) => line.startsWith('orders-001/0001:')));
+  });
+
+  it('shows slow commands as JSON, whether or not they are delivered', async () => {
+    const node = await primary();
+    await askOnce(node, 'GETSET', 'slow', 'v');
+    const entries = (await logs(node.id, '--slow', '--json')).trim().split('\n');
+    assert.ok(
+      entries
+        .map((line) => JSON.parse(line) as Entry)
+        .some(({ Command }) => `${Command}`.startsWith('GETSET')),
+    );
+  });
+
+  it('follows what comes', async (t) => {
+    const node = await primary();
+    const args = ['logs', node.id, '--slow', '--follow', '--lines', '1', '--data', limber.dataDirectory];
+    const following = spawn(limberProgram, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: cleanEnvironment(),
+    });
+    t.after(() => following.kill('SIGKILL'));
+    let output = '';
+    following.stdout.on('data', (text) => {
+      output += text;
+    });
+    await eventually(() => output.length > 0);
+    await askOnce(node, 'SETRANGE', 'followed', 0, 'v');
+    await eventually(() => output.includes('SETRANGE ... (3 more arguments)'));
+    assert.equal(output.split('SETRANGE').length, 2);
+  });
+
+  it('names the caches that there are when it does not know one', async () => {
+    await assert.rejects(logs('nothing'), /no cache or node nothing here. There is: orders/);
   });
 });

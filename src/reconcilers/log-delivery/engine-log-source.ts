@@ -53,6 +53,16 @@ export const engineLogSource =
     };
   };
 
+/** The beginning of the last whole lines, as much as a part has at most. Null when the node has logged nothing yet. */
+export async function endOfEngineLog(runtime: NodeFiles, node: CacheNode): Promise<LogPosition | null> {
+  const current = await look(runtime, join(runtime.directoryOf(node.incarnation), engineLogName));
+  if (!current) return null;
+  const from = Math.max(0, current.bytes - partBytesMax);
+  if (from === 0) return { file: current.bornAt, offset: 0 };
+  const bytes = await runtime.files.readPart(current.path, from, partBytesMax);
+  return { file: current.bornAt, offset: from + bytes.indexOf(10) + 1 };
+}
+
 /** In the present file, in the one before when it was not read to its end, else at the beginning of what there is. */
 function placeOf(position: LogPosition, current: LogFile, before: LogFile | null): Place {
   const from = Number(position.offset);
