@@ -254,6 +254,27 @@ export const passwordlessAccess = (groupId: string): EventText =>
     `${groupId} has its first AUTH token by ROTATE, and clients without a password are still let in; AuthTokenUpdateStrategy SET with the same AuthToken ends that`,
   );
 
+/** Somebody had deleted or moved it while the node ran. `keepsData`: the node writes its data to disk. */
+export const directoryMadeAgain = (cacheClusterId: string, keepsData: boolean): EventText =>
+  ofCluster(
+    'Limber:DirectoryMadeAgain',
+    `The directory of ${cacheClusterId} was gone while its node ran, and was made again` +
+      (keepsData ? '; what the node holds is written to it anew' : ''),
+  );
+
+export const directoryGone = (cacheClusterId: string, reason: string): EventText =>
+  ofCluster(
+    'Limber:DirectoryGone',
+    `The directory of ${cacheClusterId} is gone while its node runs, and cannot be made again: ${reason}`,
+  );
+
+/** Somebody had deleted them while the node ran. */
+export const filesWrittenAgain = (cacheClusterId: string): EventText =>
+  ofCluster(
+    'Limber:FilesWrittenAgain',
+    `The append-only file of ${cacheClusterId} was gone or damaged while its node ran; it is written anew from what the node holds`,
+  );
+
 /** Bad or stale files were moved, never deleted. */
 export const filesSetAside = (cacheClusterId: string, directory: string, reason: string): EventText =>
   ofCluster(

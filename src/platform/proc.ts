@@ -153,6 +153,15 @@ export function readDescriptor(pid: number, descriptor: number | string): string
   }
 }
 
+/** The kernel adds ` (deleted)` where that is so; null when the process is gone or of another user. */
+export function readWorkingDirectory(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
+}
+
 const smallBuffer = Buffer.alloc(4096);
 
 /** One read into a buffer that is reused: three times faster than readFileSync. */

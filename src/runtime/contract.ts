@@ -119,6 +119,11 @@ export interface NodeRuntime {
   cpuMs(handle: NodeHandle): number | null;
   isRunning(handle: NodeHandle): boolean;
   /**
+   * False when the folder `data` that the process was given is not where it works any more: it was deleted, moved, or another
+   * one is in its place. Null when that cannot be seen. One read of a link; only of a process that has read its configuration.
+   */
+  worksInItsFolder(incarnation: string, handle: NodeHandle): boolean | null;
+  /**
    * Calls back once when the process ends, also when it already has. At once for a small process that this Limber
    * started; within a second for others, because Node has no pidfd: the death of the control connection is the
    * fast path. Returns an unsubscribe.

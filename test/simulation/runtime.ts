@@ -91,6 +91,7 @@ export function createSimulatedRuntime(world: World, life: Life, starts: Starts)
       return engine ? cpuMsOf(engine) : null;
     },
     isRunning: (handle) => (engineOf(handle)?.condition ?? 'hung') !== 'hung',
+    worksInItsFolder: () => true,
     onExit: (handle, listener) => world.onExit(handle.pid, () => !life.isOver() && listener()),
     async stop(handle, { graceMs }) {
       const engine = engineOf(handle);

@@ -85,7 +85,8 @@ function ourDirectives(spec: ConfigSpec): Directive[] {
     ['always-show-logo', 'no'],
     ['enable-debug-command', 'no'],
     ['enable-module-command', 'no'],
-    ['enable-protected-configs', 'no'],
+    // Limber sets `dir` when that folder was deleted under a node. Who may not use CONFIG, clients above all, gains nothing.
+    ['enable-protected-configs', 'local'],
     ...renameDirectives(spec.fingerprint),
     ...payloadChecks(spec.fingerprint),
     ['shutdown-on-sigterm', 'default'],

@@ -12,6 +12,7 @@ import { performAct } from './acts/perform-act.ts';
 import { keyText, type ShardContext, type ShardKey } from './context.ts';
 import { decide } from './decide/decide.ts';
 import type { ShardAct, ShardDecision } from './decide/decision.ts';
+import { createDirectoryWatch } from './directories.ts';
 import { observeShard, type ShardFacts } from './observe/observe-shard.ts';
 import { recordLeader, recordRoles } from './record.ts';
 import { recovered } from './recovery.ts';
@@ -49,6 +50,11 @@ type SlowAct = Extract<ShardAct, { readonly kind: (typeof slowKinds)[number] }>;
 /** Acts that the loop does not wait for: a primary may die meanwhile, and that must be seen at once. */
 const takesTime = (act: ShardAct): act is SlowAct => slowKinds.some((kind) => kind === act.kind);
 
+function concernOf(concerns: readonly (string | null)[]): string | null {
+  const present = concerns.filter((concern) => concern !== null);
+  return present.length === 0 ? null : present.join('; ');
+}
+
 /** Whom an act makes lead, or takes the lead from. */
 function leadersOf(act: ShardAct): readonly string[] {
   if (act.kind === 'switchover' || act.kind === 'fail-back') return [act.from, act.to];
@@ -69,6 +75,7 @@ export function createShardWorker(
   let pauseMs: number = waitMs.first;
   let running: Promise<void> = Promise.resolve();
   const redundancy = createRedundancyWatch(context);
+  const directories = createDirectoryWatch(context);
   const beside = createWorkBeside<SlowAct['kind']>(clock, () => wake());
   /** The last failure of an act, since when it is the same (monotonic milliseconds), and how often in a row. */
   let complaint = { act: '', reason: '', at: 0, count: 0 };
@@ -182,6 +189,7 @@ export function createShardWorker(
     const didSomething = await perform(facts, decision.acts);
     if (decision.acts.length > 0 && isLed(facts)) await bindEndpoints(context, facts);
     await redundancy.look(facts, report.sentence);
+    await directories.look(facts);
     if (didSomething) {
       pauseMs = waitMs.first;
       return decision.acts.every(takesTime) ? waitMs.max : pauseIfRepeated(decision.acts);
@@ -244,7 +252,7 @@ export function createShardWorker(
       report = { ...report, isSettled: false };
       wake();
     },
-    report: () => ({ ...report, concern: redundancy.concern() }),
+    report: () => ({ ...report, concern: concernOf([redundancy.concern(), directories.concern()]) }),
     async stop() {
       isStopped = true;
       timer?.stop();

@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { localFiles } from '../../platform/local-files.ts';
 import type { Log } from '../../platform/log.ts';
-import { readMainThreadCpuMs, readStateLetter } from '../../platform/proc.ts';
+import { readMainThreadCpuMs, readStateLetter, readWorkingDirectory } from '../../platform/proc.ts';
 import {
   DirectoryUnusable,
   type NodeRuntime,
@@ -83,6 +83,10 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     inspect: inspectProcess,
     cpuMs: ({ pid }) => readMainThreadCpuMs(pid),
     isRunning: ({ pid }) => !'TtZX'.includes(readStateLetter(pid) ?? 'X'),
+    worksInItsFolder(incarnation, { pid }) {
+      const directory = readWorkingDirectory(pid);
+      return directory === null ? null : directory === join(directories.of(incarnation), 'data');
+    },
     onExit: context.watch.onExit,
     stop: (handle, { graceMs }) => stopProcess(handle, graceMs, context),
     fence: (handle, { deadlineMs }) => fenceProcess(handle, deadlineMs, context),
