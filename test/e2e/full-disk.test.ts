@@ -9,7 +9,17 @@ import { askOnce } from '../../bench/lib/resp-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
 import { clusterAvailable, createCluster, createGroup, messagesOf, small } from './caches.ts';
-import { isAlive, kill, nodesOf, pair, primaryOf, replicasOf, wholeAgain } from './faults.ts';
+import {
+  anotherLeads,
+  isAlive,
+  kill,
+  nodesOf,
+  pair,
+  primaryOf,
+  replicasOf,
+  sentencesOf,
+  wholeAgain,
+} from './faults.ts';
 
 const clusterMode = {
   ...{ NumCacheClusters: undefined, NumNodeGroups: 1, ReplicasPerNodeGroup: 1 },
@@ -93,5 +103,23 @@ describe('on a full disk, nodes that keep nothing there', () => {
         ),
       { deadlineMs: 20_000 },
     );
+  });
+
+  it('of a cluster of Valkey 8, which ends when it cannot write, are promoted when there is room, with their data', async (t) => {
+    if (!isMounted) return t.skip('a small file system takes the right to mount one');
+    const input = { ReplicationGroupId: 'old', EngineVersion: '8.1', ...pair, ...clusterMode };
+    await createGroup(client, input);
+    const whole = await wholeAgain(limber, 'old');
+    const [first, second] = [primaryOf(whole), replicasOf(whole)[0]!];
+    await askOnce(first, 'SET', 'key', 'value');
+    fillDisk(t);
+    kill(first);
+    await eventually(async (see) =>
+      /has no room for the nodes.conf/.test(see(await sentencesOf(limber, 'old'))),
+    );
+    rmSync(ballast());
+    assert.equal((await anotherLeads(limber, 'old', first)).pid, second.pid);
+    await wholeAgain(limber, 'old');
+    assert.equal(await askOnce(second, 'GET', 'key'), 'value');
   });
 });

@@ -118,14 +118,22 @@ function portDirectives({ port, tls }: ConfigSpec): Directive[] {
   return [['port', '0'], ['tls-port', String(port)], ...tlsDirectives(tls)];
 }
 
+const onSaveFailure = 'cluster-config-save-behavior';
+
 /**
  * A cluster node that cannot write its nodes.conf ends, with all that it has in memory. Valkey 9.1 can be told to go on: a
  * node that keeps nothing on disk loses less by a file that is old.
  */
-function saveBehavior({ fingerprint, durability }: ConfigSpec): Directive[] {
-  const isOffered = fingerprint.directives.includes('cluster-config-save-behavior');
-  return isOffered && durability === 'disabled' ? [['cluster-config-save-behavior', 'best-effort']] : [];
+function saveBehavior(spec: SaveSpec): Directive[] {
+  const isTold = spec.fingerprint.directives.includes(onSaveFailure) && spec.durability === 'disabled';
+  return isTold ? [[onSaveFailure, 'best-effort']] : [];
 }
+
+type SaveSpec = Pick<ConfigSpec, 'fingerprint' | 'durability'>;
+
+/** True when a cluster node that cannot write its nodes.conf ends. Redis 7.0 writes into the file that it has (measured). */
+export const endsWithoutNodesFile = (spec: SaveSpec): boolean =>
+  spec.fingerprint.server === 'valkey' && saveBehavior(spec).length === 0;
 
 function modeDirectives(spec: ConfigSpec): Directive[] {
   const { mode, address } = spec;

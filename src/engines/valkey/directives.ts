@@ -76,6 +76,7 @@ const limberDirectives = new Set([
   'availability-zone',
   'cluster-enabled',
   'cluster-config-file',
+  'cluster-config-save-behavior',
   'cluster-node-timeout',
   'cluster-port',
   'cluster-announce-ip',

@@ -14,6 +14,7 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { closeForSwitchover } from './drain-writes.ts';
+import { requireRoomForNodesFile } from './nodes-file-room.ts';
 import { hasRoleWithin } from './role-within.ts';
 
 /** Gossip between two nodes that know each other takes milliseconds, between a new one and its primary up to 0.3 s. */
@@ -33,6 +34,7 @@ export async function clusterSwitchover(
   const condition = writeCondition(facts.cache, from);
   // A Limber before us may have died after the takeover: since then the old primary has refused every write.
   if (!(await hasRoleWithin(next, 'master', 0))) {
+    await requireRoomForNodesFile(context, facts.cache, to);
     await untilReady(context, old, next);
     await takeTheLead(old, next, condition, to.cacheClusterId);
   }

@@ -10,6 +10,7 @@ import { comesBackToLead } from '../view.ts';
 import { clusterTakeOver, leadAgain } from './cluster-take-over.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
+import { requireRoomForNodesFile } from './nodes-file-room.ts';
 
 export async function promoteNode(context: ShardContext, facts: ShardFacts, node: CacheNode): Promise<void> {
   const connection = await context.fleet.connections.of(node);
@@ -17,6 +18,7 @@ export async function promoteNode(context: ShardContext, facts: ShardFacts, node
   if (member && comesBackToLead(member)) return leadAgain(node, connection);
   const events = [...(await prepareLaggingLead(context, facts, node))];
   if (facts.view.clusterMode === 'enabled') {
+    await requireRoomForNodesFile(context, facts.cache, node);
     await clusterTakeOver(context, node, connection);
     faultPoint('failover:taken-over');
   } else {
