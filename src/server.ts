@@ -28,6 +28,7 @@ import { createTurns } from './platform/turns.ts';
 import { version } from './platform/version.ts';
 import { adoptNodes } from './reconcilers/adopt.ts';
 import { createCertificateRenewal } from './reconcilers/certificates.ts';
+import { createConfigurationEndpoints } from './reconcilers/configuration-endpoints.ts';
 import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
@@ -106,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const monitor = createHealthMonitor({ runtime, clock, log, limits: settings, ping });
   const shards = createShards(fleet, monitor, () => runner.nudge());
   const configurationServer = createConfigurationServer({ dataDirectory, dnsZone: options.dnsZone, log });
+  const configurationEndpoints = createConfigurationEndpoints(fleet, configurationServer);
   const tools: Tools = { fleet, shards, configurationServer };
   const runner = createRunner({
     store,
@@ -147,7 +149,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       engineStore,
       version,
       startedAt,
-      findings: () => adoption.findings,
+      findings: () => [...adoption.findings, ...configurationEndpoints.findings()],
       queue: runner,
       renewCertificates,
       // The same way as everybody else's wish that Limber ends.
@@ -188,6 +190,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
     periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
     periodically('log delivery', settings.logDeliveryMs, fleet, logDelivery.look),
+    periodically('the configuration endpoints', 2_000, fleet, configurationEndpoints.look),
     periodically('the node lists', 5_000, fleet, () => correctNodeLists(fleet, configurationServer)),
   ];
   configurationServer

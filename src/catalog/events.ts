@@ -254,6 +254,17 @@ export const passwordlessAccess = (groupId: string): EventText =>
     `${groupId} has its first AUTH token by ROTATE, and clients without a password are still let in; AuthTokenUpdateStrategy SET with the same AuthToken ends that`,
   );
 
+/** `why`: who holds its address, a sentence without full stop. */
+export const endpointOccupied = (sourceType: CacheSource, purpose: string, why: string): EventText =>
+  of(
+    sourceType,
+    'Limber:EndpointOccupied',
+    `The ${purpose} endpoint is not served: ${why}. It is served as soon as the address is free`,
+  );
+
+export const endpointServedAgain = (sourceType: CacheSource, purpose: string, where: string): EventText =>
+  of(sourceType, 'Limber:EndpointServedAgain', `The ${purpose} endpoint ${where} is served again`);
+
 /** Somebody had deleted or moved it while the node ran. `keepsData`: the node writes its data to disk. */
 export const directoryMadeAgain = (cacheClusterId: string, keepsData: boolean): EventText =>
   ofCluster(

@@ -5,6 +5,7 @@
 
 import { cutConnections, readBindings, takeBindings } from '../engines/valkey/bindings.ts';
 import type { EngineConnection } from '../engines/valkey/client.ts';
+import { EngineReplyError } from '../engines/valkey/engine-errors.ts';
 import type { CacheNode, Endpoint } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import type { Fleet } from './fleet.ts';
@@ -59,6 +60,8 @@ const takeDeadlineMs = 2_000;
 /** What each living process is known to bind beside its own address; absent: ask the engine. */
 export class BindingMemory {
   readonly #bound = new Map<string, ReadonlySet<string>>();
+  /** Addresses that somebody else held when they were wanted last: they are not waited for again. */
+  readonly occupied = new Set<string>();
 
   /** To be called when the process has ended: a new one binds the node's own address only. */
   forget(incarnation: string): void {
@@ -100,14 +103,15 @@ export class BindingMemory {
 
 /**
  * Makes the serving nodes bind what is wanted: first those that give an address up, then those that take one. An
- * address whose old holder cannot be asked is taken when the kernel lets it (its process is dead).
+ * address whose old holder cannot be asked is taken when the kernel lets it (its process is dead). Gives the addresses that
+ * a process holds which is none of these nodes, each with a sentence that names it (without full stop).
  */
 export async function applyBindings(
-  fleet: Pick<Fleet, 'connections' | 'log'>,
+  fleet: Pick<Fleet, 'connections' | 'log' | 'probeAddress'>,
   memory: BindingMemory,
   holders: readonly Holder[],
   wanted: ReadonlyMap<string, string>,
-): Promise<void> {
+): Promise<ReadonlyMap<string, string>> {
   const serving = holders.filter((holder) => holder.isServing).map((holder) => holder.node);
   const wantedOf = (node: CacheNode) =>
     [...wanted].filter(([, incarnation]) => incarnation === node.incarnation).map(([address]) => address);
@@ -125,6 +129,48 @@ export async function applyBindings(
     await memory.apply(node, connection, kept, 0);
     if (kept.length < bound.size) faultPoint('endpoints:given-up');
   }
+  const occupied = new Map<string, string>();
   for (const { node, connection } of open)
-    await memory.apply(node, connection, wantedOf(node), takeDeadlineMs);
+    for (const [address, why] of await take(fleet, memory, { node, connection, wanted: wantedOf(node) }))
+      occupied.set(address, why);
+  return occupied;
+}
+
+/** Gives what somebody else holds; all else of what the node is to bind is bound. */
+async function take(
+  { probeAddress }: Pick<Fleet, 'probeAddress'>,
+  memory: BindingMemory,
+  to: { readonly node: CacheNode; readonly connection: EngineConnection; readonly wanted: readonly string[] },
+): Promise<ReadonlyMap<string, string>> {
+  const { node, connection, wanted } = to;
+  const findOccupied = async (addresses: readonly string[]) => {
+    const bound = await memory.of(node, connection);
+    const found = new Map<string, string>();
+    for (const address of addresses.filter((one) => !bound.has(one))) {
+      const probe = await probeAddress(address, node.port);
+      if (probe !== 'free') found.set(address, 'inUse' in probe ? probe.inUse : probe.unusable);
+    }
+    return found;
+  };
+  const bindAllBut = (occupied: ReadonlyMap<string, string>) =>
+    memory.apply(
+      node,
+      connection,
+      wanted.filter((address) => !occupied.has(address)),
+      takeDeadlineMs,
+    );
+  // To try what is held costs the node its listeners for a moment, and two seconds.
+  let occupied = await findOccupied(wanted.filter((address) => memory.occupied.has(address)));
+  try {
+    await bindAllBut(occupied);
+  } catch (error) {
+    const wasRefused = error instanceof EngineReplyError;
+    occupied = wasRefused ? await findOccupied(wanted) : new Map();
+    if (occupied.size === 0) throw error;
+    await bindAllBut(occupied);
+  }
+  for (const address of wanted)
+    if (occupied.has(address)) memory.occupied.add(address);
+    else memory.occupied.delete(address);
+  return occupied;
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type EndpointConfiguration,
+  type EndpointStatus,
   listConfigurations,
   makeStateDirectory,
   probeConfigurationServer,
@@ -39,6 +40,8 @@ export interface ConfigurationServer {
   ): Promise<boolean>;
   /** Resolves when nobody serves it any more; one that hangs is not waited for longer than a second. May be repeated. */
   withdraw(cacheIncarnation: string): Promise<void>;
+  /** The endpoints that it cannot serve at present; none while the process does not run. */
+  unserved(): Promise<readonly EndpointStatus[]>;
   /** Starts the process when there is something to serve and it is not there, or hangs; ends it when there is nothing. */
   ensure(): Promise<void>;
   /** Ends the process for the rest of this life of Limber, or until something is published. */
@@ -117,6 +120,10 @@ export function createConfigurationServer(options: {
       });
       await untilServed(name, configuration, signal);
       faultPoint('configuration:served');
+    },
+    async unserved() {
+      const status = await probeConfigurationServer(directory);
+      return (status?.endpoints ?? []).filter(({ isListening }) => !isListening);
     },
     published: () => listConfigurations(directory),
     read: (cacheIncarnation) => readConfiguration(directory, cacheIncarnation),

@@ -119,6 +119,7 @@ const noCertificates: Fleet['certificates'] = { trusted: noTls, issue: noTls, wh
 const noConfigurationServer: Tools['configurationServer'] = {
   ensure: async () => {},
   publish: async () => {},
+  unserved: async () => [],
   published: () => [],
   read: () => null,
   replace: async () => true,

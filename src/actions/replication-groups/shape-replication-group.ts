@@ -26,8 +26,15 @@ export interface GroupRows {
 const isProvisioned = (group: ReplicationGroup): boolean =>
   group.status !== 'creating' && group.status !== 'create-failed';
 
-export function shapeReplicationGroup(rows: GroupRows, dnsZone: string | null): ApiReplicationGroup {
-  const { group, nodes, endpoints } = rows;
+/** False while somebody else holds the address of an endpoint that moves, so that no node of the group can serve it. */
+const areServed = (endpoints: readonly Endpoint[]): boolean =>
+  endpoints.every(({ purpose, holder }) => purpose === 'node' || holder !== null);
+
+export function shapeReplicationGroup(recorded: GroupRows, dnsZone: string | null): ApiReplicationGroup {
+  const { nodes, endpoints } = recorded;
+  const isMending = recorded.group.status === 'available' && !areServed(endpoints);
+  const group: ReplicationGroup = isMending ? { ...recorded.group, status: 'modifying' } : recorded.group;
+  const rows = { ...recorded, group };
   const { desired } = group;
   const isCluster = desired.clusterMode === 'enabled';
   const find = (purpose: Endpoint['purpose']) => endpoints.find((endpoint) => endpoint.purpose === purpose);

@@ -79,6 +79,8 @@ export function createShardWorker(
   const beside = createWorkBeside<SlowAct['kind']>(clock, () => wake());
   /** The last failure of an act, since when it is the same (monotonic milliseconds), and how often in a row. */
   let complaint = { act: '', reason: '', at: 0, count: 0 };
+  /** On each endpoint that somebody else holds. */
+  let unserved: readonly string[] = [];
   /** The acts that were done last, and how often in a row. */
   let repeated = { acts: '', count: 0 };
 
@@ -182,12 +184,13 @@ export function createShardWorker(
     if (decision.acts.length === 0) repeated = { acts: '', count: 0 };
     await giveEndpointAway(context, facts);
     // Endpoints are bound before the shard is reported as settled: whoever waits for that connects to them at once.
-    if (decision.acts.length === 0 && isLed(facts)) await bindEndpoints(context, facts);
+    if (decision.acts.length === 0 && isLed(facts)) unserved = await bindEndpoints(context, facts);
     if (isLed(facts)) await recordLeader(context, facts.view);
-    const isSettled = decision.isSettled && decision.acts.length === 0 && beside.isIdle();
-    setReport({ sentence: sentenceOf(decision), isSettled });
+    const isServed = unserved.length === 0;
+    const isSettled = decision.isSettled && decision.acts.length === 0 && beside.isIdle() && isServed;
+    setReport({ sentence: [sentenceOf(decision), ...unserved].join('; '), isSettled });
     const didSomething = await perform(facts, decision.acts);
-    if (decision.acts.length > 0 && isLed(facts)) await bindEndpoints(context, facts);
+    if (decision.acts.length > 0 && isLed(facts)) unserved = await bindEndpoints(context, facts);
     await redundancy.look(facts, report.sentence);
     await directories.look(facts);
     if (didSomething) {
@@ -252,7 +255,10 @@ export function createShardWorker(
       report = { ...report, isSettled: false };
       wake();
     },
-    report: () => ({ ...report, concern: concernOf([redundancy.concern(), directories.concern()]) }),
+    report: () => ({
+      ...report,
+      concern: concernOf([redundancy.concern(), directories.concern(), ...unserved]),
+    }),
     async stop() {
       isStopped = true;
       timer?.stop();

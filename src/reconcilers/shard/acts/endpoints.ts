@@ -1,4 +1,5 @@
 /** Keeps the moving endpoints of a shard on the right nodes. */
+import { endpointOccupied, endpointServedAgain } from '../../../catalog/events.ts';
 import { applyClientAuth } from '../../../engines/valkey/access-control.ts';
 import { applyBindings, type Holder, wantedBindings } from '../../../fleet/bindings.ts';
 import { clientAuth, hasItsAuth } from '../../../fleet/parameters.ts';
@@ -7,6 +8,7 @@ import { faultPoint } from '../../../platform/fault-points.ts';
 import type { Change } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
+import { cacheEvent } from '../record.ts';
 import { isDown } from '../view.ts';
 
 /** True when this shard's members are the ones to bind the endpoint. `first`: the id of the cache's first shard. */
@@ -20,14 +22,15 @@ function isOurs(facts: ShardFacts, endpoint: Endpoint, first: string | undefined
 }
 
 /**
- * Binds what is wanted and records the holders. `primary`: who leads, when the rows do not say so yet (in the
+ * Binds what is wanted and records the holders. Gives a sentence on each endpoint that somebody else holds, who is recorded
+ * as nobody, with an event. `primary`: who leads, when the rows do not say so yet (in the
  * middle of a switchover); by default whoever is recorded and confirmed by the engine.
  */
 export async function bindEndpoints(
   context: ShardContext,
   facts: ShardFacts,
   primary: string | null = null,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { cacheIncarnation } = facts.view.shard;
   // Users may number node groups as they like.
   const isUnbound = facts.endpoints.some(({ purpose, holder }) => purpose !== 'node' && holder === null);
@@ -51,18 +54,37 @@ export async function bindEndpoints(
   for (const { node, isServing } of holders)
     if (isServing && [...wanted.values()].includes(node.incarnation) && !hasItsAuth(facts.cache, node))
       await applyClientAuth(await context.fleet.connections.of(node), clientAuth(facts.cache, node.target));
-  await applyBindings(context.fleet, context.bindings, holders, wanted);
+  const occupied = await applyBindings(context.fleet, context.bindings, holders, wanted);
   const changes = endpoints
-    .filter((endpoint) => wanted.has(endpoint.address) && wanted.get(endpoint.address) !== endpoint.holder)
-    .map(
-      (endpoint): Change => ({
-        put: 'endpoint',
-        row: heldBy(endpoint, wanted.get(endpoint.address)!),
-      }),
-    );
-  if (changes.length === 0) return;
-  faultPoint('endpoints:bound');
-  await context.fleet.store.commit(changes);
+    .filter(({ address }) => wanted.has(address))
+    .flatMap((endpoint) => holderChanged(context, facts, endpoint, wanted, occupied));
+  if (changes.length > 0) {
+    faultPoint('endpoints:bound');
+    await context.fleet.store.commit(changes);
+  }
+  return endpoints.flatMap(({ address, purpose }) => {
+    const why = occupied.get(address);
+    return why === undefined ? [] : `the ${purpose} endpoint of ${facts.cache.id} is not served: ${why}`;
+  });
+}
+
+/** The row of an endpoint whose holder is another one than recorded. That nobody serves it, and its end, is an event. */
+function holderChanged(
+  context: ShardContext,
+  { cache }: ShardFacts,
+  endpoint: Endpoint,
+  wanted: ReadonlyMap<string, string>,
+  occupied: ReadonlyMap<string, string>,
+): readonly Change[] {
+  const { address, port, purpose } = endpoint;
+  const why = occupied.get(address);
+  const holder = why === undefined ? (wanted.get(address) ?? null) : null;
+  if (holder === endpoint.holder) return [];
+  const row: Change = { put: 'endpoint', row: heldBy(endpoint, holder) };
+  if (why !== undefined) return [row, cacheEvent(context, cache, endpointOccupied(cache.kind, purpose, why))];
+  // Of a cache that is being made, nobody has served it before.
+  if (endpoint.holder !== null || cache.status !== 'available') return [row];
+  return [row, cacheEvent(context, cache, endpointServedAgain(cache.kind, purpose, `${address}:${port}`))];
 }
 
 /**
