@@ -17,6 +17,7 @@ import { createFingerprints } from './fleet/fingerprints.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { defaultSettings, type Settings } from './fleet/settings.ts';
 import { createFrontDoor } from './http/front-door.ts';
+import type { LogEndpoints } from './model/log-delivery.ts';
 import { createOperationKinds } from './operations/index.ts';
 import { createRunner } from './operations/runner.ts';
 import type { Tools } from './operations/tools.ts';
@@ -32,8 +33,10 @@ import { createConfigurationEndpoints } from './reconcilers/configuration-endpoi
 import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
+import { createCloudWatchDestination } from './reconcilers/log-delivery/cloudwatch-destination.ts';
 import { createFileDestination } from './reconcilers/log-delivery/file-destination.ts';
-import { createLogDelivery } from './reconcilers/log-delivery/log-delivery.ts';
+import { createFirehoseDestination } from './reconcilers/log-delivery/firehose-destination.ts';
+import { createLogDelivery, type LogDestinations } from './reconcilers/log-delivery/log-delivery.ts';
 import { correctNodeLists } from './reconcilers/node-lists.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
@@ -56,6 +59,8 @@ interface ServerOptions {
   readonly enginesDirectory?: string;
   readonly logLevel: LogLevel;
   readonly settings?: Partial<Settings>;
+  /** The services that take delivered logs; files do for those that are left out. */
+  readonly logEndpoints?: LogEndpoints;
 }
 
 export interface RunningServer {
@@ -179,8 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const firstRenewal = clock.after(1_000, () => {
     renew().catch((error: unknown) => log.error('certificates are looked at later', { error }));
   });
-  const logFiles = createFileDestination(join(dataDirectory, 'logs'));
-  const logDelivery = createLogDelivery(fleet, { 'cloudwatch-logs': logFiles, 'kinesis-firehose': logFiles });
+  const logDelivery = createLogDelivery(fleet, logDestinations(dataDirectory, options.logEndpoints));
   const rounds = [
     periodically('giving memory back', 10_000, fleet, async () => giveMemoryBack()),
     periodically('the maintenance window', 15_000, fleet, () => applyPendingValues(fleet, runner.wake)),
@@ -217,6 +221,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       })();
       return closing;
     },
+  };
+}
+
+function logDestinations(
+  dataDirectory: string,
+  { cloudWatchLogs, firehose }: LogEndpoints = {},
+): LogDestinations {
+  const files = createFileDestination(join(dataDirectory, 'logs'));
+  return {
+    'cloudwatch-logs': cloudWatchLogs ? createCloudWatchDestination(cloudWatchLogs) : files,
+    'kinesis-firehose': firehose ? createFirehoseDestination(firehose) : files,
   };
 }
 

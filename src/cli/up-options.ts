@@ -1,6 +1,7 @@
 /** What `limber up` is asked for, by its options and by the environment. */
 import { defaultPool, parsePool } from '../endpoints/addresses.ts';
 import { defaultSettings, type Settings } from '../fleet/settings.ts';
+import { awsItself, type LogEndpoints } from '../model/log-delivery.ts';
 import { type LogLevel, logLevels } from '../platform/log.ts';
 import { readDataDirectory, readPort, UsageError } from './arguments.ts';
 import { readStartRecord, type StartRecord } from './start-record.ts';
@@ -15,6 +16,7 @@ export interface UpOptions {
   readonly dnsPort?: number;
   readonly logLevel: LogLevel;
   readonly settings: Partial<Settings>;
+  readonly logEndpoints: LogEndpoints;
 }
 
 /** `--dns off`: addresses are shown, whatever the last start said. */
@@ -28,6 +30,7 @@ export async function readUpOptions(
   { isDetached }: { isDetached: boolean },
 ): Promise<UpOptions> {
   const { LIMBER_PORT, LIMBER_POOL, LIMBER_SETTINGS } = process.env;
+  const { LIMBER_CLOUDWATCH_LOGS, LIMBER_FIREHOSE } = process.env;
   const dataDirectory = readDataDirectory(values.data);
   const last = await readStartRecord(dataDirectory);
   // A data directory keeps its pool: another one would take its next addresses from somebody else's.
@@ -47,6 +50,12 @@ export async function readUpOptions(
     ...(values.dns === undefined ? lastDns(last) : readDns(values.dns)),
     logLevel: readLogLevel(values['log-level'] ?? (process.stderr.isTTY && !isDetached ? 'warn' : 'info')),
     settings: readSettings(LIMBER_SETTINGS || '{}'),
+    logEndpoints: {
+      ...(LIMBER_CLOUDWATCH_LOGS
+        ? { cloudWatchLogs: readEndpoint(LIMBER_CLOUDWATCH_LOGS, 'LIMBER_CLOUDWATCH_LOGS') }
+        : {}),
+      ...(LIMBER_FIREHOSE ? { firehose: readEndpoint(LIMBER_FIREHOSE, 'LIMBER_FIREHOSE') } : {}),
+    },
   };
 }
 
@@ -75,6 +84,11 @@ function readLogLevel(text: string): LogLevel {
   const level = logLevels.find((one) => one === text);
   if (level) return level;
   throw new UsageError(`--log-level ${JSON.stringify(text)}: expected one of ${logLevels.join(', ')}`);
+}
+
+function readEndpoint(text: string, name: string): string {
+  if (text === awsItself || (/^https?:\/\//.test(text) && URL.canParse(text))) return text;
+  throw new UsageError(`${name}=${text}: expected the URL of a service, or ${awsItself} for AWS's own`);
 }
 
 function readSettings(text: string): Partial<Settings> {

@@ -29,6 +29,15 @@ export interface ObservedLogDelivery extends LogDelivery {
 export const isSameDelivery = (a: LogDelivery, b: LogDelivery): boolean =>
   a.logType === b.logType && a.since === b.since;
 
+/** In the place of an endpoint: AWS's own, in the region of each cache. */
+export const awsItself = 'aws';
+
+/** URLs of services that answer AWS's API, or `aws`. Files take what is left out. */
+export interface LogEndpoints {
+  readonly cloudWatchLogs?: string;
+  readonly firehose?: string;
+}
+
 /** Whose log it is. */
 export interface LoggedNode {
   readonly cacheClusterId: string;

@@ -65,6 +65,15 @@ describe('limber', () => {
       assert.ok(stderr.startsWith(`limber: LIMBER_SETTINGS, ${name}: ${expected}`), stderr);
       assert.equal(code, 2);
     });
+
+  it('refuses a service for logs that is no URL', async () => {
+    const { code, stderr } = await runLimber(['up'], { env: { LIMBER_CLOUDWATCH_LOGS: '127.0.0.1:4566' } });
+    assert.match(
+      stderr,
+      /^limber: LIMBER_CLOUDWATCH_LOGS=127\.0\.0\.1:4566: expected the URL of a service, or aws/,
+    );
+    assert.equal(code, 2);
+  });
 });
 
 describe('options', () => {

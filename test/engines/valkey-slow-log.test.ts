@@ -71,6 +71,7 @@ describe('lines of an engine without a head', () => {
       '7:S 12 Nov 2020 01:28:57.994 # === BUG REPORT ===',
       'registers',
       '7:X 12 Nov 2020 no time',
+      '7:M 99 Abc 2020 01:28:57.994 # no day',
     ];
     const entries = parseLogLines(lines, { role: 'M', level: '*', at: 3 });
     assert.deepEqual(
@@ -79,6 +80,7 @@ describe('lines of an engine without a head', () => {
         ['S', '#', '=== BUG REPORT ==='],
         ['S', '#', 'registers'],
         ['S', '#', '7:X 12 Nov 2020 no time'],
+        ['S', '#', '7:M 99 Abc 2020 01:28:57.994 # no day'],
       ],
     );
     assert.deepEqual(parseLogLines(['half a line'], { role: 'M', level: '*', at: 3 }), [

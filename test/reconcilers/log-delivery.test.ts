@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { LogDelivery, ObservedLogDelivery } from '../../src/model/log-delivery.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { localFiles } from '../../src/platform/local-files.ts';
+import { batches } from '../../src/reconcilers/log-delivery/cloudwatch-destination.ts';
 import type { LogStream } from '../../src/reconcilers/log-delivery/destination.ts';
 import { engineLogSource } from '../../src/reconcilers/log-delivery/engine-log-source.ts';
 import { createFileDestination } from '../../src/reconcilers/log-delivery/file-destination.ts';
@@ -61,12 +62,12 @@ describe("a node's own log", () => {
     assert.deepEqual(await rest(), []);
   });
 
-  it('of more than a part, and in a line longer than that, is read to its end', async (t) => {
+  it('of more than a part is read to its end, and a line without one is cut', async (t) => {
     const { file, rest } = reader(t);
     writeFileSync(file, line('x'.repeat(99)).repeat(10_000));
     assert.equal((await rest()).length, 10_000);
     appendFileSync(file, `${'y'.repeat(700_000)}\n`);
-    assert.equal((await rest()).join('').replaceAll(/[^y]/g, '').length, 700_000);
+    assert.equal((await rest()).join('').replaceAll(/[^y]/g, '').length, 3 * 32_768);
   });
 
   it('of before anybody asked is left where it is', async (t) => {
@@ -120,6 +121,28 @@ describe('files of delivered logs', () => {
     for (const destination of names) await check({ ...stream, destination });
     const found = await localFiles.list(join(root, ...folder));
     assert.equal(found.length, names.length);
+  });
+});
+
+describe('batches for CloudWatch Logs', () => {
+  const day = 24 * 3_600_000;
+  const times = (events: Parameters<typeof batches>[0]) =>
+    batches(events).map((batch) => batch.map(({ at }) => at));
+  const sizes = (events: Parameters<typeof batches>[0]) => batches(events).map(({ length }) => length);
+
+  it('are in the order of time, and of less than a day', () => {
+    const events = [day + 5, 7, 3, day + 2, day + 3].map((at) => ({ at, text: 'x' }));
+    assert.deepEqual(times(events), [
+      [3, 7, day + 2],
+      [day + 3, day + 5],
+    ]);
+    assert.deepEqual(times([]), []);
+  });
+
+  it('have 10,000 events at most, and a MiB with 26 bytes for each', () => {
+    assert.deepEqual(sizes(Array.from({ length: 10_001 }, () => ({ at: 1, text: 'x' }))), [10_000, 1]);
+    const half = { at: 1, text: 'ü'.repeat(2 ** 18 - 13) };
+    assert.deepEqual(sizes([half, half, half]), [2, 1]);
   });
 });
 

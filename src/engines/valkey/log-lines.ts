@@ -3,6 +3,9 @@ import { type EngineLogEntry, type EngineLogLevel, engineLogLevels } from '../..
 
 const head = /^\d+:([A-Z]) (\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3}) (\S) (.*)$/;
 
+/** Characters: what services take in one event, whatever the form. Engines themselves write 1,024. */
+const messageMax = 32_768;
+
 /**
  * Entries for these lines. One without a head (a crash report, a script's line break) has that of the line before; the first one has
  * what is given.
@@ -14,9 +17,11 @@ export function parseLogLines(
   let last = before;
   return lines.map((line) => {
     const [, role = '', time = '', mark = '', message = ''] = head.exec(line) ?? [];
-    if (!Object.hasOwn(engineLogLevels, mark)) return { ...last, message: line };
     // Limber and its nodes have one clock and one time zone.
-    last = { role, level: mark as EngineLogLevel, at: Date.parse(time) };
-    return { ...last, message };
+    const at = Date.parse(time);
+    if (!Object.hasOwn(engineLogLevels, mark) || Number.isNaN(at))
+      return { ...last, message: line.slice(0, messageMax) };
+    last = { role, level: mark as EngineLogLevel, at };
+    return { ...last, message: message.slice(0, messageMax) };
   });
 }

@@ -5,6 +5,9 @@ import type { EngineConnection } from './client.ts';
 /** Of the entries that came since the last look: more are lost. The engine builds the answer at once, at most 4 KB an entry. */
 const entriesMax = 1_000;
 
+/** Characters: a client may call itself whatever it likes. */
+const nameMax = 256;
+
 interface SlowLogPart {
   /** The oldest first. */
   readonly entries: readonly SlowLogEntry[];
@@ -42,7 +45,7 @@ function parse([id, timestamp, durationUs, words, clientAddress, clientName]: un
     durationUs: Number(durationUs),
     command: commandOf((words as unknown[]).map(String)),
     clientAddress: String(clientAddress),
-    clientName: String(clientName),
+    clientName: String(clientName).slice(0, nameMax),
   };
 }
 

@@ -23,7 +23,7 @@ interface LogDeliveries {
   stop(): Promise<void>;
 }
 
-type LogDestinations = Readonly<Record<LogDestinationType, LogDestination>>;
+export type LogDestinations = Readonly<Record<LogDestinationType, LogDestination>>;
 
 export function createLogDelivery(fleet: Fleet, destinations: LogDestinations): LogDeliveries {
   const { store, clock, log } = fleet;
