@@ -40,6 +40,7 @@ import { createLogDelivery, type LogDestinations } from './reconcilers/log-deliv
 import { correctNodeLists } from './reconcilers/node-lists.ts';
 import { periodically } from './reconcilers/periodic.ts';
 import { createShards } from './reconcilers/shards.ts';
+import { createUnseenNodes } from './reconcilers/unseen-nodes.ts';
 import { applyPendingValues } from './reconcilers/windows.ts';
 import { createProcessRuntime } from './runtime/process/process-runtime.ts';
 import { createCertificates } from './security/certificates/certificates.ts';
@@ -123,6 +124,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const adoption = await adoptNodes(fleet);
   for (const finding of adoption.findings) log.warn(finding);
+  const unseenNodes = createUnseenNodes(fleet);
+  await unseenNodes.find();
   if (store.olderCopy) {
     log.error('the state file is an older copy than this Limber has written: nothing unknown is touched');
     await store.acceptOlderCopy();
@@ -154,7 +157,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       engineStore,
       version,
       startedAt,
-      findings: () => [...adoption.findings, ...configurationEndpoints.findings()],
+      findings: () => [...adoption.findings, ...unseenNodes.findings(), ...configurationEndpoints.findings()],
       queue: runner,
       renewCertificates,
       // The same way as everybody else's wish that Limber ends.
@@ -195,6 +198,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
     periodically('log delivery', settings.logDeliveryMs, fleet, logDelivery.look),
     periodically('the configuration endpoints', 2_000, fleet, configurationEndpoints.look),
+    periodically('nodes that are not seen', 2_000, fleet, unseenNodes.look),
     periodically('the node lists', 5_000, fleet, () => correctNodeLists(fleet, configurationServer)),
   ];
   configurationServer

@@ -254,6 +254,13 @@ export const passwordlessAccess = (groupId: string): EventText =>
     `${groupId} has its first AUTH token by ROTATE, and clients without a password are still let in; AuthTokenUpdateStrategy SET with the same AuthToken ends that`,
   );
 
+/** Limber has been started where it cannot see the process, in a container for instance. */
+export const processNotSeen = (cacheClusterId: string, cacheNodeId: string, where: string): EventText =>
+  ofCluster(
+    'Limber:ProcessNotSeen',
+    `Cache node ${cacheNodeId} of ${cacheClusterId} answers at ${where}, and Limber does not see its process: it runs in another PID namespace. It is left alone, and nobody takes its place as long as it answers`,
+  );
+
 /** `why`: who holds its address, a sentence without full stop. */
 export const endpointOccupied = (sourceType: CacheSource, purpose: string, why: string): EventText =>
   of(

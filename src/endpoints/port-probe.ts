@@ -9,7 +9,12 @@ import { listDescriptors, listPids, readDescriptor, readProcess } from '../platf
 type PortProbe =
   | 'free'
   /** A sentence without full stop: `0.0.0.0:6379 is held by process 1234 (redis-server)`. */
-  | { readonly inUse: string; readonly holds: 'this-address' | 'every-address' | 'unknown' }
+  | {
+      readonly inUse: string;
+      readonly holds: 'this-address' | 'every-address' | 'unknown';
+      /** Null when /proc does not show whose the socket is: of another user, or in another PID namespace. */
+      readonly pid: number | null;
+    }
   /** It is not taken, and yet cannot be bound: not an address of this machine, a port below 1024, … */
   | { readonly unusable: string };
 
@@ -42,14 +47,20 @@ function bindOnce(host: string, port: number): Promise<string | null> {
 async function findHolder(address: string, port: number): Promise<Exclude<PortProbe, 'free'>> {
   const listener = findListener(address, port);
   if (!listener)
-    return { inUse: `${address}:${port} is held by a process that /proc does not show`, holds: 'unknown' };
+    return {
+      inUse: `${address}:${port} is held by a process that /proc does not show`,
+      holds: 'unknown',
+      pid: null,
+    };
   const { host, uid, inode } = listener;
   const shownHost = host.includes(':') ? `[${host}]` : host;
   const pid = await findOwner(inode);
   const name = pid === null ? null : readProcess(pid)?.name;
-  const holder = name ? `process ${pid} (${name})` : `a process of the user with id ${uid}`;
+  const holder = name
+    ? `process ${pid} (${name})`
+    : `a process of the user with id ${uid}, which /proc does not show`;
   const holds = host === address ? 'this-address' : 'every-address';
-  return { inUse: `${shownHost}:${port} is held by ${holder}`, holds };
+  return { inUse: `${shownHost}:${port} is held by ${holder}`, holds, pid };
 }
 
 interface Listener {

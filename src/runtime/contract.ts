@@ -124,6 +124,11 @@ export interface NodeRuntime {
    */
   worksInItsFolder(incarnation: string, handle: NodeHandle): boolean | null;
   /**
+   * The process of a node was proven to live, by what its engine answers, though this runtime cannot see it (it runs in another
+   * PID namespace); null: that is over. Until then it counts as running, and `start`, `stop`, `fence` and `destroy` refuse.
+   */
+  assumeAlive(incarnation: string, handle: NodeHandle | null): void;
+  /**
    * Calls back once when the process ends, also when it already has. At once for a small process that this Limber
    * started; within a second for others, because Node has no pidfd: the death of the control connection is the
    * fast path. Returns an unsubscribe.

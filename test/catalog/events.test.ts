@@ -44,6 +44,7 @@ const samples: readonly events.EventText[] = [
   events.olderCopyLeads('orders-002'),
   events.noHealthyReplica('0001', 'orders-002 is started again in a moment'),
   events.healthyReplicaAgain('0001'),
+  events.processNotSeen('orders-001', '0001', '127.0.0.5:6379'),
   events.endpointOccupied('replication-group', 'primary', '127.0.0.5:6379 is held by process 7 (nc)'),
   events.endpointServedAgain('cache-cluster', 'configuration', '127.0.0.5:11211'),
   events.directoryMadeAgain('orders-001', true),

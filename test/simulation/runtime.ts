@@ -92,6 +92,7 @@ export function createSimulatedRuntime(world: World, life: Life, starts: Starts)
     },
     isRunning: (handle) => (engineOf(handle)?.condition ?? 'hung') !== 'hung',
     worksInItsFolder: () => true,
+    assumeAlive: () => {},
     onExit: (handle, listener) => world.onExit(handle.pid, () => !life.isOver() && listener()),
     async stop(handle, { graceMs }) {
       const engine = engineOf(handle);

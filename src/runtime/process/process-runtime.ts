@@ -7,7 +7,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NodeHandle } from '../../model/node.ts';
+import { isSameProcess, type NodeHandle, processName } from '../../model/node.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { localFiles } from '../../platform/local-files.ts';
@@ -18,6 +18,7 @@ import {
   type NodeRuntime,
   type NodeSpec,
   NodeStillAlive,
+  type ProcessState,
   SpawnFailed,
   type StartOptions,
 } from '../contract.ts';
@@ -50,7 +51,11 @@ interface Context {
   /** The last process of each incarnation that we know of. */
   readonly latest: Map<string, NodeHandle>;
   readonly starting: Set<string>;
+  /** By incarnation: processes that live in another PID namespace. */
+  readonly unseen: Map<string, NodeHandle>;
 }
+
+const unseenState: ProcessState = { kind: 'running', cpuMs: 0, isWaitingForDisk: false, rssBytes: 0 };
 
 /** After a failed start, for the kernel to end what was killed. A judgement: 10 s is 60 GiB. */
 const cleanUpDeadlineMs = 10_000;
@@ -71,7 +76,11 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
     fresh: new Set(),
     latest: new Map(),
     starting: new Set(),
+    unseen: new Map(),
   };
+  const { unseen } = context;
+  const isUnseen = (handle: NodeHandle) =>
+    unseen.size > 0 && [...unseen.values()].some((one) => isSameProcess(one, handle));
   return {
     files: localFiles,
     directoryOf: directories.of,
@@ -80,17 +89,25 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
       await pipes.ensure(directories.of(incarnation));
     },
     start: (spec, options) => start(spec, options, context),
-    inspect: inspectProcess,
-    cpuMs: ({ pid }) => readMainThreadCpuMs(pid),
-    isRunning: ({ pid }) => !'TtZX'.includes(readStateLetter(pid) ?? 'X'),
-    worksInItsFolder(incarnation, { pid }) {
-      const directory = readWorkingDirectory(pid);
+    inspect: (handle) => (isUnseen(handle) ? unseenState : inspectProcess(handle)),
+    cpuMs: (handle) => (isUnseen(handle) ? null : readMainThreadCpuMs(handle.pid)),
+    isRunning: (handle) => isUnseen(handle) || !'TtZX'.includes(readStateLetter(handle.pid) ?? 'X'),
+    worksInItsFolder(incarnation, handle) {
+      const directory = isUnseen(handle) ? null : readWorkingDirectory(handle.pid);
       return directory === null ? null : directory === join(directories.of(incarnation), 'data');
     },
-    onExit: context.watch.onExit,
-    stop: (handle, { graceMs }) => stopProcess(handle, graceMs, context),
-    fence: (handle, { deadlineMs }) => fenceProcess(handle, deadlineMs, context),
-    suspend: suspendProcess,
+    assumeAlive(incarnation, handle) {
+      if (handle) unseen.set(incarnation, handle);
+      else unseen.delete(incarnation);
+    },
+    onExit: (handle, listener) => (isUnseen(handle) ? () => {} : context.watch.onExit(handle, listener)),
+    async stop(handle, { graceMs }) {
+      if (isUnseen(handle)) throw new Error(`${processName(handle)} cannot be ended: ${notSeen}`);
+      await stopProcess(handle, graceMs, context);
+    },
+    fence: async (handle, { deadlineMs }) =>
+      isUnseen(handle) ? 'unknown' : fenceProcess(handle, deadlineMs, context),
+    suspend: (handle, isHeld) => !isUnseen(handle) && suspendProcess(handle, isHeld),
     destroy: (incarnation) => destroy(incarnation, context),
     followOutput: (incarnation, { pid }) => context.logs.attach(directories.of(incarnation), pid),
     lastWords: (incarnation, lines) => readLastWords(directories.of(incarnation), lines),
@@ -99,8 +116,15 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
   };
 }
 
+const notSeen = 'it runs in another PID namespace';
+
 async function start(spec: NodeSpec, options: StartOptions, context: Context): Promise<NodeHandle> {
   const { incarnation } = spec;
+  const unseen = context.unseen.get(incarnation);
+  if (unseen)
+    throw new SpawnFailed(`node ${incarnation} has ${processName(unseen)} already: ${notSeen}`, '', {
+      survivors: [unseen],
+    });
   if (context.starting.has(incarnation)) throw new Error(`node ${incarnation} is being started already`);
   context.starting.add(incarnation);
   try {
@@ -200,6 +224,11 @@ async function endOfFailedStart({ handle, child, exited }: SpawnedNode, context:
 async function destroy(incarnation: string, context: Context): Promise<void> {
   const directory = context.directories.of(incarnation); // checks the name before anything is killed
   if (context.starting.has(incarnation)) throw new NodeStillAlive(`node ${incarnation} is being started`, []);
+  const unseen = context.unseen.get(incarnation);
+  if (unseen)
+    throw new NodeStillAlive(`${directory} is not deleted: ${processName(unseen)} lives; ${notSeen}`, [
+      unseen,
+    ]);
   const marked = await context.marks.find(incarnation);
   const leaders = marked.filter(({ isLeader }) => isLeader).map(({ stat }) => handleOf(stat));
   if (leaders.length > 0)

@@ -22,7 +22,7 @@ export async function fence(
   faultPoint('fence:done');
   if (outcome === 'unknown')
     throw new Error(
-      `${node.cacheClusterId} (${processName(node.handle)}) was killed and its exit was not seen`,
+      `${node.cacheClusterId} (${processName(node.handle)}) was to be killed, and its exit was not seen`,
     );
   const how =
     node.intent === 'restarting'
