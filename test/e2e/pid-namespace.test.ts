@@ -50,7 +50,9 @@ describe('a Limber that cannot see the processes of its nodes', { skip }, () => 
     // What is asked for waits: nobody else can end that process.
     await client.send(new DeleteCacheClusterCommand({ CacheClusterId: 'listed' }));
     await eventually(async (see) =>
-      see((await limber.status()).operations).some(({ lastError }) => /process \d+ of listed did not end/.test(lastError ?? '')),
+      see((await limber.status()).operations).some(({ lastError }) =>
+        /process \d+ of listed did not end/.test(lastError ?? ''),
+      ),
     );
     assert.ok(before.every(isAlive));
     const said = await messagesOf(client, 'pair-001');
