@@ -34,7 +34,7 @@ import { createCopies } from './reconcilers/copies.ts';
 import { createHealthMonitor } from './reconcilers/health/monitor.ts';
 import { createPing } from './reconcilers/health/ping.ts';
 import { createCloudWatchDestination } from './reconcilers/log-delivery/cloudwatch-destination.ts';
-import { createFileDestination } from './reconcilers/log-delivery/file-destination.ts';
+import { createFileDestination, removeOldFiles } from './reconcilers/log-delivery/file-destination.ts';
 import { createFirehoseDestination } from './reconcilers/log-delivery/firehose-destination.ts';
 import { createLogDelivery, type LogDestinations } from './reconcilers/log-delivery/log-delivery.ts';
 import { correctNodeLists } from './reconcilers/node-lists.ts';
@@ -73,6 +73,9 @@ export interface RunningServer {
 }
 
 const host = 'local';
+/** In the data directory: what log delivery has delivered. */
+const logFolder = 'logs';
+const logFilesMs = 30 * 86_400_000;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const [clock, ids] = [systemClock, systemIds];
@@ -195,6 +198,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     periodically('forgetting old events', 3_600_000, fleet, async () => {
       while ((await store.forgetBefore(clock.now() - 14 * 86_400_000)) > 0);
     }),
+    periodically('removing old logs', 3_600_000, fleet, () =>
+      removeOldFiles(join(dataDirectory, logFolder), clock.now() - logFilesMs),
+    ),
     periodically('the configuration server', 1_000, fleet, configurationServer.ensure),
     periodically('log delivery', settings.logDeliveryMs, fleet, logDelivery.look),
     periodically('the configuration endpoints', 2_000, fleet, configurationEndpoints.look),
@@ -232,7 +238,7 @@ function logDestinations(
   dataDirectory: string,
   { cloudWatchLogs, firehose }: LogEndpoints = {},
 ): LogDestinations {
-  const files = createFileDestination(join(dataDirectory, 'logs'));
+  const files = createFileDestination(join(dataDirectory, logFolder));
   return {
     'cloudwatch-logs': cloudWatchLogs ? createCloudWatchDestination(cloudWatchLogs) : files,
     'kinesis-firehose': firehose ? createFirehoseDestination(firehose) : files,

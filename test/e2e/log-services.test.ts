@@ -124,6 +124,23 @@ describe('log delivery to services that answer the API of AWS', () => {
     await becomes('slow-log', 'active');
   });
 
+  it('keeps no other log waiting while a service hangs, and nobody who uses the cache', async () => {
+    const before_ = slowLines().length;
+    service.hang('PutLogEvents');
+    const node = await address();
+    await askOnce(node, 'EVAL', "redis.log(redis.LOG_WARNING, 'into the hanging service')", 0);
+    for (let count = 0; count < 100; count += 1) await askOnce(node, 'INCR', 'served');
+    await runSlowly();
+    await eventually(() => slowLines().length === before_ + 1);
+    service.hang(null);
+    await eventually(() =>
+      service.logGroups
+        .get('/orders/engine')
+        ?.get(streamName)
+        ?.some(({ message }) => message.includes('into the hanging')),
+    );
+  });
+
   it('signs with the credentials of its environment, and keeps them to itself', async () => {
     assert.match(service.authorization, /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/us-east-1\//);
     assert.doesNotMatch(limber.logs(), /example-of-a-secret/);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { LogDelivery, ObservedLogDelivery } from '../../src/model/log-delivery.ts';
@@ -8,7 +8,10 @@ import { localFiles } from '../../src/platform/local-files.ts';
 import { batches } from '../../src/reconcilers/log-delivery/cloudwatch-destination.ts';
 import type { LogStream } from '../../src/reconcilers/log-delivery/destination.ts';
 import { engineLogSource } from '../../src/reconcilers/log-delivery/engine-log-source.ts';
-import { createFileDestination } from '../../src/reconcilers/log-delivery/file-destination.ts';
+import {
+  createFileDestination,
+  removeOldFiles,
+} from '../../src/reconcilers/log-delivery/file-destination.ts';
 import type { LogPosition } from '../../src/reconcilers/log-delivery/source.ts';
 import { observedDeliveries } from '../../src/reconcilers/log-delivery/statuses.ts';
 import { cacheNode } from '../store/rows.ts';
@@ -112,6 +115,22 @@ describe('files of delivered logs', () => {
     for (const path of [file, `${file}.1`]) assert.equal(statSync(path).size, half.text.length + 1);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(existsSync(`${file}.2`), false);
+  });
+
+  it('go when nothing has come into them for long, with folders that are empty then', async (t) => {
+    const root = temporaryDirectory(t);
+    const { deliver } = createFileDestination(root);
+    const event = { at: 0, text: 'x' };
+    await deliver(stream, [event]);
+    await deliver({ ...stream, destination: 'living' }, [event]);
+    const old = join(root, ...folder, ':aws:elasticache:orders');
+    utimesSync(join(old, 'elasticache/valkey/orders-001/0001/slow-log.log'), 1_000, 1_000);
+    await removeOldFiles(root, 2_000_000);
+    assert.deepEqual(
+      (await localFiles.list(join(root, ...folder))).map(({ name }) => name),
+      ['living'],
+    );
+    await removeOldFiles(join(root, 'nothing'), 2_000_000);
   });
 
   it('stay under their folder whatever a destination is called, one for each name', async (t) => {

@@ -22,6 +22,8 @@ export interface LogService {
   refuseRecords(count: number): void;
   /** Every request fails with this status; null: none. */
   fail(status: number | null): void;
+  /** Requests for this action get no answer; null: all are answered, also those that wait. */
+  hang(action: string | null): void;
 }
 
 interface Input {
@@ -37,6 +39,9 @@ export async function startLogService(): Promise<LogService> {
   const logGroups: LogService['logGroups'] = new Map();
   const deliveryStreams: LogService['deliveryStreams'] = new Map();
   let [authorization, refused, toRefuse, failure] = ['', 0, 0, null as number | null];
+
+  let hanging: string | null = null;
+  const waiting: (() => void)[] = [];
 
   const groupOf = ({ logGroupName }: Input) =>
     logGroups.get(logGroupName) ??
@@ -94,6 +99,7 @@ export async function startLogService(): Promise<LogService> {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' });
       response.end(JSON.stringify(body));
     };
+    if (name === hanging) await new Promise<void>((resolve) => waiting.push(resolve));
     if (failure !== null) return answer(failure, { __type: 'InternalFailure', message: 'It fails.' });
     try {
       answer(200, (actions[name] ?? refuse('UnknownOperationException', name))(input));
@@ -119,6 +125,10 @@ export async function startLogService(): Promise<LogService> {
     },
     refuseRecords(count) {
       toRefuse = count;
+    },
+    hang(action) {
+      hanging = action;
+      if (action === null) for (const go of waiting.splice(0)) go();
     },
     fail(status) {
       failure = status;

@@ -3,7 +3,7 @@
  * is synced to the disk by force: it is no more than what the engine's own log survives.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LogEvent } from '../../model/log-delivery.ts';
 import { type LogDestination, type LogStream, streamName } from './destination.ts';
@@ -17,6 +17,20 @@ export function createFileDestination(root: string): LogDestination {
     check: (stream) => append(pathOf(root, stream), ''),
     deliver: (stream, events) => append(pathOf(root, stream), events.map(lineOf).join('')),
   };
+}
+
+/** Removes the files that nothing has come into since then (milliseconds since 1970), and the folders that are left empty. */
+export async function removeOldFiles(folder: string, before: number): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      await removeOldFiles(path, before);
+      await rmdir(path).catch(() => {}); // somebody has something in it
+    } else {
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: before }));
+      if (mtimeMs < before) await rm(path, { force: true });
+    }
+  }
 }
 
 const lineOf = ({ text }: LogEvent): string => `${text}\n`;

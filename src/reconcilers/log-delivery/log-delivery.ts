@@ -33,6 +33,7 @@ export function createLogDelivery(fleet: Fleet, destinations: LogDestinations): 
     'engine-log': engineLogSource(fleet),
   };
   const workers = new Map<string, StreamWorker>();
+  const incarnationIn = (key: string) => key.split(' ', 1)[0] as string;
 
   const keyOf = (node: CacheNode, { logType, destinationType, since }: LogDelivery) =>
     [node.incarnation, logType, destinationType, since].join(' ');
@@ -51,6 +52,7 @@ export function createLogDelivery(fleet: Fleet, destinations: LogDestinations): 
     const others = [...workers].filter(([key]) => !wanted.has(key));
     for (const [key] of others) workers.delete(key);
     await Promise.all(others.map(([, worker]) => worker.stop()));
+    for (const [key] of others) positions.forget(incarnationIn(key));
   }
 
   async function record(cache: Cache, nodes: readonly CacheNode[]): Promise<void> {

@@ -11,6 +11,8 @@ interface Positions {
   read(incarnation: string, logType: LogType): Promise<LogPosition | null>;
   /** A node that is gone has none. Throws what the file system says otherwise. */
   write(incarnation: string, logType: LogType, position: LogPosition | null): Promise<void>;
+  /** Nothing is delivered from that node any more, for now: what is recorded stays where it is. */
+  forget(incarnation: string): void;
 }
 
 type Recorded = Readonly<Partial<Record<LogType, LogPosition>>>;
@@ -27,7 +29,9 @@ export function createPositions({
     if (one) return one;
     const text = await files.read(pathOf(incarnation)).catch(() => '{}');
     // Its other log may have been recorded meanwhile.
-    return known.get(incarnation) ?? parse(text);
+    const read = known.get(incarnation) ?? parse(text);
+    known.set(incarnation, read);
+    return read;
   }
 
   return {
@@ -46,6 +50,7 @@ export function createPositions({
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
     },
+    forget: (incarnation) => void known.delete(incarnation),
   };
 }
 
