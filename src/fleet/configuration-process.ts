@@ -24,8 +24,10 @@ const takenExitCode = 3;
 interface ConfigurationProcess {
   /** Starts it when it is not there, or hangs. Throws when it does not come up. */
   ensure(): Promise<void>;
-  /** Ends it, and waits for that, but not long. */
+  /** Ends it, also when it hangs, and waits for that, but not long. */
   end(): Promise<void>;
+  /** By the processes of this machine: also when it hangs. */
+  isThere(): boolean;
 }
 
 export function createConfigurationProcess(options: {
@@ -95,6 +97,7 @@ export function createConfigurationProcess(options: {
   }
 
   return {
+    isThere: () => findServerProcesses(stateDirectory).length > 0,
     async ensure() {
       starting ??= start().finally(() => {
         starting = null;

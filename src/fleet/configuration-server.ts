@@ -67,6 +67,8 @@ export function createConfigurationServer(options: {
   /** What is published while the process is being ended for want of work would be served by nobody. */
   const turns = createTurns();
   let isWanted = true;
+  /** Until it was seen that none runs: to look for its process costs more than to ask it, and one that hangs does not answer. */
+  let mayBeThere = true;
 
   async function untilServed(
     name: string,
@@ -101,11 +103,16 @@ export function createConfigurationServer(options: {
     ensure: () =>
       turns.take(async () => {
         if (!isWanted) return;
-        if (listConfigurations(directory).length > 0) await server.ensure();
-        else if (await probeConfigurationServer(directory)) {
+        if (listConfigurations(directory).length > 0) {
+          mayBeThere = true;
+          return server.ensure();
+        }
+        if (!mayBeThere) return;
+        if (server.isThere()) {
           log.info('the configuration server ends: there is no Memcached cache any more');
           await server.end();
         }
+        mayBeThere = server.isThere();
       }),
     async publish(view, version, signal) {
       const configuration = nodeListOf(view, version, options.dnsZone);
@@ -113,6 +120,7 @@ export function createConfigurationServer(options: {
       const name = view.cache.incarnation;
       await turns.take(async () => {
         isWanted = true;
+        mayBeThere = true;
         makeStateDirectory(directory);
         writeConfiguration(directory, name, configuration);
         faultPoint('configuration:written');

@@ -69,7 +69,7 @@ describe('the configuration server', () => {
     assert.ok(!isAlive(pid));
   });
 
-  it('ends with the last Memcached cache, and comes again with the next', async (t) => {
+  it('ends with the last Memcached cache, comes again with the next, and ends also when it hangs', async (t) => {
     const limber = await startLimber(t);
     const client = limber.client();
     const remove = (CacheClusterId: string) => client.send(new DeleteCacheClusterCommand({ CacheClusterId }));
@@ -84,7 +84,11 @@ describe('the configuration server', () => {
     await eventually(() => !isAlive(pid));
     const cluster = await createCluster(client, { CacheClusterId: 'three', Engine: 'memcached' });
     assert.match(await discover(cluster), /^CONFIG cluster/);
-    assert.notEqual(await serverOf(limber), pid);
+    const next = (await serverOf(limber))!;
+    assert.notEqual(next, pid);
+    process.kill(next, 'SIGSTOP');
+    await remove('three');
+    await eventually(() => !isAlive(next));
   });
 });
 
