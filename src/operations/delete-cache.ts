@@ -26,7 +26,7 @@ import {
   queuedAs,
   wait,
 } from './operation-kind.ts';
-import { kept } from './rows.ts';
+import { kept, memberAgain } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { dataLimitMs } from './wait-limits.ts';
 
@@ -82,6 +82,10 @@ export function decideDeleteCache(
               ...[view.cache, ...view.clusters].map(
                 (row): Change => ({ put: 'resource', row: kept(row, now) }),
               ),
+              // Those that were to go before the primary was lost.
+              ...view.nodes
+                .filter(({ intent }) => intent === 'deleted')
+                .map((node): Change => ({ put: 'node', row: memberAgain(node) })),
               announce(view.cache, view.cache.id, deletionGivenUp(view.cache.kind, reason), now),
             ]),
         });

@@ -43,7 +43,7 @@ import {
   type WaitLimit,
   wait,
 } from './operation-kind.ts';
-import { availableShards, kept, nextNode, withStatus } from './rows.ts';
+import { availableShards, kept, memberAgain, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
 import { leadLimitMs } from './wait-limits.ts';
 
@@ -248,9 +248,6 @@ function ended(
     announce(cache, cache.id, membersNotRemoved(staying.members, staying.reason), now),
   ]);
 }
-
-const memberAgain = (node: CacheNode): CacheNode =>
-  nextNode(node, { status: 'available', ...(node.intent === 'deleted' ? { intent: 'running' } : {}) });
 
 async function perform(
   tools: Tools,

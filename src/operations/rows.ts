@@ -44,6 +44,10 @@ export const nextNode = (node: CacheNode, changed: Partial<CacheNode>): CacheNod
   version: node.version + 1,
 });
 
+/** The next version of the row of a node that stays after all. */
+export const memberAgain = (node: CacheNode): CacheNode =>
+  nextNode(node, { status: 'available', ...(node.intent === 'deleted' ? { intent: 'running' } : {}) });
+
 /** These node groups as available: what was made or changed in them is done. */
 export const availableShards = (shards: readonly NodeGroup[]): Change[] =>
   shards

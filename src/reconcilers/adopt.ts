@@ -75,17 +75,21 @@ async function adopt(
     await updateNode(fleet, node.incarnation, (row) => ({
       ...row,
       ...{ handle, started: row.target, applied: null, synced: false },
+      ...(isToServeAgain(row) ? { intent: 'running' } : {}),
     }));
     faultPoint('adopt:recorded');
     return true;
   }
-  // The node was stopped together with Limber (`limber down --caches`): it is to serve again now.
-  if (node.intent === 'stopped' && node.status !== 'create-failed') {
+  if (isToServeAgain(node)) {
     await updateNode(fleet, node.incarnation, (row) => ({ ...row, intent: 'running' }));
     return false;
   }
   return isRecorded;
 }
+
+/** The node was stopped together with Limber (`limber down --caches`): it is to serve again now. */
+const isToServeAgain = ({ intent, status }: CacheNode): boolean =>
+  intent === 'stopped' && status !== 'create-failed';
 
 function isAlive(fleet: AdoptionParts, handle: NodeHandle): boolean {
   const { kind } = fleet.runtime.inspect(handle);

@@ -55,6 +55,15 @@ describe('a Limber that comes back', () => {
     assert.deepEqual((await store.node(incarnation))?.handle, handle);
   });
 
+  it('lets a node serve again that was being started when all caches were stopped, and whose process nobody recorded', async (t) => {
+    const { fleet, store, start, record } = await openFleet(t);
+    const { incarnation, handle } = await start();
+    await record({ incarnation, handle: null, intent: 'stopped' });
+    await adoptNodes(fleet);
+    const node = await store.node(incarnation);
+    assert.deepEqual([node?.handle, node?.intent], [handle, 'running']);
+  });
+
   it('takes a process of an earlier boot, or another one with the same number, for dead', async (t) => {
     const { fleet, record } = await openFleet(t);
     await record({ handle: { bootId: 'earlier', pid: process.pid, startTime: 1 } });

@@ -153,7 +153,8 @@ describe('what a limited wait leads to', () => {
   });
 
   it('a deletion that is to keep the primary is given up while there is none: it is never destroyed for that', () => {
-    const whole = view({ nodes: unsynced, status: 'deleting' });
+    const marked = unsynced.map((one, index) => (index === 1 ? { ...one, intent: 'deleted' as const } : one));
+    const whole = view({ nodes: marked, status: 'deleting' });
     const clusters = whole.clusters.map((row) => ({ ...row, status: 'deleting' }));
     const seen = { view: { ...whole, clusters }, isLed: false, now };
     const given = afterwards(
@@ -161,6 +162,14 @@ describe('what a limited wait leads to', () => {
     );
     assert.deepEqual([given.kind, [...new Set(Object.values(statusesIn(given)))]], ['fail', ['available']]);
     assert.deepEqual(eventsIn(given), [`The deletion was given up: ${reason}`]);
+    const nodes = given.changes.flatMap((change) =>
+      'put' in change && change.put === 'node' ? [change.row] : [],
+    );
+    assert.deepEqual(
+      nodes.map(({ incarnation, intent }) => [incarnation, intent]),
+      [['n2', 'running']],
+      'a node that was to go is a member again: nobody else would start or end it',
+    );
   });
 
   it('new nodes of Memcached that do not answer are taken back', () => {

@@ -22,7 +22,7 @@ export async function stopNodes(
   await Promise.all(
     nodes.map(async (node) => {
       const stopped = await updateNode(fleet, node.incarnation, (row) =>
-        row.intent === 'deleted' ? row : { ...row, intent: 'stopped', synced: false },
+        row.intent === 'deleted' ? row : { ...row, intent: 'stopped' },
       );
       faultPoint('stop-nodes:marked');
       shards.forgetNode(node.incarnation);
@@ -151,9 +151,11 @@ async function endProcesses(
   check: () => Promise<void>,
 ): Promise<void> {
   const { fleet, shards } = tools;
-  const recorded = node.handle ? [node.handle] : [];
-  const handles =
-    recorded.length > 0 ? recorded : ((await fleet.runtime.findProcesses()).get(node.incarnation) ?? []);
+  const isRecordedAlive =
+    node.handle !== null && ['running', 'stopped'].includes(fleet.runtime.inspect(node.handle).kind);
+  // A Limber may have died after it had started a process anew, and before it recorded that.
+  const others = isRecordedAlive ? [] : ((await fleet.runtime.findProcesses()).get(node.incarnation) ?? []);
+  const handles = [...(node.handle ? [node.handle] : []), ...others];
   await check();
   shards.forgetNode(node.incarnation);
   for (const handle of handles) {
