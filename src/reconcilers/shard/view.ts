@@ -41,6 +41,8 @@ export interface EngineFacts {
    * `surplus-in-use` with keys in them. Absent: not known.
    */
   readonly slots?: 'held' | 'taken' | 'lost' | 'surplus' | 'surplus-in-use';
+  /** Cluster mode, of a primary: the epoch in which it got its slots. Absent: not known. */
+  readonly epoch?: number;
 }
 
 export interface Member {
@@ -84,6 +86,24 @@ export interface ShardView {
   /** Those with a tombstone, which nobody counts on any more. None when the whole cache goes. */
   readonly leaving: readonly Member[];
 }
+
+/**
+ * False for a member that has nothing of what this primary took since it leads: it follows another one still, or it led before
+ * and was not told yet that it does not any more.
+ */
+export const hasFollowed = (
+  { node, engine }: Member,
+  primary: Pick<CacheNode, 'address' | 'port'>,
+): boolean => (engine?.role === 'replica' ? engine.follows === endpointOf(primary) : node.role !== 'primary');
+
+/** Who is recorded to lead, when this node is to lead instead. */
+export const formerPrimaryOf = (
+  { shard, members }: ShardView,
+  { incarnation }: Pick<CacheNode, 'incarnation'>,
+): CacheNode | undefined =>
+  shard.currentPrimary === incarnation
+    ? undefined
+    : members.find(({ node }) => node.incarnation === shard.currentPrimary)?.node;
 
 /**
  * Cluster mode: both are down, and by their nodes.conf the first led after the other, so that its files alone hold what it
@@ -148,6 +168,16 @@ export function isAhead({ engine: own }: Member, { engine: other }: Member): boo
 function furthest(members: readonly Member[]): Member | null {
   const most = Math.max(...members.map((member) => member.engine!.offset));
   return members.find((member) => member.engine!.offset === most) ?? null;
+}
+
+/**
+ * Cluster mode, while the recorded primary and whoever was chosen to lead are down: a living member that the engines, which act by
+ * themselves while Limber is away, have chosen after both. What it took since is nowhere else. Null when there is none.
+ */
+export function electedAfter({ clusterMode, members }: ShardView): Member | null {
+  if (clusterMode === 'disabled') return null;
+  const latest = Math.max(...members.filter(isDown).map(({ leadsSince }) => leadsSince ?? -1));
+  return members.find(({ engine }) => engine?.slots === 'held' && (engine.epoch ?? -1) > latest) ?? null;
 }
 
 /** True for a member that is down and should have files to start from, which are gone or damaged. */

@@ -10,9 +10,9 @@ import type { Change } from '../../../store/contract.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
 import { cacheEvent } from '../record.ts';
-import { endpointOf } from '../view.ts';
+import { type EngineFacts, endpointOf, formerPrimaryOf, hasFollowed, type Member } from '../view.ts';
 
-/** To be called before `node` is promoted. Gives the events to record after that: none while the lag is within `maxLagMs`, or unknown. */
+/** To be called before `node` leads. Gives the events to record after that: none while the lag is within `maxLagMs`, or unknown. */
 export async function prepareLaggingLead(
   context: ShardContext,
   { cache, view }: ShardFacts,
@@ -20,12 +20,9 @@ export async function prepareLaggingLead(
 ): Promise<readonly Change[]> {
   const find = (incarnation: string | null) =>
     view.members.find((one) => one.node.incarnation === incarnation);
-  const [before, engine] = [find(view.shard.currentPrimary)?.node, find(node.incarnation)?.engine];
-  // Offsets compare only within the history of one primary.
-  if (!before || before.incarnation === node.incarnation || engine?.follows !== endpointOf(before)) return [];
-  const lag = context.monitor.lagBehind(before, engine.offset);
-  if (!lag || lag.ms <= context.fleet.settings.maxLagMs) return [];
-  const amount = `at least ${(lag.ms / 1000).toFixed(1)} s (${lag.bytes} bytes)`;
+  const [before, member] = [formerPrimaryOf(view, node), find(node.incarnation)];
+  const amount = before && member?.engine ? lackOf(context, before, member, member.engine) : null;
+  if (!before || amount === null) return [];
   if (view.durability !== 'disabled') {
     const reason = `they hold what ${node.cacheClusterId}, the best copy left, lacks: ${amount} of writes`;
     // A full disk must not keep everybody waiting; nor will it take the synchronisation that would replace the files.
@@ -36,4 +33,18 @@ export async function prepareLaggingLead(
     );
   }
   return [cacheEvent(context, cache, laggingCopyLeads(node.cacheClusterId, before.cacheClusterId, amount))];
+}
+
+/** For people: how much of the lost primary's writes is missing; null when that is within bounds, or unknown. */
+function lackOf(
+  { monitor, fleet }: ShardContext,
+  before: CacheNode,
+  member: Member,
+  engine: EngineFacts,
+): string | null {
+  if (!hasFollowed(member, before)) return 'all that it took while it led';
+  // Offsets compare only within the history of one primary.
+  const lag = engine.follows === endpointOf(before) ? monitor.lagBehind(before, engine.offset) : null;
+  if (!lag || lag.ms <= fleet.settings.maxLagMs) return null;
+  return `at least ${(lag.ms / 1000).toFixed(1)} s (${lag.bytes} bytes)`;
 }

@@ -8,6 +8,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { memberEvent } from '../record.ts';
 import { comesBackToLead } from '../view.ts';
 import { clusterTakeOver, leadAgain } from './cluster-take-over.ts';
+import { recordLead, recordLeadersRoles } from './confirm-primary.ts';
 import { bindEndpoints } from './endpoints.ts';
 import { prepareLaggingLead } from './lagging-lead.ts';
 import { requireRoomForNodesFile } from './nodes-file-room.ts';
@@ -17,6 +18,7 @@ export async function promoteNode(context: ShardContext, facts: ShardFacts, node
   const member = facts.view.members.find((one) => one.node.incarnation === node.incarnation);
   if (member && comesBackToLead(member)) return leadAgain(node, connection);
   const events = [...(await prepareLaggingLead(context, facts, node))];
+  if (!node.synced) events.push(memberEvent(context, node, olderCopyLeads(node.cacheClusterId)));
   if (facts.view.clusterMode === 'enabled') {
     await requireRoomForNodesFile(context, facts.cache, node);
     await clusterTakeOver(context, node, connection);
@@ -24,9 +26,9 @@ export async function promoteNode(context: ShardContext, facts: ShardFacts, node
   } else {
     await promote(connection);
     faultPoint('failover:promoted');
-    // The endpoint moves at once: clients wait for nothing else. The old primary was seen dead.
-    await bindEndpoints(context, facts, node.incarnation);
   }
-  if (!node.synced) events.push(memberEvent(context, node, olderCopyLeads(node.cacheClusterId)));
-  if (events.length > 0) await context.fleet.store.commit(events);
+  await recordLead(context, facts, node, events);
+  // The endpoint moves at once: clients wait for nothing else. The old primary was seen dead.
+  if (facts.view.clusterMode === 'disabled') await bindEndpoints(context, facts, node.incarnation);
+  await recordLeadersRoles(context, facts, node);
 }

@@ -12,6 +12,7 @@ import type { CacheNode } from '../../../model/node.ts';
 import { faultPoint } from '../../../platform/fault-points.ts';
 import type { ShardContext } from '../context.ts';
 import type { ShardFacts } from '../observe/observe-shard.ts';
+import { recordLead, recordLeadersRoles } from './confirm-primary.ts';
 import { demote } from './demote.ts';
 import { closeForSwitchover } from './drain-writes.ts';
 import { bindEndpoints } from './endpoints.ts';
@@ -27,12 +28,14 @@ export async function switchOver(
   const condition = writeCondition(facts.cache, from);
   // A Limber before us may have died after the promotion: since then the old primary has refused every write.
   if ((await readInfo(next)).role === 'replica') await takeTheLead(old, next, condition, to.cacheClusterId);
+  await recordLead(context, facts, to);
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
   await bindEndpoints(context, facts, to.incarnation);
   faultPoint('switchover:endpoint-moved');
   await demote(context, from, to);
   faultPoint('switchover:old-follows');
   await acceptWrites(old, condition);
+  await recordLeadersRoles(context, facts, to);
 }
 
 async function takeTheLead(

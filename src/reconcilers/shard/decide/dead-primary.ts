@@ -2,7 +2,9 @@
 
 import type { Member, ShardView } from '../view.ts';
 import {
+  electedAfter,
   endpointOf,
+  hasFollowed,
   hasLostFiles,
   holdsOlderCopy,
   isDown,
@@ -25,6 +27,8 @@ import {
   waiting,
 } from './decision.ts';
 
+import { decideElected } from './deposed-primary.ts';
+
 /** The recorded primary has no process. */
 export function decideDeadPrimary(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
@@ -33,6 +37,8 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
     (member) => serves(member) || member.engine?.follows === endpointOf(current.node),
   );
   const best = mostCaughtUp(own) ?? mostCaughtUp(others);
+  const elected = electedAfter(view);
+  if (elected) return decideElected(elected);
   const later = others.find((member) => ledAfter(member, current));
   const decideLater = (one: Member) =>
     doing(`${name(current)} is dead, and by its nodes.conf ${name(one)} led after it: it is chosen to lead`, {
@@ -44,6 +50,12 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
   // The primary's own file holds every write that was acknowledged, which is proven of no replica.
   if (view.durability === 'sync' && current.data === 'present')
     return startAlone(current, 'its own files hold every acknowledged write');
+  // Nobody was told to follow it before it died, or Limber did: what it took since it leads is in its own files alone.
+  const last = later ?? current;
+  if (best && !hasFollowed(best, last.node) && last.data === 'present' && !last.isBackingOff)
+    return later
+      ? decideLater(later)
+      : startAlone(current, `${name(best)} has not followed it, and its own files hold what it took`);
   if (best && (view.automaticFailover || view.clusterMode === 'enabled'))
     return doing(`${name(current)} is dead: ${name(best)} is chosen to lead`, {
       kind: 'set-target-primary',
@@ -74,7 +86,7 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
       },
     );
   if (current.data !== 'present') {
-    const older = decideOlderCopy(view, current, others);
+    const older = decideOlderCopy(view, current, others) ?? decideOlderFiles(current, others);
     if (older) return older;
   }
   // No living copy: the last recorded primary comes back first, with what its own persistence kept. All nodes of a
@@ -110,6 +122,16 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
       node: copy.node.incarnation,
       reason: 'failover',
     },
+  );
+}
+
+/** Files that nobody has confirmed to hold everything are better than none, and would be replaced by what an empty primary has. */
+function decideOlderFiles(current: Member, others: readonly Member[]): ShardDecision | null {
+  const keeper = others.find((member) => isDown(member) && member.data === 'present');
+  if (!hasLostFiles(current) || !keeper) return null;
+  return doing(
+    `${name(current)} lost its files and nobody else is known to hold all of its data: ${name(keeper)}, which has files, is chosen to lead`,
+    { kind: 'set-target-primary', node: keeper.node.incarnation, reason: 'found' },
   );
 }
 

@@ -56,11 +56,11 @@ export const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [
 export const isAnswering = (member: Member): member is Member & { engine: EngineFacts } =>
   member.engine !== null;
 /** A script that ends at all has ended by then, and so has a pause that was meant well. A judgement. */
-const restartPatienceMs = 5_000;
+export const patienceMs = 5_000;
 
 /** A restart was asked for, and it is not to be had in good order: it has not answered for too long. */
 export const isToBeForced = ({ node, verdict, silentMs = 0 }: Member): boolean =>
-  node.intent === 'restarting' && verdict === 'unresponsive' && silentMs >= restartPatienceMs;
+  node.intent === 'restarting' && verdict === 'unresponsive' && silentMs >= patienceMs;
 
 export const name = (member: Member): string => member.node.cacheClusterId;
 export const doesNotAnswer = ({ silence }: Member): string =>

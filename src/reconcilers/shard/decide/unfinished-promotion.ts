@@ -3,6 +3,8 @@
 import type { Member, ShardView } from '../view.ts';
 import {
   comesBackToLead,
+  electedAfter,
+  endpointOf,
   hasLostFiles,
   holdsOlderCopy,
   isAhead,
@@ -12,15 +14,18 @@ import {
   mostCaughtUp,
 } from '../view.ts';
 import {
+  doesNotAnswer,
   doing,
   isAnswering,
   leads,
   name,
+  patienceMs,
   type ShardDecision,
   serves,
   startAlone,
   waiting,
 } from './decision.ts';
+import { decideElected } from './deposed-primary.ts';
 
 /** Each attempt costs the writers up to a second. */
 export const switchoversMax = 3;
@@ -36,15 +41,15 @@ export function decideUnfinishedPromotion(
   const leadsAlone = leads(target) && current !== null && !leads(current);
   if (isAnswering(target) && target.engine.role === 'primary' && (!current || !serves(current) || leadsAlone))
     return doing(`${name(target)} leads now`, { kind: 'confirm-primary', node: to });
-  // The target may have been promoted already, and take writes: nobody else leads, or goes on leading, before that is known.
-  if (target.verdict === 'unresponsive')
-    return waiting(`${name(target)} was chosen to lead and does not answer yet`);
+  if (target.verdict === 'unresponsive') return decideSilentTarget(view, current, target);
   if (target.verdict === 'hung') return decideHungTarget(view, current, target);
   if (current?.verdict === 'hung' && isCandidate(target))
     return doing(`${name(current)} hangs: it is killed before ${name(target)} leads`, {
       kind: 'fence',
       node: current.node.incarnation,
     });
+  const elected = isDown(target) && (!current || isDown(current)) ? electedAfter(view) : null;
+  if (elected && elected !== target) return decideElected(elected);
   if (ledAfter(target, current)) return startAlone(target, 'by its nodes.conf it has led already');
   if (current && isDown(current) && view.durability === 'sync' && current.data === 'present')
     return doing(
@@ -55,6 +60,9 @@ export function decideUnfinishedPromotion(
         reason: 'found',
       },
     );
+  // It has led, since the old primary follows it; what it took is in its own files first.
+  if (view.durability === 'sync' && target.data === 'present' && current && follows(current, target))
+    return startAlone(target, 'it has led already, and its own files hold every acknowledged write');
   if (target.data === 'present' && current && hasLostFiles(current))
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
   const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !serves(current));
@@ -107,6 +115,37 @@ export function decideUnfinishedPromotion(
       reason: 'found',
     });
   return startAlone(target, 'the chosen primary comes back first');
+}
+
+const follows = ({ engine }: Member, { node }: Member): boolean => engine?.follows === endpointOf(node);
+
+/**
+ * The chosen primary does not answer. It may have been promoted, but no endpoint leads to it before it is recorded as primary, so
+ * that without cluster mode somebody else can lead; it is told to follow when it answers. In cluster mode it may take the slots
+ * whenever it goes on, and is killed before; while nobody follows it, it has not done so yet.
+ */
+function decideSilentTarget(view: ShardView, current: Member | null, target: Member): ShardDecision {
+  const hasWaited = (target.silentMs ?? 0) >= patienceMs;
+  const others = view.members.filter((member) => member !== target);
+  if (hasWaited && current && view.clusterMode === 'disabled')
+    return doing(
+      `${name(target)} was chosen to lead and ${doesNotAnswer(target)}: back to ${name(current)}`,
+      {
+        kind: 'set-target-primary',
+        node: current.node.incarnation,
+        reason: 'found',
+      },
+    );
+  const isSpared = others.some(
+    (member) => (member === current && leads(member)) || (isCandidate(member) && !follows(member, target)),
+  );
+  if (hasWaited && isSpared && !others.some((member) => follows(member, target)))
+    return doing(`${name(target)} was chosen to lead and ${doesNotAnswer(target)}: it is killed`, {
+      kind: 'fence',
+      node: target.node.incarnation,
+      reason: 'it was chosen to lead and did not answer',
+    });
+  return waiting(`${name(target)} was chosen to lead and does not answer yet`);
 }
 
 /** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */

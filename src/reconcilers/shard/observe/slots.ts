@@ -50,7 +50,7 @@ export function withSlots(
         const slots = await usedSurplus(connection, shard, known, slotStanding(shard, known, siblings));
         // What is to change is not always a change by that sign.
         if (slots !== 'held') lastLooks.delete(connection);
-        return { ...member, engine: { ...engine, slots } };
+        return { ...member, engine: { ...engine, slots, ...(self ? { epoch: self.epoch } : {}) } };
       } catch {
         return member;
       }
