@@ -148,7 +148,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       ids,
       queue: runner,
-      runnableVersions: () => runnableVersions(engineStore),
+      engineOffer: async () => ({
+        runnable: await runnableVersions(engineStore),
+        allowStandIns: settings.allowStandIns,
+      }),
       dnsZone: options.dnsZone,
       describeHoldMs: settings.describeHoldMs,
       testFailoversPerDay: settings.testFailoversPerDay,

@@ -3,7 +3,7 @@
  * the queue of operations, so that an API call cannot touch a process.
  */
 
-import type { RunnableVersion } from '../catalog/engine-versions.ts';
+import type { EngineOffer } from '../catalog/engine-versions.ts';
 import type { NodeGroup } from '../model/node.ts';
 import type { Scope } from '../model/resource.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -39,8 +39,8 @@ export interface ActionDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly queue: OperationQueue;
-  /** Sorted by engine, then newest first. */
-  readonly runnableVersions: () => Promise<readonly RunnableVersion[]>;
+  /** The engine versions that can be asked for. */
+  readonly engineOffer: () => Promise<EngineOffer>;
   /** DNS suffix of endpoint names (`cache.example.com`), or null: then endpoints are shown as addresses. */
   readonly dnsZone: string | null;
   /** How long a Describe of one id that is still changing is held, milliseconds; 0 = never. */

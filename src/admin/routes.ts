@@ -2,7 +2,7 @@
 import type { ActionContext } from '../actions/action.ts';
 import type { EngineStore } from '../engine-store/contract.ts';
 import type { CacheView } from '../fleet/cache-view.ts';
-import { isClusterMode } from '../fleet/cache-view.ts';
+import { isClusterMode, versionToRun } from '../fleet/cache-view.ts';
 import { parseReference } from '../model/identifiers.ts';
 import { operatedCacheOf } from '../model/operation-input.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
@@ -63,7 +63,8 @@ async function status(options: AdminOptions) {
       account: cache.account,
       status: cache.status,
       engine: cache.desired.engine,
-      version: cache.observed.runningVersion ?? cache.desired.engineVersion,
+      version: cache.observed.runningVersion ?? versionToRun(cache.desired),
+      standsInFor: cache.desired.standIn === undefined ? null : cache.desired.engineVersion,
       nodes: nodes.length,
       tls: cache.desired.transitEncryption !== 'off',
       members: nodes.map((node) => ({
@@ -141,7 +142,7 @@ async function connect(options: AdminOptions, body: unknown, context: ActionCont
     throw new ServiceError('InvalidCacheClusterState', `${id} is ${cache.status}: it has no endpoint yet.`);
   const { engine } = await options.engineStore.resolve({
     engine: cache.desired.engine,
-    version: view.nodes[0]?.started?.engineVersion ?? cache.desired.engineVersion,
+    version: view.nodes[0]?.started?.engineVersion ?? versionToRun(cache.desired),
   });
   const cli = engine.program('cli');
   return {

@@ -63,17 +63,25 @@ export function engineSettings(input: EngineSettingsInput): EngineSettings {
   return { settings: [...settings, outputBufferLimits(effective), memoryLimit(input)], notApplied };
 }
 
-/** Directives that stock engines name otherwise than an old family does. Engines before 5 are not run at all. */
+/** Directives that the engines which run name otherwise than an old family does. Where only a word of ours is newer (ziplist, listpack), they know both. */
 const newerNames: Readonly<Record<string, string>> = {
   'min-slaves-max-lag': 'min-replicas-max-lag',
   'min-slaves-to-write': 'min-replicas-to-write',
   'slave-lazy-flush': 'replica-lazy-flush',
 };
 
-/** Parameters that are ElastiCache's own: stock engines have nothing like them. */
+const durabilityDecides = 'what a cache keeps on disk follows its Durability, not its parameter group';
+const listsAreOtherwise = 'engines since 3.2 keep lists another way (list-max-ziplist-size)';
+
+/** Parameters that are ElastiCache's own, or that the newer engine which stands in for an old one has no longer. */
 const withoutCounterpart: Readonly<Record<string, string>> = {
+  appendfsync: durabilityDecides,
+  appendonly: durabilityDecides,
   'close-on-replica-write': 'the engine answers READONLY and keeps the connection open',
   'close-on-slave-write': 'the engine answers READONLY and keeps the connection open',
+  'list-max-ziplist-entries': listsAreOtherwise,
+  'list-max-ziplist-value': listsAreOtherwise,
+  'lua-replicate-commands': 'engines since 7.0 always replicate what a script did, not the script',
   'search-default-timeout-ms': 'this engine has no search',
   'search-enable-partial-results': 'this engine has no search',
   'search-fanout-target-mode': 'this engine has no search',
@@ -83,12 +91,8 @@ const decidedElsewhere: readonly string[] = [
   'reserved-memory', // memoryLimit
   'reserved-memory-percent',
   'rename-commands', // refused when it is set (parameter-values.ts)
-  'appendonly', // the cache's durability
-  'appendfsync',
   'replica-allow-chaining', // replicas always follow the primary here
   'slave-allow-chaining',
-  'list-max-ziplist-entries', // gone since Redis 3.2
-  'list-max-ziplist-value',
 ];
 
 /** Directive and value for one parameter, or null when it has none of its own. */

@@ -7,6 +7,7 @@ import type { Engine } from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { versionAliases } from './engine-packages.ts';
 import { parameterFamilies, parseFamily } from './parameters.ts';
+import { seriesOf, shownPatch, standInsFor } from './stand-ins.ts';
 import { compareVersions } from './version-order.ts';
 
 const engines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
@@ -29,6 +30,14 @@ interface EngineVersion {
   readonly runs: string;
   /** A sentence for the user when the engine is not literally what the version says; null otherwise. */
   readonly note: string | null;
+  /** The series (`7.0`) that stands in for a version that is not to be had; null otherwise. */
+  readonly standIn: string | null;
+}
+
+/** What this machine can run, and whether something newer may run where it cannot. */
+export interface EngineOffer {
+  readonly runnable: readonly RunnableVersion[];
+  readonly allowStandIns: boolean;
 }
 
 /** Lower-case name of an engine; throws `InvalidParameterValue`. */
@@ -45,66 +54,97 @@ export function parseEngine(value: string, parameterName = 'Engine'): Engine {
 /**
  * Every version that can be asked for, by engine and then oldest first. Valkey and Redis versions have two parts
  * and stand for their newest patch; Memcached's have three. ElastiCache's own names (`7.1`, `8.2`) are among them
- * when the engine that serves them is. Versions without a parameter family (Redis 8, say) are not.
+ * when the engine that serves them is, and with stand-ins all that ElastiCache offers and something newer can serve.
+ * Versions without a parameter family (Redis 8, say) are not.
  */
-export function engineVersions(runnable: readonly RunnableVersion[]): readonly EngineVersion[] {
-  // As the engine store chooses: a patch that is at hand before a newer one that would have to be fetched.
-  const newestFirst = runnable.toSorted(
-    (a, b) => Number(b.installed) - Number(a.installed) || compareVersions(b.version, a.version),
-  );
+export function engineVersions({ runnable, allowStandIns }: EngineOffer): readonly EngineVersion[] {
+  const own = runnableVersions(runnable);
+  return allowStandIns ? inOrder([...own, ...standIns(own, runnable)]) : own;
+}
+
+function runnableVersions(runnable: readonly RunnableVersion[]): readonly EngineVersion[] {
   const found = new Map<string, EngineVersion>();
   const add = (engine: Engine, version: string, runs: string, note: string | null) => {
     const family = familyOf(engine, version);
     const key = `${engine} ${version}`;
-    if (family && !found.has(key)) found.set(key, { engine, version, family, runs, note });
+    if (family && !found.has(key)) found.set(key, { engine, version, family, runs, note, standIn: null });
   };
-  for (const { engine, version } of newestFirst) add(engine, apiVersion(engine, version), version, null);
+  for (const { engine, version } of preferredFirst(runnable))
+    add(engine, apiVersion(engine, version), version, null);
   for (const { engine, asked, runs, note } of versionAliases) {
     const served = found.get(`${engine} ${runs}`);
     if (served) add(engine, asked, served.runs, `${note}; ${engine} ${served.runs} serves it.`);
   }
-  return [...found.values()].toSorted(
+  return inOrder([...found.values()]);
+}
+
+/** As the engine store chooses: a patch that is at hand before a newer one that would have to be fetched. */
+function preferredFirst(runnable: readonly RunnableVersion[]): readonly RunnableVersion[] {
+  return runnable.toSorted(
+    (a, b) => Number(b.installed) - Number(a.installed) || compareVersions(b.version, a.version),
+  );
+}
+
+function inOrder(versions: readonly EngineVersion[]): readonly EngineVersion[] {
+  return versions.toSorted(
     (a, b) => engines.indexOf(a.engine) - engines.indexOf(b.engine) || compareVersions(a.version, b.version),
   );
 }
 
+function standIns(own: readonly EngineVersion[], runnable: readonly RunnableVersion[]): EngineVersion[] {
+  const preferred = preferredFirst(runnable);
+  return engines.flatMap((engine) => {
+    const ofEngine = own.filter((row) => row.engine === engine);
+    return standInsFor(engine, ofEngine).map(({ version, series }) => {
+      const runs = preferred.find((one) => one.engine === engine && seriesOf(one.version) === series)
+        ?.version as string;
+      const family = familyOf(engine, version) as string;
+      const note = `${engine} ${version} is not to be had here; the newer ${engine} ${runs} stands in for it.`;
+      return { engine, version, family, runs, note, standIn: series };
+    });
+  });
+}
+
 /**
  * The version for a request's EngineVersion; the engine's newest when none is given. A Memcached patch that is not
- * at hand is served by the newest later patch of its minor, with a note; `6.x` of Redis is its newest minor.
+ * at hand is served by the newest later patch of its minor, with a note; `6.x` of Redis is its newest minor. With
+ * stand-ins a version that is not to be had is served by the nearest newer one.
  * Throws `InvalidParameterValue` for what does not look like a version of this engine, and
  * `InvalidParameterCombination` ("Cannot find version …", AWS's words) for one that cannot be had.
  */
 export function chooseEngineVersion(
   engine: Engine,
   asked: string | undefined,
-  runnable: readonly RunnableVersion[],
+  offer: EngineOffer,
 ): EngineVersion {
-  const known = engineVersions(runnable).filter((row) => row.engine === engine);
+  const known = engineVersions(offer).filter((row) => row.engine === engine);
   const newest = known.at(-1);
   if (asked === undefined && newest) return newest;
   if (asked !== undefined) checkForm(engine, asked);
   const exact = known.find((row) => row.version === asked);
   if (exact) return exact;
-  const stand = asked === undefined ? undefined : standIn(engine, asked, known);
-  if (stand) return stand;
+  const newer = asked === undefined ? undefined : newerOfSeries(engine, asked, known);
+  if (newer) return newer;
   throw new ServiceError(
     'InvalidParameterCombination',
     `Cannot find version ${asked ?? 'any'} for ${engine}. ` +
       (newest
         ? `This machine can run ${known.map((row) => row.version).join(', ')}.`
-        : `This machine can run no version of ${engine}; \`limber engines\` tells what it can.`),
+        : `This machine can run no version of ${engine}; \`limber engines\` tells what it can.`) +
+      wayOut(engine, asked, offer),
   );
 }
 
 /**
  * What DescribeCacheClusters shows as EngineVersion: the running engine's full version; for ElastiCache's own names
- * that name with a patch of 0 (`7.1.0`), since tools compare major and minor with what they asked for; for Memcached
- * what was asked for, since tools compare all of it. `runningVersion` is null until a node has answered.
+ * and for versions with a stand-in ElastiCache's patch of them (`7.1.0`, `6.2.6`), since tools compare major and minor with
+ * what they asked for; for Memcached and Redis before 6 what was asked for, since tools compare all of it.
+ * `runningVersion` is null until a node has answered.
  */
 export function reportedVersion(engine: Engine, version: string, runningVersion: string | null): string {
-  if (engine === 'memcached') return version;
-  if (runningVersion !== null && apiVersion(engine, runningVersion) === version) return runningVersion;
-  return `${version}.0`;
+  if (engine === 'memcached' || hasPatch(version)) return version;
+  if (runningVersion === null) return `${version}.0`;
+  return apiVersion(engine, runningVersion) === version ? runningVersion : shownPatch(engine, version);
 }
 
 /** The parameter family of a version (two or more parts), or undefined when ElastiCache has none for it. */
@@ -131,12 +171,12 @@ export interface EngineVersionDescription extends EngineVersion {
 
 /** Rows by engine, oldest first. Throws `InvalidParameterValue` for an engine or family that does not exist. */
 export function describeEngineVersions(
-  runnable: readonly RunnableVersion[],
+  offer: EngineOffer,
   filters: EngineVersionFilters = {},
 ): readonly EngineVersionDescription[] {
   const engine = filters.engine === undefined ? undefined : parseEngine(filters.engine);
   const family = filters.family === undefined ? undefined : parseFamily(filters.family);
-  const rows = engineVersions(runnable)
+  const rows = engineVersions(offer)
     .filter((row) => engine === undefined || row.engine === engine)
     .filter((row) => family === undefined || row.family === family)
     .filter((row) => filters.engineVersion === undefined || row.version === filters.engineVersion);
@@ -170,10 +210,12 @@ function familySeries(engine: Engine, major: number, minor: string): string {
   }
 }
 
+const hasPatch = (version: string): boolean => version.split('.').length === 3;
+
 /** Redis had three parts until 5; ElastiCache chooses the patch since then. */
 function apiVersion(engine: Engine, full: string): string {
-  const hasPatch = engine === 'memcached' || (engine === 'redis' && compareVersions(full, '6') < 0);
-  return hasPatch ? full : full.split('.').slice(0, 2).join('.');
+  const keepsPatch = engine === 'memcached' || (engine === 'redis' && compareVersions(full, '6') < 0);
+  return keepsPatch ? full : seriesOf(full);
 }
 
 const forms: Readonly<Record<Engine, { readonly pattern: RegExp; readonly text: string }>> = {
@@ -200,7 +242,21 @@ function checkForm(engine: Engine, asked: string): void {
   );
 }
 
-function standIn(engine: Engine, asked: string, known: readonly EngineVersion[]): EngineVersion | undefined {
+/** What lets a cache of that version be made all the same; empty where nothing does. */
+function wayOut(engine: Engine, asked: string | undefined, { runnable }: EngineOffer): string {
+  if (asked === undefined) return '';
+  const allowed = engineVersions({ runnable, allowStandIns: true }).filter((row) => row.engine === engine);
+  const found = allowed.find((row) => row.version === asked) ?? newerOfSeries(engine, asked, allowed);
+  if (!found?.standIn) return '';
+  return ` \`limber up --stand-ins\` (LIMBER_STAND_INS=1) lets ${engine} ${found.runs} stand in for it.`;
+}
+
+/** The newest Redis 6 for `6.x`; for a Memcached patch that is not at hand the newest later one of its minor. */
+function newerOfSeries(
+  engine: Engine,
+  asked: string,
+  known: readonly EngineVersion[],
+): EngineVersion | undefined {
   if (engine === 'redis' && asked === '6.x') return known.findLast((row) => row.version.startsWith('6.'));
   if (engine !== 'memcached') return undefined;
   const series = asked.slice(0, asked.lastIndexOf('.') + 1);

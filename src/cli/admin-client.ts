@@ -13,7 +13,10 @@ export interface CacheStatus {
   readonly account: string;
   readonly status: string;
   readonly engine: string;
+  /** The one that runs. */
   readonly version: string | null;
+  /** The version that was asked for and that `version` stands in for; null when that is what runs. */
+  readonly standsInFor: string | null;
   readonly nodes: number;
   /** Its ports speak TLS and nothing else. */
   readonly tls: boolean;

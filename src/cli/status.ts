@@ -76,7 +76,7 @@ function section(title: string, lines: readonly string[]): string[] {
 function cacheTable(caches: readonly CacheStatus[]): string[] {
   const rows = caches.map((cache) => [
     cache.id,
-    [cache.engine, cache.version].filter(Boolean).join(' '),
+    engineOf(cache),
     cache.status,
     String(cache.nodes),
     cache.region,
@@ -92,6 +92,11 @@ function cacheTable(caches: readonly CacheStatus[]): string[] {
       .join('  ')
       .trimEnd();
   return [styleText('bold', line(header), { stream: process.stdout }), ...rows.map(line)];
+}
+
+function engineOf({ engine, version, standsInFor }: CacheStatus): string {
+  const runs = [engine, version].filter(Boolean).join(' ');
+  return standsInFor === null ? runs : `${runs} for ${standsInFor}`;
 }
 
 /** The endpoint that applications are given: the configuration or primary endpoint, else the node's own. */

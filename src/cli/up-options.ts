@@ -22,14 +22,16 @@ export interface UpOptions {
 /** `--dns off`: addresses are shown, whatever the last start said. */
 export const noDns = 'off';
 
-type Values = Partial<Record<'port' | 'data' | 'pool' | 'dns' | 'log-level', string>>;
+type Values = Partial<Record<'port' | 'data' | 'pool' | 'dns' | 'log-level', string>> & {
+  readonly 'stand-ins'?: boolean;
+};
 
 /** Reads the environment too. Throws `UsageError`. */
 export async function readUpOptions(
   values: Values,
   { isDetached }: { isDetached: boolean },
 ): Promise<UpOptions> {
-  const { LIMBER_PORT, LIMBER_POOL, LIMBER_SETTINGS } = process.env;
+  const { LIMBER_PORT, LIMBER_POOL, LIMBER_SETTINGS, LIMBER_STAND_INS } = process.env;
   const { LIMBER_CLOUDWATCH_LOGS, LIMBER_FIREHOSE } = process.env;
   const dataDirectory = readDataDirectory(values.data);
   const last = await readStartRecord(dataDirectory);
@@ -49,7 +51,12 @@ export async function readUpOptions(
     pool,
     ...(values.dns === undefined ? lastDns(last) : readDns(values.dns)),
     logLevel: readLogLevel(values['log-level'] ?? (process.stderr.isTTY && !isDetached ? 'warn' : 'info')),
-    settings: readSettings(LIMBER_SETTINGS || '{}'),
+    settings: {
+      ...readSettings(LIMBER_SETTINGS || '{}'),
+      ...(values['stand-ins'] || readSwitch('LIMBER_STAND_INS', LIMBER_STAND_INS)
+        ? { allowStandIns: true }
+        : {}),
+    },
     logEndpoints: {
       ...(LIMBER_CLOUDWATCH_LOGS
         ? { cloudWatchLogs: readEndpoint(LIMBER_CLOUDWATCH_LOGS, 'LIMBER_CLOUDWATCH_LOGS') }
@@ -89,6 +96,11 @@ function readLogLevel(text: string): LogLevel {
 function readEndpoint(text: string, name: string): string {
   if (text === awsItself || (/^https?:\/\//.test(text) && URL.canParse(text))) return text;
   throw new UsageError(`${name}=${text}: expected the URL of a service, or ${awsItself} for AWS's own`);
+}
+
+function readSwitch(name: string, text = ''): boolean {
+  if (['', '0', '1'].includes(text)) return text === '1';
+  throw new UsageError(`${name} ${JSON.stringify(text)}: expected 1 or 0`);
 }
 
 function readSettings(text: string): Partial<Settings> {

@@ -8,7 +8,8 @@ import { alreadyRuns, startDetached } from './detach.ts';
 import { askHealth, dataDirectoryOf, describeLimber, findLimber } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
-export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE[:PORT]] [--detach]
+export const usage = `Usage: limber up [--port N] [--data DIR] [--pool CIDR] [--dns ZONE[:PORT]] [--stand-ins]
+                 [--detach]
 
 Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, which go on when it stops.
 
@@ -20,6 +21,8 @@ Starts Limber: ElastiCache's API on 127.0.0.1, and the caches that it runs, whic
                  show names in this zone instead of addresses, and answer DNS for
                  them on 127.0.0.1 (default port 8353; docs/dns.md). Default: as at the
                  last start with this data directory; at first, and with "off", none
+  --stand-ins    run the nearest newer engine where a version is asked for   LIMBER_STAND_INS=1
+                 that nobody packages any more (docs/engines.md)
   --detach       go to the background once healthy; the log is DIR/limber.log
   --log-level L  ${logLevels.join(', ')} (default info; on a terminal warn)
 
@@ -33,6 +36,7 @@ export async function run(argv: string[]): Promise<number> {
     port: { type: 'string' },
     pool: { type: 'string' },
     dns: { type: 'string' },
+    'stand-ins': { type: 'boolean' },
     detach: { type: 'boolean', short: 'd' },
     'log-level': { type: 'string' },
   });

@@ -43,5 +43,11 @@ export async function membersOf(store: Store, group: ReplicationGroup): Promise<
 /** True for a cache whose nodes replicate; Memcached's stand alone. */
 export const hasReplication = (cache: Cache): boolean => cache.desired.engine !== 'memcached';
 
+/** The engine version that new nodes of a cache get. */
+export const versionToRun = ({
+  standIn,
+  engineVersion,
+}: Pick<Cache['desired'], 'standIn' | 'engineVersion'>): string => standIn ?? engineVersion;
+
 export const isClusterMode = (cache: Cache): boolean =>
   'clusterMode' in cache.desired && cache.desired.clusterMode === 'enabled';

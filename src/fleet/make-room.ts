@@ -7,7 +7,7 @@ import { nextSetting, type Setting } from '../model/setting.ts';
 import { requireTime, untilAborted } from '../platform/until-aborted.ts';
 import { issueLinkCertificate } from '../security/certificates/certificates.ts';
 import type { Change, Store } from '../store/contract.ts';
-import { type CacheView, hasReplication, isClusterMode } from './cache-view.ts';
+import { type CacheView, hasReplication, isClusterMode, versionToRun } from './cache-view.ts';
 import { secretNames } from './connections.ts';
 import type { Fleet } from './fleet.ts';
 import { busPortOf } from './launch.ts';
@@ -31,7 +31,8 @@ export async function placeNodes(
   slots: readonly NodeSlot[],
   signal: AbortSignal,
 ): Promise<readonly CacheNode[]> {
-  const { engine, engineVersion: version } = view.cache.desired;
+  const { engine } = view.cache.desired;
+  const version = versionToRun(view.cache.desired);
   const what = `placing the nodes of ${view.cache.id}`;
   // Before its turn: an engine that is fetched first takes seconds, and other caches are placed meanwhile.
   const resolving = fleet.engineStore.resolve({ engine, version });

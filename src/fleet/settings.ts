@@ -27,6 +27,8 @@ export interface Settings {
   readonly testFailoversPerDay: number;
   /** Whether CreateCacheCluster makes single Valkey nodes, which ElastiCache's refuses to. */
   readonly allowValkeyCacheClusters: boolean;
+  /** Whether a new cache of a version that is not to be had runs the nearest newer one (`limber up --stand-ins`). */
+  readonly allowStandIns: boolean;
   /** A cache that has been creating or changing for this long can be deleted all the same. */
   readonly deleteAnywayAfterMs: number;
 }
@@ -44,5 +46,6 @@ export const defaultSettings: Settings = {
   logDeliveryMs: 1_000,
   testFailoversPerDay: 15, // AWS's
   allowValkeyCacheClusters: false,
+  allowStandIns: false,
   deleteAnywayAfterMs: 60_000,
 };

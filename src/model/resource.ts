@@ -31,6 +31,11 @@ export interface CacheSettings {
   readonly engine: Engine;
   /** As ElastiCache writes it: `8.1`, `7.0`, `1.6.38`. */
   readonly engineVersion: string;
+  /**
+   * The newer version that all nodes of this cache run, since `engineVersion` was not to be had and a stand-in was allowed
+   * when it was made. It stays when that is allowed no longer: data that a newer engine wrote cannot go back.
+   */
+  readonly standIn?: string;
   readonly cacheNodeType: string;
   readonly parameterGroupName: string;
   /** The cache's configurations, oldest first. Empty for a member of a group: its node runs with one of the group's. */

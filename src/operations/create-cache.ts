@@ -12,12 +12,14 @@ import {
   cacheNodeAdded,
   clusterCreated,
   clusterCreationFailed,
+  parameterNotApplied,
   replicationGroupCreated,
   replicationGroupCreationFailed,
 } from '../catalog/events.ts';
 import { announce } from '../fleet/announce.ts';
 import { type CacheView, hasReplication, isClusterMode, loadCacheView } from '../fleet/cache-view.ts';
 import { placeNodes } from '../fleet/make-room.ts';
+import { nodeSettings } from '../fleet/parameters.ts';
 import type { NodeSlot } from '../fleet/place.ts';
 import { fourDigits } from '../model/naming.ts';
 import type { CacheNode } from '../model/node.ts';
@@ -184,7 +186,16 @@ function becomesAvailable(view: CacheView, now: number): Change[] {
       announce(node, node.cacheClusterId, cacheNodeAdded(node.cacheNodeId, node.availabilityZone), now),
     ),
     ...(isGroup ? [announce(cache, cache.id, replicationGroupCreated(cache.id), now)] : []),
+    ...notApplied(view, now),
   ];
+}
+
+/** What the parameter group has set and the engine will never take. */
+function notApplied({ cache, nodes: [first] }: CacheView, now: number): Change[] {
+  if (!first || !hasReplication(cache)) return [];
+  return nodeSettings(cache, first.started ?? first.target).notApplied.map(({ parameter, reason }) =>
+    announce(cache, cache.id, parameterNotApplied(cache.kind, parameter, reason), now),
+  );
 }
 
 const available = (node: CacheNode): CacheNode => ({

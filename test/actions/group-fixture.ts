@@ -75,7 +75,7 @@ export async function openFixture(t: TestContext): Promise<Fixture> {
         woken += 1;
       },
     },
-    runnableVersions: async () => runnable,
+    engineOffer: async () => ({ runnable, allowStandIns: false }),
     dnsZone: null,
     describeHoldMs: 0,
     testFailoversPerDay: 15,

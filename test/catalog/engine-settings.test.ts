@@ -11,7 +11,13 @@ import { type EngineSetting, engineSettings } from '../../src/catalog/engine-set
 import { familyOf } from '../../src/catalog/engine-versions.ts';
 import { nodeType } from '../../src/catalog/node-types.ts';
 import { isAllowed } from '../../src/catalog/parameter-values.ts';
-import { effectiveParameters, type ParameterValues, parametersOf } from '../../src/catalog/parameters.ts';
+import {
+  effectiveParameters,
+  engineOfFamily,
+  type ParameterValues,
+  parameterFamilies,
+  parametersOf,
+} from '../../src/catalog/parameters.ts';
 import type { InstalledEngine } from '../../src/engine-store/contract.ts';
 import { createEngineStore } from '../../src/engine-store/engine-store.ts';
 
@@ -25,6 +31,12 @@ function settingsFor(engine: InstalledEngine, overrides: ParameterValues = {}, t
   const family = familyOf(engine.engine, engine.version) as string;
   const effective = effectiveParameters(family, overrides, type);
   return engineSettings({ family, engineVersion: engine.version, effective, nodeType: type, openFilesMax });
+}
+
+/** Families of the same engine before the one of this version. */
+function olderFamilies({ engine, version }: InstalledEngine): readonly string[] {
+  const families = parameterFamilies.filter((family) => engineOfFamily(family) === engine);
+  return families.slice(0, families.indexOf(familyOf(engine, version) as string));
 }
 
 /** Those that a change of these parameters touches and that a running engine takes. */
@@ -74,6 +86,20 @@ describe('engine settings', { skip: engines.length === 0 && 'no Valkey or Redis 
         for (const { directive, value } of changeable)
           assertSame(directive, await configGet(address, directive), value);
       });
+
+      for (const family of olderFamilies(engine))
+        it(`knows every setting of ${family}, whose engine it may stand in for, and takes those that can change`, async () => {
+          const effective = effectiveParameters(family, {}, small);
+          const { settings } = engineSettings({
+            ...{ family, engineVersion: engine.version, effective, nodeType: small, openFilesMax },
+          });
+          for (const { directive } of settings) await configGet(address, directive);
+          const all = settings
+            .filter(({ needsRestart }) => !needsRestart)
+            .flatMap(({ directive, value }) => [directive, value]);
+          assert.ok(all.length > 2 * 12);
+          assert.equal(await command(address, 'CONFIG', 'SET', ...all), 'OK');
+        });
 
       it('takes changed values, and the default again after a reset', async () => {
         const changed = {
@@ -190,6 +216,20 @@ describe('the settings of a family', () => {
       ['activedefrag', 'close-on-replica-write'],
     );
     assert.ok(!('activedefrag' in byName(found)));
+  });
+  it('tell what a family has that its engine, or the newer one that stands in for it, lacks', () => {
+    const skipped = (family: string, overrides: ParameterValues) =>
+      settings(family, '7.0.15', overrides).notApplied.map(({ parameter }) => parameter);
+    assert.deepEqual(skipped('redis2.8', {}), []);
+    assert.deepEqual(
+      skipped('redis2.8', {
+        appendonly: 'yes',
+        'list-max-ziplist-value': '128',
+        'close-on-slave-write': 'no',
+      }),
+      ['appendonly', 'close-on-slave-write', 'list-max-ziplist-value'],
+    );
+    assert.deepEqual(skipped('redis5.0', { 'lua-replicate-commands': 'no' }), ['lua-replicate-commands']);
   });
   it('are touched by the parameters that decide them', () => {
     const { settings: all } = settings('valkey8', '8.1.1');

@@ -21,7 +21,7 @@ const refused = (run: () => unknown, code: string, pattern: RegExp) =>
   });
 
 const installed = (engine: Engine, version: string) => ({ engine, version, installed: true });
-const runnable = [
+const versions = [
   installed('valkey', '9.1.2'),
   installed('valkey', '8.1.1'),
   installed('valkey', '8.0.1'),
@@ -32,6 +32,11 @@ const runnable = [
   installed('memcached', '1.6.38'),
 ];
 
+const offer = (runnable: Parameters<typeof engineVersions>[0]['runnable'], allowStandIns = false) => ({
+  runnable,
+  allowStandIns,
+});
+const runnable = offer(versions);
 const choose = (engine: Engine, asked?: string) => chooseEngineVersion(engine, asked, runnable);
 
 describe('version numbers', () => {
@@ -69,7 +74,7 @@ describe('versions that can be asked for', () => {
     ));
   it('do not include ElastiCache’s own names when nothing can serve them', () =>
     assert.deepEqual(
-      engineVersions([installed('valkey', '8.0.1')]).map(({ version }) => version),
+      engineVersions(offer([installed('valkey', '8.0.1')])).map(({ version }) => version),
       ['8.0'],
     ));
 
@@ -106,12 +111,13 @@ describe('choosing a version', () => {
       family: 'valkey8',
       runs: '8.0.4',
       note: null,
+      standIn: null,
     });
   });
   it('runs a patch that is at hand before a newer one that would have to be fetched, as the engine store does', () => {
     const fetched = { engine: 'valkey', version: '8.0.4', installed: false } as const;
-    const runs = (rows: Parameters<typeof chooseEngineVersion>[2]) =>
-      chooseEngineVersion('valkey', '8.0', rows).runs;
+    const runs = (rows: Parameters<typeof offer>[0]) =>
+      chooseEngineVersion('valkey', '8.0', offer(rows)).runs;
     assert.equal(runs([fetched, installed('valkey', '8.0.1')]), '8.0.1');
     assert.equal(runs([fetched, installed('valkey', '8.1.1')]), '8.0.4');
   });
@@ -146,7 +152,7 @@ describe('choosing a version', () => {
       ));
   it('takes the newest minor for 6.x of Redis', () => {
     const six = [installed('redis', '6.0.16'), installed('redis', '6.2.7')] as const;
-    assert.equal(chooseEngineVersion('redis', '6.x', six).version, '6.2');
+    assert.equal(chooseEngineVersion('redis', '6.x', offer(six)).version, '6.2');
   });
   it('refuses a patch number where ElastiCache chooses it, in AWS’s words', () => {
     for (const [engine, asked, minor] of [
@@ -176,9 +182,77 @@ describe('choosing a version', () => {
       ));
   it('says so when no version of an engine can be had', () =>
     refused(
-      () => chooseEngineVersion('redis', undefined, []),
+      () => chooseEngineVersion('redis', undefined, offer([])),
       'InvalidParameterCombination',
       /no version of redis/,
+    ));
+});
+
+describe('a version that nobody packages any more', () => {
+  const allowed = offer(versions, true);
+  const served: [Engine, string, string, string, string][] = [
+    ['redis', '2.8.24', 'redis2.8', '7.0', '7.0.15'],
+    ['redis', '3.2.10', 'redis3.2', '7.0', '7.0.15'],
+    ['redis', '5.0.6', 'redis5.0', '7.0', '7.0.15'],
+    ['redis', '6.0', 'redis6.x', '7.0', '7.0.15'],
+    ['redis', '6.2', 'redis6.x', '7.0', '7.0.15'],
+    ['valkey', '7.2', 'valkey7', '8.0', '8.0.4'],
+    ['valkey', '9.0', 'valkey9', '9.1', '9.1.2'],
+    ['memcached', '1.4.24', 'memcached1.4', '1.6', '1.6.38'],
+    ['memcached', '1.5.16', 'memcached1.5', '1.6', '1.6.38'],
+  ];
+  for (const [engine, asked, family, standIn, runs] of served)
+    it(`${engine} ${asked} is served by ${runs}, the nearest newer one, where stand-ins are allowed`, () => {
+      const note = `${engine} ${asked} is not to be had here; the newer ${engine} ${runs} stands in for it.`;
+      const expected = { engine, version: asked, family, runs, note, standIn };
+      assert.deepEqual(chooseEngineVersion(engine, asked, allowed), expected);
+    });
+  it('is refused otherwise, and the error names the setting', () => {
+    for (const [engine, asked, runs] of [
+      ['redis', '6.2', '7\\.0\\.15'],
+      ['redis', '6.x', '7\\.0\\.15'],
+      ['valkey', '7.2', '8\\.0\\.4'],
+      ['memcached', '1.5.16', '1\\.6\\.38'],
+    ] as const)
+      refused(
+        () => choose(engine, asked),
+        'InvalidParameterCombination',
+        new RegExp(`limber up --stand-ins.*LIMBER_STAND_INS=1.*lets ${engine} ${runs} stand in for it`),
+      );
+  });
+  it('is 6.2 when Redis 6.x is asked for', () =>
+    assert.equal(chooseEngineVersion('redis', '6.x', allowed).version, '6.2'));
+  it('is not served by an older version, and not when ElastiCache never had it', () => {
+    for (const asked of ['6.1', '5.0.7', '8.0'])
+      refused(
+        () => chooseEngineVersion('redis', asked, allowed),
+        'InvalidParameterCombination',
+        /Cannot find/,
+      );
+    const old = offer([installed('valkey', '8.0.1')], true);
+    refused(
+      () => chooseEngineVersion('valkey', '9.0', old),
+      'InvalidParameterCombination',
+      /run 7\.2, 8\.0\./,
+    );
+  });
+  it('does not change what runs by default, nor for what can be had', () => {
+    for (const [engine, version] of [
+      ['valkey', undefined],
+      ['redis', undefined],
+      ['memcached', undefined],
+      ['redis', '7.0'],
+      ['memcached', '1.6.22'],
+    ] as const)
+      assert.deepEqual(chooseEngineVersion(engine, version, allowed), choose(engine, version));
+  });
+  it('is listed with what stands in for it', () =>
+    assert.deepEqual(
+      describeEngineVersions(allowed, { family: 'redis6.x' }).map((row) => row.versionDescription),
+      ['6.0', '6.2'].map(
+        (version) =>
+          `redis version ${version} (redis ${version} is not to be had here; the newer redis 7.0.15 stands in for it)`,
+      ),
     ));
 });
 
@@ -187,6 +261,11 @@ describe('the version that a cache reports', () => {
     ['valkey', '8.1', '8.1.1', '8.1.1', 'is what runs'],
     ['redis', '7.1', '7.0.15', '7.1.0', 'keeps ElastiCache’s own name, which tools compare'],
     ['valkey', '9.1', null, '9.1.0', 'is a patch of 0 until a node has answered'],
+    ['redis', '6.2', '7.0.15', '6.2.6', 'is ElastiCache’s patch where another version stands in'],
+    ['redis', '6.0', '7.0.15', '6.0.5', 'is ElastiCache’s patch where another version stands in'],
+    ['redis', '5.0.6', '7.0.15', '5.0.6', 'is what was asked for where that has a patch'],
+    ['valkey', '7.2', '8.0.1', '7.2.6', 'is ElastiCache’s patch where another version stands in'],
+    ['valkey', '9.0', '9.1.2', '9.0.0', 'is a patch of 0 where ElastiCache’s is not known'],
     ['memcached', '1.6.22', '1.6.38', '1.6.22', 'is what was asked for, since tools compare all of it'],
   ];
   for (const [engine, version, running, expected, why] of rows)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { splitCommand } from '../../src/cli/arguments.ts';
+import { readUpOptions } from '../../src/cli/up-options.ts';
 import { runLimber } from '../support/command.ts';
 
 describe('limber', () => {
@@ -77,6 +78,26 @@ describe('limber', () => {
 });
 
 describe('options', () => {
+  it('or the environment allow stand-ins, which nothing else does', async () => {
+    const allowed = async (values: { 'stand-ins'?: boolean }, text = '') => {
+      process.env.LIMBER_STAND_INS = text;
+      try {
+        return (await readUpOptions(values, { isDetached: true })).settings.allowStandIns ?? false;
+      } finally {
+        delete process.env.LIMBER_STAND_INS;
+      }
+    };
+    assert.deepEqual(
+      [
+        await allowed({}),
+        await allowed({ 'stand-ins': true }),
+        await allowed({}, '1'),
+        await allowed({}, '0'),
+      ],
+      [false, true, true, false],
+    );
+    await assert.rejects(allowed({}, 'yes'), /LIMBER_STAND_INS "yes": expected 1 or 0/);
+  });
   it('may stand before the command', () => {
     assert.deepEqual(splitCommand(['--port', '9000', '--detach', 'up', '--data', 'd']), {
       name: 'up',

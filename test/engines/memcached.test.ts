@@ -62,7 +62,10 @@ describe('parameters of memcached', () => {
 
   it('switches the modern defaults off before it switches single ones on', () => {
     const values = { slab_reassign: '1', no_modern: '1', hash_algorithm: 'jenkins' };
-    assert.deepEqual(parameterArguments(values, { engineVersion }), ['-o', 'no_modern,slab_reassign']);
+    const expected = ['-o', 'no_modern,slab_reassign'];
+    assert.deepEqual(parameterArguments(values, { engineVersion }), expected);
+    const { no_modern, ...others } = values; // as the family memcached1.4 says it
+    assert.deepEqual(parameterArguments({ ...others, modern: '0' }, { engineVersion }), expected);
   });
 
   it('says slab_chunk_max in bytes before 1.6.24 and in kilobytes since', () => {

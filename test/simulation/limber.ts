@@ -95,7 +95,10 @@ export function startLimber(options: LimberOptions): Limber {
   begin().catch((error: unknown) => world.defect(error as Error));
   const actions = createActions({
     ...{ store, clock, ids, queue: runner, copies: createCopies(shards) },
-    runnableVersions: async () => [{ engine: 'valkey' as EngineName, version, installed: true }],
+    engineOffer: async () => ({
+      runnable: [{ engine: 'valkey' as EngineName, version, installed: true }],
+      allowStandIns: false,
+    }),
     dnsZone: null,
     describeHoldMs: 0,
     testFailoversPerDay: 1_000,

@@ -11,7 +11,7 @@ export const describeCacheEngineVersions =
   (deps: ActionDeps): Action<DescribeCacheEngineVersionsMessage, CacheEngineVersionMessage> =>
   async (input) => {
     const request = parsePage(input);
-    const rows = describeEngineVersions(await deps.runnableVersions(), {
+    const rows = describeEngineVersions(await deps.engineOffer(), {
       engine: input.Engine,
       engineVersion: input.EngineVersion,
       family: input.CacheParameterGroupFamily,

@@ -11,6 +11,7 @@ import { configurationFrom, requireParameterGroup } from './default-groups.ts';
 interface EngineChoice<E extends Engine = Engine> {
   readonly engine: E;
   readonly engineVersion: string;
+  readonly standIn?: string;
   /** The engine that is to run, in full: `8.1.1`. */
   readonly runs: string;
   readonly parameterGroupName: string;
@@ -39,8 +40,12 @@ export async function chooseEngine<E extends Engine>(
     runs,
     note,
     family,
-  } = chooseEngineVersion(asked.engine, asked.engineVersion, await deps.runnableVersions());
-  const common = { engine: asked.engine, engineVersion, runs, note };
+    standIn,
+  } = chooseEngineVersion(asked.engine, asked.engineVersion, await deps.engineOffer());
+  const common = {
+    ...{ engine: asked.engine, engineVersion, runs, note },
+    ...(standIn === null ? {} : { standIn }),
+  };
   if (asked.parameterGroupName === undefined) {
     const clusterMode = asked.clusterMode ?? 'disabled';
     const name = defaultParameterGroupName(family, clusterMode === 'enabled');

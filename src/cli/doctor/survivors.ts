@@ -28,6 +28,11 @@ export async function findSurvivors({ dataDirectory, presence }: Examined): Prom
         ...status.operations.flatMap(concernOf),
         ...status.shards.flatMap(({ concern }) => concern ?? []),
       ].map((text) => warn('caches', text, `See \`${limberCommand(dataDirectory, 'status')}\`.`)),
+      ...status.caches.flatMap(({ id, engine, version, standsInFor }) =>
+        standsInFor === null
+          ? []
+          : [ok('engines', `${id}: ${engine} ${version} stands in for ${standsInFor}, as was allowed`)],
+      ),
       ...status.passwordless.map((id) =>
         warn(
           'access',

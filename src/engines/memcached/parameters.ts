@@ -49,7 +49,8 @@ const extendedSwitches = [
  * The argument list for `memcachedArguments`. A value that the engine has anyway gives no argument, so that a bug
  * of one option cannot touch caches that never used it. Not here: `max_cache_memory`, `memcached_connections_overhead`,
  * `num_threads` and `max_simultaneous_connections` (they are fields of their own), `config_max` and
- * `config_size_max` (of the configuration endpoint), `inline_ascii_resp` (meaningless since 1.5.16).
+ * `config_size_max` (of the configuration endpoint), `inline_ascii_resp` (meaningless since 1.5.16),
+ * `expirezero_does_not_evict` (of the family memcached1.4; gone since 1.5).
  */
 export function parameterArguments(values: ParameterValues, { engineVersion }: ParameterContext): string[] {
   const has = (name: string, value: string) => values[name] === value;
@@ -63,13 +64,15 @@ export function parameterArguments(values: ParameterValues, { engineVersion }: P
   if (has('lru_crawler metadump', '0')) args.push('-X');
 
   const options: string[] = [];
-  if (has('no_modern', '1')) options.push('no_modern');
+  // The family memcached1.4, which a newer engine serves, says it the other way round.
+  const isPlain = has('no_modern', '1') || has('modern', '0');
+  if (isPlain) options.push('no_modern');
   for (const name of extendedSwitches) if (has(name, '1')) options.push(name);
   for (const [name, [option, builtIn]] of Object.entries(extended)) {
     const value = values[name];
     if (value === undefined || value === builtIn) continue;
     // `no_modern` stands for jenkins, the group's default; without it the engine takes its own default, murmur3.
-    if (name === 'hash_algorithm' && (value === 'jenkins') === has('no_modern', '1')) continue;
+    if (name === 'hash_algorithm' && (value === 'jenkins') === isPlain) continue;
     options.push(`${option}=${value}`);
   }
   const automove = values.slab_automove;
