@@ -36,6 +36,32 @@ for (const engine of engines) {
       });
     });
 
+    it('loses nothing to those that are slow at the same moment', async () => {
+      await withBench(engine, async (bench) => {
+        const { connection, client } = await bench.start({
+          parameters: [...everything, ['slowlog-max-len', '100000']],
+        });
+        const writers = await Promise.all([client(), client(), client()]);
+        let left = 300;
+        const writing = writers.map(async (writer) => {
+          for (; left > 0; left -= 1) await writer.call('INCR', 'count');
+        });
+        const ids: number[] = [];
+        const readOn = async () => {
+          const { entries } = await readSlowLog(connection, ids.at(-1) ?? -1, 'nobody');
+          ids.push(...entries.map(({ id }) => id));
+        };
+        while (left > 0) await readOn();
+        await Promise.all(writing);
+        await readOn();
+        assert.ok(ids.length > 300);
+        assert.deepEqual(
+          ids,
+          ids.map((_, index) => index),
+        );
+      });
+    });
+
     it('leaves out whom it is told to, and gives what is left of a ring that has run over', async () => {
       await withBench(engine, async (bench) => {
         const parameters = [...everything, ['slowlog-max-len', '10']] as const;

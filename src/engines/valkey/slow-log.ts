@@ -26,11 +26,28 @@ export async function readSlowLog(
 ): Promise<SlowLogPart> {
   const [newest] = await get(connection, 1);
   if (!newest || newest.id <= after) return { entries: [], last: after };
-  const wanted = Math.min(newest.id - after, entriesMax);
-  const found = wanted === 1 ? [newest] : await get(connection, wanted);
-  const last = Math.max(newest.id, ...found.map(({ id }) => id));
+  const found = newest.id === after + 1 ? [newest] : await getAfter(connection, after, newest.id);
+  const last = found[0]?.id ?? newest.id;
   const entries = found.filter(({ id, clientName }) => id > after && clientName !== leftOut).reverse();
   return { entries, last };
+}
+
+/** For what comes between two questions: they are counted from the newest on, and may be slow themselves. */
+const slack = 16;
+
+/** Everything after that number, newest first; where the ring or an answer does not reach so far, what there is. */
+async function getAfter(
+  connection: EngineConnection,
+  after: number,
+  newest: number,
+): Promise<SlowLogEntry[]> {
+  for (let last = newest; ; ) {
+    const asked = Math.min(last - after + slack, entriesMax);
+    const found = await get(connection, asked);
+    const oldest = found.at(-1)?.id ?? 0;
+    if (oldest <= after + 1 || found.length < asked || asked === entriesMax) return found;
+    last = found[0]?.id ?? last;
+  }
 }
 
 /** Newest first. */
