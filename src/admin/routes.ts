@@ -5,6 +5,7 @@ import type { CacheView } from '../fleet/cache-view.ts';
 import { isClusterMode, versionToRun } from '../fleet/cache-view.ts';
 import { parseReference } from '../model/identifiers.ts';
 import { operatedCacheOf } from '../model/operation-input.ts';
+import type { Cache } from '../model/resource.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Runner } from '../operations/runner.ts';
 import type { Tools } from '../operations/tools.ts';
@@ -94,9 +95,15 @@ async function status(options: AdminOptions) {
     passwordless: views
       .filter(({ cache }) => cache.desired.configurations.at(-1)?.auth?.isOpen)
       .map(({ cache }) => cache.id),
+    undelivered: views.flatMap(({ cache }) => undeliveredLogs(cache)),
     findings: [...options.findings(), ...shards.findings()],
   };
 }
+
+const undeliveredLogs = ({ id, observed }: Cache): readonly string[] =>
+  (observed.logDelivery ?? [])
+    .filter(({ status }) => status === 'error')
+    .map(({ logType, message }) => `the ${logType} of ${id} is not delivered: ${message}`);
 
 /** Operations that have begun, and those that wait until one of the same cache has ended. */
 async function underWay({ tools, queue }: AdminOptions, names: ReadonlyMap<string, string>) {

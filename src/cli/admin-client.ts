@@ -84,6 +84,8 @@ export interface LimberStatus {
   readonly operations: readonly OperationStatus[];
   /** Caches that have an AUTH token and let clients in without it. */
   readonly passwordless: readonly string[];
+  /** Logs that cannot be delivered, a sentence each. */
+  readonly undelivered: readonly string[];
   readonly findings: readonly string[];
 }
 

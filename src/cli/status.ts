@@ -64,6 +64,7 @@ function describe(status: LimberStatus, port: number): string {
       ...status.operations.flatMap(concernOf),
       ...status.shards.flatMap(({ concern }) => concern ?? []),
       ...status.passwordless.map((id) => `${id} has an AUTH token, and lets clients in without it`),
+      ...status.undelivered,
       ...status.findings,
     ]),
   ].join('\n');

@@ -40,6 +40,9 @@ export async function findSurvivors({ dataDirectory, presence }: Examined): Prom
           'ModifyReplicationGroup with the same AuthToken and AuthTokenUpdateStrategy SET ends that.',
         ),
       ),
+      ...status.undelivered.map((text) =>
+        warn('logs', text, 'It is tried again until the destination takes it, or another one is asked for.'),
+      ),
       ...status.findings.map((text) => warn('unknown', text, 'Limber leaves it alone: look, then decide.')),
     ];
   } catch (error) {
