@@ -33,10 +33,10 @@ export const engineLogSource =
     const path = join(runtime.directoryOf(node.incarnation), engineLogName);
     const [current, before] = await Promise.all([look(runtime, path), look(runtime, `${path}.1`)]);
     if (!current) return { events: [], next: position ?? {}, hasMore: false };
-    // A node that was there before anybody asked has a past that nobody asked for.
+    // A file that was there before anybody asked has a past that nobody asked for.
     const start: LogPosition = position ?? {
       file: current.bornAt,
-      offset: node.createdAt >= since ? 0 : current.bytes,
+      offset: current.bornAt >= since ? 0 : current.bytes,
     };
     const { file, from, isEnded } = placeOf(start, current, before);
     const bytes = await runtime.files.readPart(file.path, from, Math.min(partBytesMax, file.bytes - from));
