@@ -10,6 +10,23 @@ import type { Fleet } from './fleet.ts';
 /** A judgement: written and read within the second that it saves. */
 const smallBytes = 128 * 2 ** 20;
 
+/**
+ * How a replica that holds data takes others in their place: through its disk, which keeps what it holds until all of the
+ * new has arrived, or (`hasRoom` false) in memory beside them, which takes as much again.
+ */
+export async function chooseLoadManner(fleet: Fleet, replica: CacheNode, hasRoom: boolean): Promise<void> {
+  const connection = await fleet.connections.of(replica);
+  await connection.call('CONFIG', 'SET', 'repl-diskless-load', hasRoom ? 'on-empty-db' : 'swapdb');
+}
+
+/** Whether the disk under a node has room for what the primary would send it: no more than that uses of memory. */
+export async function hasRoomFor(fleet: Fleet, replica: CacheNode, primary: CacheNode): Promise<boolean> {
+  const { memory } = await readInfo(await fleet.connections.of(primary));
+  const directory = fleet.runtime.directoryOf(replica.incarnation);
+  const freeBytes = await fleet.runtime.files.freeBytes(directory).catch(() => 0);
+  return freeBytes > memory.usedBytes;
+}
+
 export async function chooseSyncManner(fleet: Fleet, primary: CacheNode): Promise<void> {
   const connection = await fleet.connections.of(primary);
   const { memory } = await readInfo(connection);

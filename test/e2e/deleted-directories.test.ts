@@ -7,7 +7,17 @@ import { askOnce } from '../../bench/lib/resp-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLimber } from '../support/limber.ts';
 import { createGroup, messagesOf } from './caches.ts';
-import { asLimber, directoryOf, kill, type Node, nodesOf, pair, replicasOf, wholeAgain } from './faults.ts';
+import {
+  asLimber,
+  directoryOf,
+  kill,
+  type Node,
+  nodesOf,
+  pair,
+  replicasOf,
+  takeAllDataAnew,
+  wholeAgain,
+} from './faults.ts';
 
 const limber = await startLimber();
 const client = limber.client();
@@ -39,22 +49,7 @@ describe('a node whose directory is deleted while it runs', { concurrency: true 
       const nodes = await wholeAgain(limber, id);
       const [replica] = replicasOf(nodes);
       for (const node of nodes) deleteDirectory(node);
-      // What it has missed since is more than the primary can tell: it takes all data again, through its disk.
-      const admin = await asLimber(limber, id, replica!);
-      await admin.ask('CONFIG', 'SET', 'masterauth', 'not the password');
-      await admin.ask('CLIENT', 'KILL', 'TYPE', 'primary');
-      const primary = nodes.find((node) => node !== replica)!;
-      const leader = await asLimber(limber, id, primary);
-      await leader.ask('CONFIG', 'SET', 'repl-backlog-size', 16_384);
-      for (let count = 0; count < 20; count += 1) await leader.ask('SET', `{t}${count}`, 'x'.repeat(4_096));
-      await admin.ask(
-        'CONFIG',
-        'SET',
-        'masterauth',
-        ((await leader.ask('CONFIG', 'GET', 'masterauth')) as string[])[1]!,
-      );
-      admin.close();
-      leader.close();
+      await takeAllDataAnew(limber, id, replica!);
       const again = await wholeAgain(limber, id, longer);
       assert.deepEqual(
         again.map(({ pid }) => pid),

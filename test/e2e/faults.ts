@@ -195,6 +195,26 @@ export function directoryOf(limber: Limber, node: Address): string {
   }
 }
 
+/**
+ * A living replica loses its primary for a moment, and misses more of its stream than it can be told afterwards: it has to
+ * take all data anew, beside those that it holds.
+ */
+export async function takeAllDataAnew(limber: Limber, id: string, replica: Node): Promise<void> {
+  const nodes = await nodesOf(limber, id);
+  const [admin, leader] = await Promise.all([
+    asLimber(limber, id, replica),
+    asLimber(limber, id, primaryOf(nodes, replica.nodeGroupId ?? '0001')),
+  ]);
+  const [, password = ''] = (await admin.ask('CONFIG', 'GET', 'masterauth')) as string[];
+  await admin.ask('CONFIG', 'SET', 'masterauth', 'not the password');
+  await admin.ask('CLIENT', 'KILL', 'TYPE', 'primary');
+  await leader.ask('CONFIG', 'SET', 'repl-backlog-size', 16_384);
+  for (let count = 0; count < 20; count += 1) await leader.ask('SET', `{t}${count}`, 'x'.repeat(4_096));
+  await admin.ask('CONFIG', 'SET', 'masterauth', password);
+  admin.close();
+  leader.close();
+}
+
 /** `wholeAgain`, once none of these processes is among its nodes. */
 export async function wholeWithout(
   limber: Limber,

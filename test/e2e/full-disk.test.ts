@@ -18,6 +18,7 @@ import {
   primaryOf,
   replicasOf,
   sentencesOf,
+  takeAllDataAnew,
   wholeAgain,
 } from './faults.ts';
 
@@ -77,6 +78,16 @@ describe('on a full disk, nodes that keep nothing there', () => {
       kill(...(await nodesOf(limber, id)));
       await wholeAgain(limber, id);
     });
+
+  it('take all data anew, beside those that they hold, without the disk', async (t) => {
+    if (!isMounted) return t.skip('a small file system takes the right to mount one');
+    await createGroup(client, { ReplicationGroupId: 'filled', ...pair });
+    const [replica] = replicasOf(await wholeAgain(limber, 'filled'));
+    fillDisk(t);
+    await takeAllDataAnew(limber, 'filled', replica!);
+    const [again] = replicasOf(await wholeAgain(limber, 'filled'));
+    assert.equal(again!.pid, replica!.pid);
+  });
 
   it('of Memcached come back too', async (t) => {
     if (!isMounted) return t.skip('a small file system takes the right to mount one');

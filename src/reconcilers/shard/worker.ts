@@ -17,6 +17,7 @@ import { observeShard, type ShardFacts } from './observe/observe-shard.ts';
 import { recordLeader, recordRoles } from './record.ts';
 import { recovered } from './recovery.ts';
 import { createRedundancyWatch } from './redundancy.ts';
+import { createSynchronisationWatch } from './synchronisations.ts';
 import { createWorkBeside } from './work-beside.ts';
 
 export interface ShardReport {
@@ -76,6 +77,7 @@ export function createShardWorker(
   let running: Promise<void> = Promise.resolve();
   const redundancy = createRedundancyWatch(context);
   const directories = createDirectoryWatch(context);
+  const synchronisations = createSynchronisationWatch(context);
   const beside = createWorkBeside<SlowAct['kind']>(clock, () => wake());
   /** The last failure of an act, since when it is the same (monotonic milliseconds), and how often in a row. */
   let complaint = { act: '', reason: '', at: 0, count: 0 };
@@ -193,6 +195,7 @@ export function createShardWorker(
     if (decision.acts.length > 0 && isLed(facts)) unserved = await bindEndpoints(context, facts);
     await redundancy.look(facts, report.sentence);
     await directories.look(facts);
+    await synchronisations.look(facts);
     if (didSomething) {
       pauseMs = waitMs.first;
       return decision.acts.every(takesTime) ? waitMs.max : pauseIfRepeated(decision.acts);
