@@ -32,6 +32,7 @@ export function createUnseenNodes(fleet: Parts): UnseenNodes {
 
   async function note(node: CacheNode): Promise<void> {
     runtime.assumeAlive(node.incarnation, node.handle);
+    if (node.handle === null || runtime.inspect(node.handle).kind === 'gone') return;
     unseen.set(node.incarnation, { node, isSilent: false });
     log.warn('a node answers and its process is not seen', { node: node.incarnation, handle: node.handle });
     const event = processNotSeen(node.cacheClusterId, node.cacheNodeId, `${node.address}:${node.port}`);

@@ -126,6 +126,7 @@ export interface NodeRuntime {
   /**
    * The process of a node was proven to live, by what its engine answers, though this runtime cannot see it (it runs in another
    * PID namespace); null: that is over. Until then it counts as running, and `start`, `stop`, `fence` and `destroy` refuse.
+   * One of an earlier boot is dead all the same.
    */
   assumeAlive(incarnation: string, handle: NodeHandle | null): void;
   /**

@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { faultPoint } from '../../platform/fault-points.ts';
 import { localFiles } from '../../platform/local-files.ts';
 import type { Log } from '../../platform/log.ts';
-import { readMainThreadCpuMs, readStateLetter, readWorkingDirectory } from '../../platform/proc.ts';
+import { bootId, readMainThreadCpuMs, readStateLetter, readWorkingDirectory } from '../../platform/proc.ts';
 import {
   DirectoryUnusable,
   type NodeRuntime,
@@ -97,8 +97,8 @@ export function createProcessRuntime({ dataDirectory, clock, log }: ProcessRunti
       return directory === null ? null : directory === join(directories.of(incarnation), 'data');
     },
     assumeAlive(incarnation, handle) {
-      if (handle) unseen.set(incarnation, handle);
-      else unseen.delete(incarnation);
+      if (!handle) unseen.delete(incarnation);
+      else if (handle.bootId === bootId()) unseen.set(incarnation, handle);
     },
     onExit: (handle, listener) => (isUnseen(handle) ? () => {} : context.watch.onExit(handle, listener)),
     async stop(handle, { graceMs }) {
