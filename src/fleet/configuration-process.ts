@@ -108,7 +108,8 @@ export function createConfigurationProcess(options: {
       await starting?.catch(() => {}); // a server that is being started would come up after this
       const status = await probeConfigurationServer(stateDirectory);
       // Its pid was checked against its start time a moment ago.
-      if (status) process.kill(status.pid, 'SIGTERM');
+      if (status?.isSeen) process.kill(status.pid, 'SIGTERM');
+      else if (status) log.warn('the configuration server is left to run: its process is not seen');
       else killSilent();
       const deadline = performance.now() + endDeadlineMs;
       while (findServerProcesses(stateDirectory).length > 0 && performance.now() < deadline) await delay(5);

@@ -130,20 +130,23 @@ export function readConfiguration(stateDirectory: string, name: string): Endpoin
   }
 }
 
+/** `isSeen`: its pid and start time are those of a process in /proc, so that a signal can only reach this very one. */
+type ProbedServer = ServerStatus & { readonly isSeen: boolean };
+
 /**
- * How the server of this directory is; null when none answers within `deadlineMs` (default one second). Its pid and
- * start time are checked against /proc, so that a signal to them can only reach this very process.
+ * How the server of this directory is; null when none answers within `deadlineMs` (default one second). One that answers
+ * lives, also where it is not seen: in another PID namespace.
  */
 export async function probeConfigurationServer(
   stateDirectory: string,
   { deadlineMs = 1_000 }: { readonly deadlineMs?: number } = {},
-): Promise<ServerStatus | null> {
+): Promise<ProbedServer | null> {
   const text = await askStatus(stateDirectory, deadlineMs);
   if (text === undefined) return null;
   try {
     // Written by our own program of the same version, from a socket in a directory of ours alone.
     const status = JSON.parse(text) as ServerStatus;
-    return processStartTime(status.pid) === status.startTime ? status : null;
+    return { ...status, isSeen: processStartTime(status.pid) === status.startTime };
   } catch {
     return null;
   }
