@@ -1,9 +1,11 @@
-/** What a node may have taken without that a row says so: while Limber was away, or died in the middle. */
+/** What a node may have taken, or lack, without that a row says so: Limber was away, or died in the middle, or a link is down. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
-import { decides, setTarget, start, unsynced, waits } from './decisions.ts';
+import { whyNoHeir } from '../../src/reconcilers/shard/decide/last-copy.ts';
+import { decides, fence, restarting, setTarget, start, unsynced, waits } from './decisions.ts';
 import {
+  following,
   incarnationOf as id,
   leading,
   memberAt,
@@ -105,5 +107,26 @@ describe('cluster mode', () => {
         const stale = viewOf([dead(1, 1), dead(2, 2), elected(1)], options);
         assert.doesNotMatch(decideShard(stale).sentence, /own failover/);
       }
+  });
+});
+
+describe('a replica that was confirmed once and has no link to its primary', () => {
+  const cut = (changes: { readonly isLagging?: boolean } = {}) =>
+    memberAt(2, { verdict: 'answering', engine: following(1, { isLinkUp: false }), ...changes });
+
+  it('is no heir of a primary that is to be killed on request', () => {
+    assert.match(String(whyNoHeir(viewOf([primaryAt(1), cut()]))), /orders-002 has no link to its primary/);
+    assert.equal(whyNoHeir(viewOf([primaryAt(1), cut(), replicaAt(3, 1)])), null);
+    assert.match(String(whyNoHeir(viewOf([primaryAt(1), replicaAt(2, 3)]))), /orders-002 /);
+  });
+
+  it('is waited for, and that is said', () => {
+    waits(viewOf([primaryAt(1), cut()]), /orders-002 has no link to orders-001/);
+  });
+
+  it('lets no primary be killed for its restart that has taken more than a little since', () => {
+    const silent = memberAt(1, { verdict: 'unresponsive', silentMs: 60_000 }, restarting);
+    decides(viewOf([silent, cut({ isLagging: false })]), [fence(1)], /orders-002 has its data/);
+    waits(viewOf([silent, cut({ isLagging: true })]), /restarts once a replica holds its data/);
   });
 });

@@ -82,7 +82,10 @@ function isBare({ cache, view }: ShardFacts): boolean {
   if (view.isForming || cache.status === 'creating' || cache.status === 'deleting') return false;
   const { currentPrimary } = view.shard;
   const replicas = view.members.filter(({ node }) => node.incarnation !== currentPrimary);
-  return isToHaveReplicas(view) && !replicas.some(isCandidate);
+  return (
+    isToHaveReplicas(view) &&
+    !replicas.some((member) => isCandidate(member) && member.engine?.isLinkUp === true)
+  );
 }
 
 /** New members are told of by the operation that adds them. */

@@ -62,6 +62,8 @@ export interface Member {
   readonly data: DataState;
   /** Of a member that hangs or is to restart: false when its files are gone, so that its memory is all that is left of its data. */
   readonly keepsData?: boolean;
+  /** Of a replica: true when it is known to lack more than a little (`maxLagMs`) of what the recorded primary took. */
+  readonly isLagging?: boolean;
   /** Cluster mode, of a member that is down: the epoch in which it got the slots that it comes back with; null when it has none. */
   readonly leadsSince?: number | null;
 }
@@ -86,6 +88,10 @@ export interface ShardView {
   /** Those with a tombstone, which nobody counts on any more. None when the whole cache goes. */
   readonly leaving: readonly Member[];
 }
+
+/** It gets what this primary takes. Without a link it was confirmed once, and lacks more with each write. */
+export const isFedBy = ({ engine }: Member, primary: Pick<CacheNode, 'address' | 'port'>): boolean =>
+  engine?.follows === endpointOf(primary) && engine.isLinkUp;
 
 /**
  * False for a member that has nothing of what this primary took since it leads: it follows another one still, or it led before

@@ -13,7 +13,7 @@
 
 import { describeStranger } from '../../cluster-bus/stranger-log.ts';
 import type { EngineFacts, Member, ShardView } from '../view.ts';
-import { endpointOf, isCandidate, isDown, mostCaughtUp } from '../view.ts';
+import { endpointOf, isCandidate, isDown, isFedBy, mostCaughtUp } from '../view.ts';
 import { decideDeadPrimary } from './dead-primary.ts';
 import {
   doesNotAnswer,
@@ -156,7 +156,9 @@ function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
  */
 function decideForcedRestart(view: ShardView, current: Member): ShardDecision {
   const others = view.members.filter((member) => member !== current);
-  const best = mostCaughtUp(others.filter(({ node }) => node.intent === 'running'));
+  const best = mostCaughtUp(
+    others.filter(({ node, isLagging }) => node.intent === 'running' && isLagging !== true),
+  );
   if (best)
     return doing(
       `${name(current)} ${doesNotAnswer(current)}; it is killed for its restart: ${name(best)} has its data`,
@@ -197,8 +199,7 @@ function decideRestartOfPrimary(view: ShardView, current: Member): ShardDecision
     });
   // What the primary holds is nowhere else yet: the others take it first.
   const others = view.members.filter((member) => member !== current);
-  const isFed = (member: Member) =>
-    isCandidate(member) && member.engine?.follows === endpointOf(current.node) && member.engine.isLinkUp;
+  const isFed = (member: Member) => isCandidate(member) && isFedBy(member, current.node);
   const isInMemoryOnly = view.durability === 'disabled' || current.keepsData === false;
   if (isInMemoryOnly && others.length > 0 && !others.some(isFed))
     return decideFollowers(view, current, `${name(current)} restarts once a replica holds its data`);

@@ -63,6 +63,7 @@ function decideFollower(view: ShardView, member: Member, primary: Member): Shard
   if (member.engine.isLoading || member.engine.isSyncing)
     return member.node.synced ? { kind: 'invalidate-sync', node } : `${name(member)} is loading the data`;
   if (!member.node.synced) return { kind: 'confirm-synced', node, primary: leader };
+  if (!member.engine.isLinkUp) return `${name(member)} has no link to ${name(primary)}`;
   return null;
 }
 

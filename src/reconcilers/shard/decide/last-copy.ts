@@ -4,7 +4,7 @@
  * Whoever asks looks first, and looks once more right before the deed. Pure.
  */
 import type { Member, ShardView } from '../view.ts';
-import { isAhead, isCandidate, isDown } from '../view.ts';
+import { isAhead, isCandidate, isDown, isFedBy } from '../view.ts';
 import { doesNotAnswer, isAnswering, leads, name, serves } from './decision.ts';
 
 interface Needed {
@@ -46,8 +46,10 @@ export const isLed = (view: ShardView): boolean =>
 /** Why nobody could take over if the primary ended now; null when somebody could. */
 export function whyNoHeir(view: ShardView): string | null {
   if (!isLed(view)) return 'no primary leads it at present';
-  const others = view.members.filter(({ node }) => node.incarnation !== view.shard.currentPrimary);
-  if (others.some(isCopy)) return null;
+  const isLeading = ({ node }: Member) => node.incarnation === view.shard.currentPrimary;
+  const others = view.members.filter((member) => !isLeading(member));
+  const leader = view.members.find(isLeading);
+  if (leader && others.some((member) => isCopy(member) && isFedBy(member, leader.node))) return null;
   const why = others.map((other) => `${name(other)} ${shortcomingOf(other)}`);
   return `no replica is known to hold the primary's data (${why.length === 0 ? 'it has none' : why.join(', ')})`;
 }
@@ -87,5 +89,6 @@ function shortcomingOf(member: Member): string {
   if (!isAnswering(member)) return doesNotAnswer(member);
   if (member.node.intent === 'restarting') return 'is to restart';
   if (member.engine.isLoading || member.engine.isSyncing) return 'is loading the data';
-  return isCopy(member) ? 'has not come as far' : 'does not hold all data yet';
+  if (!isCopy(member)) return 'does not hold all data yet';
+  return member.engine.isLinkUp ? 'has not come as far' : 'has no link to its primary';
 }

@@ -5,7 +5,7 @@
  * it is.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { endpointOf, isCandidate, type Member, type ShardView } from '../view.ts';
+import { isCandidate, isFedBy, type Member, type ShardView } from '../view.ts';
 import { decide } from './decide.ts';
 import type { ShardAct } from './decision.ts';
 
@@ -46,8 +46,5 @@ export function heirsOf({ shard, durability, members }: ShardView, incarnation: 
   if (!isInMemoryOnly || primary?.engine?.role !== 'primary') return [];
   // A primary that has handed over refuses writes until it follows: should this fail, it must not take them again.
   if (incarnation !== shard.currentPrimary || incarnation !== shard.targetPrimary) return [];
-  const address = endpointOf(primary.node);
-  return members.filter(
-    (member) => isCandidate(member) && member.engine?.follows === address && member.engine.isLinkUp,
-  );
+  return members.filter((member) => isCandidate(member) && isFedBy(member, primary.node));
 }

@@ -13,7 +13,7 @@ import {
 } from '../../../model/node.ts';
 import type { Cache } from '../../../model/resource.ts';
 import { keyText, type ShardContext, type ShardKey } from '../context.ts';
-import type { EngineFacts, Member, ShardView, Verdict } from '../view.ts';
+import { type EngineFacts, endpointOf, type Member, type ShardView, type Verdict } from '../view.ts';
 import { wasRefilled } from './refilled.ts';
 import { withSlots } from './slots.ts';
 
@@ -45,8 +45,10 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     look(staying),
     look(shard === null || isGoing ? [] : all.filter(isLeaving)),
   ]);
+  const leader = all.find(({ incarnation }) => incarnation === shard?.currentPrimary);
+  const compared = leader ? seen.map((member) => withLag(context, member, leader)) : seen;
   const hasSlots = shard !== null && isClusterMode(cache as Cache) && shard.isFormed;
-  const members = hasSlots ? await withSlots(context, shard, seen) : seen;
+  const members = hasSlots ? await withSlots(context, shard, compared) : compared;
   const view: ShardView = {
     shard: shard ?? noShard(cacheIncarnation),
     clusterMode: isClusterMode(cache as Cache) ? 'enabled' : 'disabled',
@@ -59,6 +61,13 @@ export async function observeShard(context: ShardContext, key: ShardKey): Promis
     leaving,
   };
   return { cache: cache as Cache, view, endpoints };
+}
+
+/** Offsets compare only within the history of one primary. */
+function withLag({ fleet, monitor }: ShardContext, member: Member, leader: CacheNode): Member {
+  if (member.engine?.follows !== endpointOf(leader)) return member;
+  const lag = monitor.lagBehind(leader, member.engine.offset);
+  return { ...member, isLagging: lag !== null && lag.ms > fleet.settings.maxLagMs };
 }
 
 /** A restart of the primary that could not switch over is tried again after this. */
