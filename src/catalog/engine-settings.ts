@@ -63,7 +63,10 @@ export function engineSettings(input: EngineSettingsInput): EngineSettings {
   return { settings: [...settings, outputBufferLimits(effective), memoryLimit(input)], notApplied };
 }
 
-/** Directives that the engines which run name otherwise than an old family does. Where only a word of ours is newer (ziplist, listpack), they know both. */
+/**
+ * Directives that have another name today than in an old family, old name first. Pairs of which engines still know both names
+ * (ziplist, listpack) are not among them.
+ */
 const newerNames: Readonly<Record<string, string>> = {
   'min-slaves-max-lag': 'min-replicas-max-lag',
   'min-slaves-to-write': 'min-replicas-to-write',
@@ -73,7 +76,10 @@ const newerNames: Readonly<Record<string, string>> = {
 const durabilityDecides = 'what a cache keeps on disk follows its Durability, not its parameter group';
 const listsAreOtherwise = 'engines since 3.2 keep lists another way (list-max-ziplist-size)';
 
-/** Parameters that are ElastiCache's own, or that the newer engine which stands in for an old one has no longer. */
+/**
+ * Parameters that reach no engine, with the reason: ElastiCache has them and engines do not, something else decides, or they
+ * are of an old family and the newer engine that stands in for it has them no longer.
+ */
 const withoutCounterpart: Readonly<Record<string, string>> = {
   appendfsync: durabilityDecides,
   appendonly: durabilityDecides,

@@ -40,7 +40,7 @@ export const replicationGroupCreationFailed = (id: string, reason: string): Even
 export const deletionGivenUp = (sourceType: CacheSource, reason: string): EventText =>
   of(sourceType, 'Limber:DeletionGivenUp', `The deletion was given up: ${reason}`);
 
-/** Another member holds the data by now: there is nothing to go back to. */
+/** A creation from a primary failed when another member held the data already: the single cluster of before cannot be given back. */
 export const replicationGroupKept = (primaryClusterId: string, reason: string): EventText =>
   ofGroup(
     'Limber:ReplicationGroupKept',
@@ -112,11 +112,11 @@ export const replicaCountDecreased = (nodeGroupId: string, to: number): EventTex
 export const replicaCountChangeFailed = (reason: string): EventText =>
   ofGroup('Limber:ReplicaCountChangeFailed', `The number of replicas was not changed: ${reason}`);
 
-/** They are needed: nobody else was known to hold the data, or could lead, within the time that is waited for that. */
+/** Members that were to be removed stay: within the time that is waited for it, nobody else was known to hold the data, or could lead. */
 export const membersNotRemoved = (members: readonly string[], reason: string): EventText =>
   ofGroup('Limber:MembersNotRemoved', `Not removed: ${list(members)} (${reason})`);
 
-/** Whoever was counted on to stay with the data is gone: the member is one as before, for now at least. */
+/** The member that was counted on to keep the data is gone: the one that was to be removed stays, for now at least. */
 export const removalPutOff = (cacheClusterId: string): EventText =>
   ofCluster(
     'Limber:RemovalPutOff',
@@ -142,7 +142,7 @@ export const testFailoverNotDone = (nodeGroupId: string, reason: string): EventT
     `The test failover of node group ${nodeGroupId} was not done: ${reason}`,
   );
 
-/** The primary was killed, and what should have followed has not come. */
+/** The test failover killed the primary, and no replica has taken over within the time that is waited for that. */
 export const testFailoverUnfinished = (nodeGroupId: string, reason: string): EventText =>
   ofGroup(
     'Limber:TestFailoverUnfinished',
@@ -188,7 +188,7 @@ export const discoveryNeedsNames = (): EventText =>
     "AWS's Memcached clients (Java, PHP, .NET) discover nodes only at a name that contains .cfg.; at an address they use one node and say nothing. Start Limber with --dns ZONE, or choose the dynamic mode in the client (Java, PHP)",
   );
 
-/** By `cache_memlimit`, which Memcached cannot forbid. Megabytes. */
+/** A client changed a node's memory limit by `cache_memlimit`, which Memcached cannot forbid. Megabytes. */
 export const memoryLimitSetBack = (
   cacheNodeId: string,
   change: { readonly from: number; readonly to: number },
@@ -223,7 +223,7 @@ export const rebuiltEmpty = (nodeGroupId: string): EventText =>
     `All nodes of node group ${nodeGroupId} were lost; it was rebuilt empty under the same names`,
   );
 
-/** Nothing newer was left: what the primary had acknowledged since is lost. */
+/** The primary and its data are lost, and no copy is newer than this one: what the primary acknowledged since is lost. */
 export const olderCopyLeads = (cacheClusterId: string): EventText =>
   ofCluster(
     'Limber:OlderCopyLeads',
@@ -237,7 +237,7 @@ export const laggingCopyLeads = (cacheClusterId: string, before: string, amount:
     `${cacheClusterId} was the best copy left, and lacks what ${before} wrote last: ${amount}`,
   );
 
-/** Its data are in one place only. `sentence`: what is waited for. */
+/** The data of a node group are in one place only. `sentence`: what its worker waits for. */
 export const noHealthyReplica = (nodeGroupId: string, sentence: string): EventText =>
   ofGroup(
     'Limber:NoHealthyReplica',
@@ -261,7 +261,7 @@ export const processNotSeen = (cacheClusterId: string, cacheNodeId: string, wher
     `Cache node ${cacheNodeId} of ${cacheClusterId} answers at ${where}, and Limber does not see its process: it runs in another PID namespace. It is left alone, and nobody takes its place as long as it answers`,
   );
 
-/** `why`: who holds its address, a sentence without full stop. */
+/** No node can serve an endpoint, since somebody else holds its address. `why`: who, a sentence without full stop. */
 export const endpointOccupied = (sourceType: CacheSource, purpose: string, why: string): EventText =>
   of(
     sourceType,
@@ -272,7 +272,7 @@ export const endpointOccupied = (sourceType: CacheSource, purpose: string, why: 
 export const endpointServedAgain = (sourceType: CacheSource, purpose: string, where: string): EventText =>
   of(sourceType, 'Limber:EndpointServedAgain', `The ${purpose} endpoint ${where} is served again`);
 
-/** Somebody had deleted or moved it while the node ran. `keepsData`: the node writes its data to disk. */
+/** Somebody had deleted or moved the directory while the node ran. `keepsData`: the node writes its data to disk. */
 export const directoryMadeAgain = (cacheClusterId: string, keepsData: boolean): EventText =>
   ofCluster(
     'Limber:DirectoryMadeAgain',
@@ -286,7 +286,7 @@ export const directoryGone = (cacheClusterId: string, reason: string): EventText
     `The directory of ${cacheClusterId} is gone while its node runs, and cannot be made again: ${reason}`,
   );
 
-/** Somebody had deleted them while the node ran. */
+/** Somebody had deleted or damaged the append-only file while the node ran. */
 export const filesWrittenAgain = (cacheClusterId: string): EventText =>
   ofCluster(
     'Limber:FilesWrittenAgain',
@@ -308,7 +308,7 @@ export const operationGivenUp = (sourceType: CacheSource, what: string, reason: 
     `${what} was given up, because Limber could not judge what it found: ${reason}. What was done stays; no data was touched`,
   );
 
-/** The same where there is nothing to go back to. */
+/** A defect of ours in an operation that has nothing to go back to: it is tried again. */
 export const operationStuck = (sourceType: CacheSource, what: string, reason: string): EventText =>
   of(
     sourceType,

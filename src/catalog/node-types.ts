@@ -69,7 +69,7 @@ export function nodeTypeFor(name: string, engine: Engine, engineVersion: string)
 interface ReservedMemory {
   /** Percent that stays free for copies and buffers, 25 by default. */
   readonly reservedMemoryPercent?: number;
-  /** Bytes; older families have this instead. It wins when both are given, since only one of them can be. */
+  /** Bytes; older families have this in place of the percentage. A family has only one of the two, so this one counts when it is given. */
   readonly reservedMemory?: number;
 }
 

@@ -15,7 +15,7 @@ import type { Log } from '../platform/log.ts';
 import { readMainThreadCpuMs } from '../platform/proc.ts';
 
 const startDeadlineMs = 5_000;
-/** Beyond this it works without end, and serves nobody. A judgement. */
+/** A server that has been busy for longer than this without an answer serves nobody. A judgement. */
 const busyMsMax = 10_000;
 const endDeadlineMs = 1_000;
 /** How it ends when another process holds the directory; see main.ts. */
@@ -26,7 +26,7 @@ interface ConfigurationProcess {
   ensure(): Promise<void>;
   /** Ends it, also when it hangs, and waits for that, but not long. */
   end(): Promise<void>;
-  /** By the processes of this machine: also when it hangs. */
+  /** Whether its process is on this machine, also when it hangs. */
   isThere(): boolean;
 }
 

@@ -49,7 +49,7 @@ export interface ConfigurationServer {
 }
 
 const publishDeadlineMs = 5_000;
-/** Its file is gone then, and whatever serves it later has to read that first. */
+/** A server that hangs is waited for no longer: whatever serves the endpoint later reads first that the file is gone. */
 const withdrawDeadlineMs = 1_000;
 
 export function createConfigurationServer(options: {
@@ -64,7 +64,7 @@ export function createConfigurationServer(options: {
     compileCacheDirectory: join(dataDirectory, 'compile-cache'),
     log,
   });
-  /** What is published while the process is being ended for want of work would be served by nobody. */
+  /** One at a time: a list that is published while the process is being ended would be served by nobody. */
   const turns = createTurns();
   let isWanted = true;
   /** Until it was seen that none runs: to look for its process costs more than to ask it, and one that hangs does not answer. */

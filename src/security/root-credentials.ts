@@ -62,7 +62,7 @@ export async function loadOrCreateRootCredentials(
   return await putUnlessThere(dataDirectory, ids.incarnation(), made);
 }
 
-/** A rename would replace what another starter has just made, and perhaps handed out; a link does not. */
+/** A rename would replace the key that another Limber has just made, and perhaps handed out; a hard link fails instead. */
 async function putUnlessThere(
   dataDirectory: string,
   suffix: string,

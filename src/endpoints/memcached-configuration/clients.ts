@@ -9,21 +9,21 @@ import { hardLimitOfOpenFiles } from '../../platform/open-files.ts';
 export interface Clients {
   /** A new client of this endpoint; another one is ended when there are too many. */
   admit(endpoint: object, client: Socket): void;
-  /** It has asked for something. */
+  /** Notes that this client has asked for something. */
   note(endpoint: object, client: Socket): void;
   count(endpoint: object): number;
   /** Ends all clients of this endpoint. */
   end(endpoint: object): void;
 }
 
-/** An idle one takes 6.5 KB. Data go to the nodes directly, so few are due: a judgement. */
+/** An idle client takes 6.5 KB. Clients fetch data from the nodes, so that few are expected here. A judgement. */
 const clientsMaxDefault = 4_096;
 /** Files that the process needs besides its clients, of which each may cost two sockets. A judgement. */
 const otherFiles = 128;
 
 export function createClients(openFilesMax = hardLimitOfOpenFiles()): Clients {
   const clientsMax = Math.max(1, Math.min(clientsMaxDefault, Math.floor((openFilesMax - otherFiles) / 2)));
-  /** In each, the first is the one that asked for nothing the longest. */
+  /** The clients of each endpoint; the first of them has asked for nothing the longest. */
   const byEndpoint = new Map<object, Set<Socket>>();
   let total = 0;
 

@@ -43,7 +43,7 @@ export function parseConfiguration(text: string): EndpointConfiguration {
     port: port(value.port, 'port'),
     version: whole(value.version, 'version', 1, Number.MAX_SAFE_INTEGER),
     nodes: value.nodes.map(listedNode),
-    // Files of before there was another.
+    // Files that were written before there was a second form do not name one.
     form: oneOf(discoveryForms, value.form ?? 'config', 'form'),
     // Below 100 ms the keeper would be a load of its own; above 15 s it would miss what AWS promises.
     keyRefreshMs: whole(value.keyRefreshMs ?? defaultKeyRefreshMs, 'keyRefreshMs', 100, 15_000),

@@ -64,8 +64,8 @@ export function configurationServerCommand(
 }
 
 /**
- * The servers of this directory, also one that hangs and can only be known by its command line, which names the
- * directory. More than one while a second finds out that it is one too many.
+ * The processes of servers of this directory. A server that hangs is found as well, by its command line, which names the
+ * directory. There are two for a moment when a second one was started, which ends by itself.
  */
 export function findServerProcesses(stateDirectory: string): number[] {
   return listPids().filter((pid) => {

@@ -4,11 +4,11 @@
  * connections keeps a newcomer, or a probe, from being served.
  */
 
-/** Does a little; true when there is more to do at once. */
+/** A little work of one connection; true when it has more to do at once. */
 type Turn = () => boolean;
 
 export interface FairTurns {
-  /** Has something to do: it gets its turn now if nobody waits, else after all who do. May be called again before. */
+  /** Says that a connection has something to do: it gets its turn now if no other waits, else after all that do. May be called again before. */
   ready(turn: Turn): void;
 }
 
@@ -20,7 +20,7 @@ export function createFairTurns(): FairTurns {
   const waiting = new Set<Turn>();
   let isScheduled = false;
   let isInTurn = false;
-  /** Of this round of the event loop. */
+  /** How much of this round of the event loop the turns have taken. */
   let spentMs = 0;
 
   const schedule = () => {
@@ -52,7 +52,7 @@ export function createFairTurns(): FairTurns {
   return {
     ready(turn) {
       schedule();
-      // Nobody waits: it need not either, which spares a quiet connection the way through the queue.
+      // While no other connection waits, this one need not either: a quiet server answers without the queue.
       if (waiting.size === 0 && !isInTurn && spentMs < sliceMs) run(turn);
       else waiting.add(turn);
     },

@@ -1,11 +1,11 @@
-/** What came on a socket and is not worked on yet. The socket is read again only when it has been. */
+/** The bytes that a socket has received and nobody has worked on yet. The socket is read again once all of them are taken. */
 import type { Socket } from 'node:net';
 
 export interface Inbox {
   readonly isEmpty: boolean;
-  /** At most so many bytes of it. */
+  /** Takes the first bytes out, at most so many. */
   take(bytesMax: number): Buffer;
-  /** Nothing is wanted any more: what comes is read and dropped, so that the other side's end is noticed. */
+  /** From now on all bytes are read and dropped. They are read so that the end of the other side is noticed. */
   drop(): void;
 }
 

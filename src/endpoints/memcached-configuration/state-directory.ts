@@ -49,8 +49,8 @@ export function followStateDirectory(directory: string, listener: StateListener)
       known.set(name, signature);
       listener.onConfiguration(name, configuration);
     } catch (error) {
-      // Removed between the listing and the reading: the next look tells. A wrong file is read again each time,
-      // which costs little and needs no memory of what was wrong.
+      // The file was removed between the listing and the reading: the next look shows that. A wrong file is read again at
+      // each look, which costs little and needs no memory of what was wrong.
       if (codeOf(error) === 'ENOENT') return;
       listener.onProblem(name, error instanceof Error ? error.message : String(error));
     }

@@ -92,7 +92,7 @@ function socketPath(directory: string): { path: string; release: () => void } {
   try {
     descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch {
-    // No such directory: connecting to the path says so in the ordinary way.
+    // When there is no such directory, connecting to the path fails and says so.
     return { path: '/proc/self/fd/none', release: () => {} };
   }
   return {

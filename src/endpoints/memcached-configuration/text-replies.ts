@@ -8,7 +8,7 @@ const marker = Buffer.from('VERSION ');
 export function createTextReplies(): ByteStream<ReplyPiece> {
   let held: Buffer = Buffer.alloc(0);
   let valueLeft = 0;
-  /** Inside a line too long to be a head: everything up to its end is passed on. */
+  /** True inside a line that is too long to begin a value: everything up to its end is passed on. */
   let inLongLine = false;
 
   return {

@@ -22,9 +22,9 @@ export interface AuthorityContent {
 }
 
 const dayMs = 86_400_000;
-/** Its certificate sits in the trust stores of clients: to replace it is work for people. */
+/** How long an authority is valid. Clients keep its certificate in their trust stores, and people have to replace it there. */
 const ownValidityMs = 20 * 365 * dayMs;
-/** For clocks of clients that are behind, and for one of ours that was ahead. A judgement. */
+/** Certificates are valid from this long before they were made: a client's clock may be behind, or ours ahead. A judgement. */
 export const backdatedMs = 7 * dayMs;
 
 export const authorityPath = (dataDirectory: string): string => join(dataDirectory, 'authority.json');
@@ -74,7 +74,7 @@ export async function loadOrCreateAuthority(
   return await putUnlessThere(dataDirectory, ids.incarnation(), { chain, key, former: '', names: [] });
 }
 
-/** A rename would replace what another one has just made, and perhaps signed with; a link does not. */
+/** A rename would replace the authority that another Limber has just made, and perhaps signed with; a hard link fails instead. */
 async function putUnlessThere(
   dataDirectory: string,
   suffix: string,

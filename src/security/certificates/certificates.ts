@@ -102,7 +102,7 @@ const withOwn = ({ names: own }: AuthorityContent, names: ServerNames): ServerNa
   dnsNames: [...new Set([...names.dnsNames, ...own])],
 });
 
-/** Clients have the root themselves, or would not trust it. */
+/** The root certificate is not sent along: a client that trusts it has it, and one that has it not would not trust it. */
 function withoutRoot(chain: readonly string[]): readonly string[] {
   return chain.filter((pem) => {
     const certificate = new X509Certificate(pem);
@@ -122,7 +122,7 @@ function whyReplace(
   const [signer = ''] = certificatesIn(chain);
   if (!facts.isIssuedBy(signer)) return 'another authority has signed it';
   if (notBefore > now) return `it is not valid before ${new Date(notBefore).toISOString()}`;
-  // Its last month: there is time for people when renewing fails.
+  // A certificate is replaced when a third of its time is left: people then have time to act when that fails.
   if (notAfter - now < (notAfter - notBefore - backdatedMs) / 3)
     return `it expires ${new Date(notAfter).toISOString()}`;
   const isSame = (some: readonly string[], others: readonly string[]) =>
@@ -133,8 +133,9 @@ function whyReplace(
 }
 
 /**
- * For the links between the nodes of one cache: signed with its own key and trusted by name, so that no other certificate
- * opens the bus of the cluster, whoever has signed it. It never leaves the cache, and lives as long.
+ * The certificate with which the nodes of one cache log in at each other. It is signed with its own key, and is the only one for
+ * that use which these nodes trust: no certificate of anybody else opens the bus of the cluster, whoever has signed it. A cache
+ * keeps it for as long as it exists.
  */
 export async function issueLinkCertificate(commonName: string, now: number): Promise<Certificate> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

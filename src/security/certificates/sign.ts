@@ -10,15 +10,15 @@ interface CertificateContent {
   readonly notBefore: number;
   readonly notAfter: number;
   /**
-   * `server`: for a listener; nobody can log in at the bus of a cluster with it. `client`: only for that.
-   * `authority`: signs others, but no further authority.
+   * `server`: for a listener; nobody can log in at the bus of a cluster with such a certificate. `client`: for logging in
+   * there, and for nothing else. `authority`: signs other certificates, but none of a further authority.
    */
   readonly usage: 'server' | 'client' | 'authority';
   readonly dnsNames?: readonly string[];
   readonly addresses?: readonly string[];
 }
 
-/** Whose key signs. `certificate` in PEM; null: the certificate is signed with its own key. */
+/** Who signs. `certificate`: the signer's own, in PEM; null when the new certificate is signed with its own key. */
 interface Signer {
   readonly certificate: string | null;
   readonly key: KeyObject;
@@ -125,7 +125,7 @@ export async function signCertificate(content: CertificateContent, signer: Signe
     ];
   }
 
-  /** As the issuer's own certificate states it: who made that may have counted it in another way. */
+  /** The key identifier that the issuer's certificate states. Another program may have made that, and computed it in another way. */
   function issuerKeyIdentifier(): ArrayBuffer {
     const stated = issuer?.tbsCertificate.extensions?.find(
       ({ extnID }) => extnID === oids.subjectKeyIdentifier,
@@ -143,7 +143,7 @@ function newSerialNumber(): ArrayBuffer {
   return arrayBuffer(bytes);
 }
 
-/** Any value that is the same for the same key does (RFC 7093). */
+/** A key identifier may be any value that is always the same for the same key (RFC 7093). */
 const keyIdentifier = (publicKey: Buffer): ArrayBuffer =>
   arrayBuffer(createHash('sha256').update(publicKey).digest().subarray(0, 20));
 
