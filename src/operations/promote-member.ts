@@ -25,7 +25,7 @@ import {
 } from './operation-kind.ts';
 import { withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
-import { leadLimitMs } from './wait-limits.ts';
+import { leadLimitMs, switchoverRoundsMax } from './wait-limits.ts';
 
 type PromoteMemberInput = OperationInput<'promote-member'>;
 
@@ -40,8 +40,6 @@ interface PromoteMemberSeen {
   readonly health: CacheHealth;
   readonly now: number;
 }
-
-const roundsMax = 3;
 
 export function promoteMemberKind(
   tools: Tools,
@@ -101,8 +99,8 @@ export function decidePromoteMember(
       : wait(health.sentence, untilDecided);
   // An older Limber wrote another word for the same step.
   if (state.step !== 'setting-target') {
-    if (state.round >= roundsMax)
-      return giveUp(view, input, now, `the primary did not hand over in ${roundsMax} attempts`);
+    if (state.round >= switchoverRoundsMax)
+      return giveUp(view, input, now, `the primary did not hand over in ${switchoverRoundsMax} attempts`);
     return go({ step: 'setting-target', round: state.round + 1 }, 'the switchover is asked for again');
   }
   // Somebody else is being promoted, or the member takes its data anew.

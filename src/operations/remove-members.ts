@@ -27,7 +27,7 @@ import { targetPrimarySet } from '../reconcilers/shard/record.ts';
 import type { CacheHealth } from '../reconcilers/shards.ts';
 import type { Change } from '../store/contract.ts';
 import { goOnTrying } from './give-up.ts';
-import { lookAtMembers, type Needed } from './members/copies.ts';
+import { heirsIn, lookAtMembers, lookWithin, type Needed } from './members/copies.ts';
 import { destroySpared } from './members/end-nodes.ts';
 import { movingEndpoints, releaseEndpoints } from './members/release-endpoints.ts';
 import { entombSpared } from './members/tombstone.ts';
@@ -45,7 +45,7 @@ import {
 } from './operation-kind.ts';
 import { availableShards, kept, memberAgain, withStatus } from './rows.ts';
 import type { Tools } from './tools.ts';
-import { leadLimitMs } from './wait-limits.ts';
+import { leadLimitMs, switchoverRoundsMax } from './wait-limits.ts';
 
 type RemoveMembersInput = OperationInput<'remove-members'>;
 
@@ -60,6 +60,8 @@ interface RemoveMembersSeen {
   readonly health: CacheHealth;
   /** Which of the leaving nodes cannot go yet; null when all can. */
   readonly needed: Needed | null;
+  /** Incarnations of nodes that could take over their node group now. */
+  readonly heirs: ReadonlySet<string>;
   readonly now: number;
 }
 
@@ -85,7 +87,8 @@ export function removeMembersKind(
       const leaving = view ? leavingOf(view, input, state) : [];
       const look = view && leaving.length > 0 ? await lookAtMembers(tools, view, leaving) : null;
       const health = shards.health(input.cacheIncarnation, view?.nodes ?? []);
-      return { view, health, needed: look?.needed ?? null, now: fleet.clock.now() };
+      const heirs = look ? heirsIn(look) : new Set<string>();
+      return { view, health, needed: look?.needed ?? null, heirs, now: fleet.clock.now() };
     },
     decide: decideRemoveMembers,
     perform: (what, input, signal) => perform(tools, what, input, signal),
@@ -110,11 +113,16 @@ const ledBy = (view: CacheView, { incarnation }: CacheNode): NodeGroup | undefin
   );
 
 /** Who can take over a node group from a member that leaves. */
-const heirOf = (view: CacheView, shard: NodeGroup, leaving: readonly CacheNode[]): CacheNode | undefined =>
+const heirOf = (
+  view: CacheView,
+  shard: NodeGroup,
+  leaving: readonly CacheNode[],
+  heirs: ReadonlySet<string>,
+): CacheNode | undefined =>
   view.nodes.find(
     (node) =>
       node.nodeGroupId === shard.nodeGroupId &&
-      node.synced &&
+      heirs.has(node.incarnation) &&
       node.intent === 'running' &&
       !leaving.includes(node),
   );
@@ -136,7 +144,7 @@ export function decideRemoveMembers(
     return go({ ...state, step: 'marking' }, `${namesOf(again)} cannot go yet`);
   switch (state.step) {
     case 'marking':
-      return decideMarking(view, state, seen, leaving);
+      return decideMarking(view, state, seen, leaving, tries);
     case 'releasing':
       if (seen.needed) return waitUntilSpared(state, leaving, seen.needed);
       if (tries.successes === 0 && tries.attempts < attemptsMax)
@@ -163,8 +171,9 @@ export function decideRemoveMembers(
 function decideMarking(
   view: CacheView,
   state: RemoveMembersState,
-  { health, needed }: RemoveMembersSeen,
+  { health, needed, heirs }: RemoveMembersSeen,
   leaving: readonly CacheNode[],
+  { successes: asked }: Tries,
 ): RemoveMembersDecision {
   if (leaving.length === 0) return go({ ...state, step: 'destroying' }, 'no node is left that leaves');
   if (leaving.every((node) => node.intent === 'deleted'))
@@ -172,7 +181,8 @@ function decideMarking(
   const members = leaving.map(({ cacheClusterId }) => cacheClusterId);
   const led = leaving.filter((node) => ledBy(view, node) !== undefined);
   const shard = led[0] && ledBy(view, led[0]);
-  if (shard && (shard.currentPrimary !== shard.targetPrimary || !heirOf(view, shard, leaving)))
+  const isDecided = shard?.currentPrimary === shard?.targetPrimary;
+  if (shard && (!isDecided || !heirOf(view, shard, leaving, heirs) || asked >= switchoverRoundsMax))
     return wait(`node group ${shard.nodeGroupId} gets another primary first: ${health.sentence}`, {
       retryAfterMs: 250,
       ...unlessNeeded(state, led),
@@ -261,7 +271,7 @@ async function perform(
   const leaving = view.nodes.filter((node) => members.includes(node.cacheClusterId));
   switch (kind) {
     case 'switchover':
-      await switchOver(tools, view, leaving);
+      await switchOver(tools, view, leaving, signal);
       return shards.recheck(input.cacheIncarnation);
     case 'mark':
       await entombSpared(tools, view, leaving, signal);
@@ -278,12 +288,18 @@ async function perform(
 }
 
 /** A planned switchover, which the shard's worker performs. */
-async function switchOver({ fleet }: Tools, view: CacheView, leaving: readonly CacheNode[]): Promise<void> {
+async function switchOver(
+  tools: Tools,
+  view: CacheView,
+  leaving: readonly CacheNode[],
+  signal: AbortSignal,
+): Promise<void> {
+  const heirs = heirsIn(await lookWithin(tools, view, leaving, signal));
   for (const node of leaving) {
     const shard = ledBy(view, node);
-    const heir = shard && heirOf(view, shard, leaving);
+    const heir = shard && heirOf(view, shard, leaving, heirs);
     if (!heir) continue;
     if (shard.currentPrimary === node.incarnation && shard.targetPrimary === node.incarnation)
-      await fleet.store.commit(targetPrimarySet(shard, heir));
+      await tools.fleet.store.commit(targetPrimarySet(shard, heir));
   }
 }

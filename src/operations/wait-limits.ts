@@ -13,3 +13,6 @@ export const leadLimitMs = 2 * 60_000;
  */
 export const dataLimitMs = ({ desired }: Pick<Cache, 'desired'>): number =>
   10 * 60_000 + Math.round((findNodeType(desired.cacheNodeType)?.memoryGiB ?? 0) * 60_000);
+
+/** A switchover that cannot be done, since the heir has no link for instance, holds writers back for some seconds each time that it is asked for. */
+export const switchoverRoundsMax = 3;

@@ -16,7 +16,12 @@ const decideAll = (
   state: RemoveMembersState,
   parts: ViewParts | null,
   { tries = untried, needed = null }: { tries?: Tries; needed?: Needed | null } = {},
-) => decideRemoveMembers(all, state, { view: parts && view(parts), health: well, needed, now: 0 }, tries);
+) => {
+  const seen = parts && view(parts);
+  const synced = seen?.nodes.filter((one) => one.synced) ?? [];
+  const heirs = new Set(synced.map(({ incarnation }) => incarnation));
+  return decideRemoveMembers(all, state, { view: seen, health: well, needed, heirs, now: 0 }, tries);
+};
 
 const decide = (step: RemoveMembersState['step'], parts: ViewParts | null, tries: Tries = untried) =>
   decideAll(input, { step }, parts, { tries });
@@ -53,6 +58,22 @@ describe('removing members', () => {
     const unsynced = [node(1, { synced: false }), node(2)];
     assert.equal(what(decide('marking', { nodes: unsynced, shard })), 'wait');
     assert.equal(what(decide('marking', { nodes: [node(2)], shard })), 'wait');
+  });
+
+  it('waits where the only other member has no link to it, which could not take over and would hold its writers up', () => {
+    const shard = { currentPrimary: 'n2', targetPrimary: 'n2' };
+    const parts = { nodes: [node(1), node(2)], shard };
+    const seen = { view: view(parts), health: well, needed: null, heirs: new Set<string>(), now: 0 };
+    assert.equal(what(decideRemoveMembers(input, { step: 'marking' }, seen, untried)), 'wait');
+  });
+
+  it('asks for that three times, since writers wait meanwhile; then it waits, and the member stays in the end', () => {
+    const parts = { nodes: [node(1), node(2)], shard: { currentPrimary: 'n2', targetPrimary: 'n2' } };
+    const after = (successes: number) => decide('marking', parts, { ...untried, successes });
+    assert.deepEqual([what(after(2)), what(after(3))], ['switchover', 'wait']);
+    const given = after(3);
+    const left = 'otherwise' in given ? given.otherwise('it takes too long') : given;
+    assert.deepEqual('state' in left && left.state.staying?.members, ['orders-002']);
   });
 
   it('waits for a promotion of it that is under way', () => {

@@ -74,7 +74,8 @@ describe('what a limited wait leads to', () => {
     const shard = { currentPrimary: 'n2', targetPrimary: 'n2' };
     const whole = view({ nodes: unsynced.map((one) => ({ ...one, synced: false })), shard });
     const clusters = whole.clusters.map((row) => ({ ...row, status: 'deleting' }));
-    const seen = { view: { ...whole, clusters }, health: unsettled, needed: null, now };
+    const heirs = new Set<string>();
+    const seen = { view: { ...whole, clusters }, health: unsettled, needed: null, heirs, now };
     const given = afterwards(decideRemoveMembers(removing, { step: 'marking' }, seen, untried));
     const staying = { members: ['orders-002'], reason };
     assert.deepEqual(given.kind === 'go' && given.state, { step: 'marking', staying });
@@ -85,7 +86,8 @@ describe('what a limited wait leads to', () => {
 
   it('members that are marked go, also when nobody takes over what they served', () => {
     const leaving = [node(1), node(2, { intent: 'deleted' })];
-    const seen = { view: view({ nodes: leaving, reader: null }), health: settled, needed: null, now };
+    const heirs = new Set(['n1']);
+    const seen = { view: view({ nodes: leaving, reader: null }), health: settled, needed: null, heirs, now };
     const released = { ...untried, successes: 1 };
     const removing = { ...input, members: ['orders-002'], shrink: [] };
     const next = afterwards(decideRemoveMembers(removing, { step: 'releasing' }, seen, released));

@@ -5,7 +5,7 @@
 import type { CacheView } from '../../fleet/cache-view.ts';
 import type { CacheNode } from '../../model/node.ts';
 import { untilAborted } from '../../platform/until-aborted.ts';
-import { keepersOf, neededOf } from '../../reconcilers/shard/decide/last-copy.ts';
+import { heirsOfPrimary as heirs, keepersOf, neededOf } from '../../reconcilers/shard/decide/last-copy.ts';
 import type { ShardFacts } from '../../reconcilers/shard/observe/observe-shard.ts';
 import type { Tools } from '../tools.ts';
 
@@ -57,6 +57,10 @@ export const lookWithin = (
 /** The nodes that are counted on when these go. */
 export const keepersBeside = ({ shards }: MembersLook, going: readonly CacheNode[]): CacheNode[] =>
   shards.flatMap(({ view }) => keepersOf(view, incarnationsOf(going)).map(({ node }) => node));
+
+/** Incarnations of the replicas that could take over from their primary without a loss: each gets what that one takes. */
+export const heirsIn = ({ shards }: MembersLook): ReadonlySet<string> =>
+  new Set(shards.flatMap(({ view }) => heirs(view).map(({ node }) => node.incarnation)));
 
 /** Throws `LastCopy` when one that was counted on has ended or was suspended since: /proc tells at once. */
 export function requireRunning({ fleet }: Tools, keepers: readonly CacheNode[]): void {

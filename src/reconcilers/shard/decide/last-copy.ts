@@ -43,13 +43,17 @@ export const isLed = (view: ShardView): boolean =>
   view.shard.currentPrimary === view.shard.targetPrimary &&
   view.members.some((member) => isLeader(view, member));
 
+/** The replicas that were confirmed to hold the primary's data and get what it takes. */
+export function heirsOfPrimary({ shard, members }: ShardView): readonly Member[] {
+  const leader = members.find(({ node }) => node.incarnation === shard.currentPrimary);
+  return leader ? members.filter((member) => isCopy(member) && isFedBy(member, leader.node)) : [];
+}
+
 /** Why nobody could take over if the primary ended now; null when somebody could. */
 export function whyNoHeir(view: ShardView): string | null {
   if (!isLed(view)) return 'no primary leads it at present';
-  const isLeading = ({ node }: Member) => node.incarnation === view.shard.currentPrimary;
-  const others = view.members.filter((member) => !isLeading(member));
-  const leader = view.members.find(isLeading);
-  if (leader && others.some((member) => isCopy(member) && isFedBy(member, leader.node))) return null;
+  if (heirsOfPrimary(view).length > 0) return null;
+  const others = view.members.filter(({ node }) => node.incarnation !== view.shard.currentPrimary);
   const why = others.map((other) => `${name(other)} ${shortcomingOf(other)}`);
   return `no replica is known to hold the primary's data (${why.length === 0 ? 'it has none' : why.join(', ')})`;
 }
