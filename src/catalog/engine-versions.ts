@@ -248,7 +248,7 @@ function wayOut(engine: Engine, asked: string | undefined, { runnable }: EngineO
   const allowed = engineVersions({ runnable, allowStandIns: true }).filter((row) => row.engine === engine);
   const found = allowed.find((row) => row.version === asked) ?? newerOfSeries(engine, asked, allowed);
   if (!found?.standIn) return '';
-  return ` \`limber up --stand-ins\` (LIMBER_STAND_INS=1) lets ${engine} ${found.runs} stand in for it.`;
+  return ` \`limber up --stand-ins\` (LIMBER_STAND_INS=1) lets ${engine} ${found.runs} stand in for it, and \`limber engines add\` takes an engine of your own.`;
 }
 
 /** The newest Redis 6 for `6.x`; for a Memcached patch that is not at hand the newest later one of its minor. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defaultEngines } from '../catalog/engine-packages.ts';
 import {
   type EngineRequest,
@@ -7,15 +8,20 @@ import {
   type ResolvedEngine,
 } from '../engine-store/contract.ts';
 import { createEngineStore } from '../engine-store/engine-store.ts';
+import { isOfVersion } from '../engine-store/engine-version.ts';
+import { examineEngine } from '../engine-store/examine-engine.ts';
+import { recordOwnEngine } from '../engine-store/own-engines.ts';
+import { engineAtPath, nothingThere } from '../engine-store/system-engines.ts';
 import { CommandFailed, readArguments, UsageError } from './arguments.ts';
 import { installReporter } from './install-reporter.ts';
 
 export const usage = `Usage: limber engines                              list engines: at hand, fetched by default, available
        limber engines install ENGINE@VERSION...    fetch engines: valkey@8.1 redis@7.0 memcached@1.6.38
        limber engines install --defaults           fetch those that set-up fetches
+       limber engines add ENGINE@VERSION PATH      use a server of your own, or a folder that holds one, once it was checked
 
 Engines are fetched as Debian packages with this machine's own apt, without root, into ~/.limber/engines
-(LIMBER_ENGINES). Your own server: LIMBER_ENGINE_PATH_VALKEY, …_REDIS, …_MEMCACHED.`;
+(LIMBER_ENGINES). For one start: LIMBER_ENGINE_PATH_VALKEY, …_REDIS, …_MEMCACHED.`;
 
 /** `limber engines`. Progress goes to stderr, results to stdout; `--json` is for set-up. Exit code 1: not to be had. */
 export async function run(argv: string[]): Promise<number> {
@@ -28,6 +34,7 @@ export async function run(argv: string[]): Promise<number> {
   const store = createEngineStore();
   try {
     if (action === undefined && !values.defaults) return await list(store, values.json ?? false);
+    if (action === 'add') return await add(store, names);
     if (action !== 'install') throw new UsageError(`there is no "limber engines ${action ?? '--defaults'}"`);
     const requests = [...(values.defaults ? defaultEngines : []), ...names.map(readName)];
     const wrong = names.find((name) => readName(name) === null);
@@ -76,6 +83,30 @@ async function list(store: EngineStore, asJson: boolean): Promise<number> {
     const isHere = installed.some((one) => one.engine === engine && one.version === version);
     console.log(`  ${`${engine}@${version}`.padEnd(18)} Debian ${suites[0]}${isHere ? ' (at hand)' : ''}`);
   }
+  return 0;
+}
+
+/** Records an engine of the user's own, after the program has shown that Limber can run it. */
+async function add(store: EngineStore, names: readonly string[]): Promise<number> {
+  const [name = '', path, ...others] = names;
+  const asked = readName(name);
+  if (!asked || asked.version === 'newest' || path === undefined || others.length > 0)
+    throw new UsageError('add takes ENGINE@VERSION and a PATH');
+  const place = resolve(path);
+  const found = await engineAtPath(asked.engine, place);
+  if (!found) throw new CommandFailed(`${place} is a place ${nothingThere(asked.engine)}`);
+  if (!isOfVersion(found.version, asked.version))
+    throw new CommandFailed(`${place} says that it is ${found.engine} ${found.version}, not ${name}`);
+  const { tls, modules, lacks } = await examineEngine(found);
+  if (lacks.length > 0)
+    throw new CommandFailed(
+      `${found.engine} ${found.version} cannot serve: ${lacks.join('; ')}. ` +
+        '`limber up --stand-ins` runs a newer version in its place.',
+    );
+  await recordOwnEngine(store.directory, { engine: found.engine, path: place });
+  console.log(`${found.engine}@${found.version} (path: ${found.directory})`);
+  if (!tls) console.log('  it was built without TLS: caches with TransitEncryptionEnabled cannot run on it');
+  if (modules) console.log('  it can load modules');
   return 0;
 }
 

@@ -14,8 +14,9 @@ import {
 } from './contract.ts';
 import { compareVersions } from './engine-version.ts';
 import { engineFetcher } from './fetch-engine.ts';
+import { readOwnEngines } from './own-engines.ts';
 import { packagedEngines } from './package-engine.ts';
-import { enginesAtPaths, systemEngine } from './system-engines.ts';
+import { engineAtPath, enginesAtPaths, systemEngine } from './system-engines.ts';
 
 interface EngineStoreOptions {
   /** Where fetched engines live, shared by all data directories. Default: LIMBER_ENGINES, else `~/.limber/engines`. */
@@ -39,6 +40,8 @@ export function createEngineStore(options: EngineStoreOptions = {}): EngineStore
       ...engineNames.map((engine) =>
         enginesAtPaths(engine, environment[`LIMBER_ENGINE_PATH_${engine.toUpperCase()}`] ?? ''),
       ),
+      // One that is gone does not keep others from running; `limber doctor` tells of it.
+      ...(await readOwnEngines(directory)).map(({ engine, path }) => engineAtPath(engine, path)),
       ...engineNames.map((engine) => systemEngine(engine, environment.PATH ?? '')),
       packagedEngines(directory),
     ]);

@@ -24,19 +24,30 @@ export async function systemEngine(engine: EngineName, path: string): Promise<In
  */
 export async function enginesAtPaths(engine: EngineName, paths: string): Promise<InstalledEngine[]> {
   const found: InstalledEngine[] = [];
-  for (const path of paths.split(':').filter(Boolean)) found.push(await engineAtPath(engine, path));
+  for (const path of paths.split(':').filter(Boolean)) {
+    const one = await engineAtPath(engine, path);
+    if (!one) {
+      const variable = `LIMBER_ENGINE_PATH_${engine.toUpperCase()}`;
+      throw new EngineUnavailable('bad-path', `${variable} names ${path}, ${nothingThere(engine)}`);
+    }
+    found.push(one);
+  }
   return found;
 }
 
-async function engineAtPath(engine: EngineName, path: string): Promise<InstalledEngine> {
+/** Completes a sentence about a path. */
+export const nothingThere = (engine: EngineName): string =>
+  `where no ${programFile(engine, 'server')} can be run`;
+
+/** The engine of a server, or of a folder that holds one; null when there is none. */
+export async function engineAtPath(engine: EngineName, path: string): Promise<InstalledEngine | null> {
   const file = programFile(engine, 'server') ?? '';
   const candidates = ['', 'bin', 'src'].map((folder) => resolve(path, folder, file));
   for (const server of [resolve(path), ...candidates]) {
     const found = await readServer(server, engine, 'path').catch(() => null);
     if (found) return found;
   }
-  const variable = `LIMBER_ENGINE_PATH_${engine.toUpperCase()}`;
-  throw new EngineUnavailable('bad-path', `${variable} names ${path}, where no ${file} can be run`);
+  return null;
 }
 
 /** The answer of `--version`, kept per file since it takes 10 to 40 ms. A file that was replaced is asked again. */

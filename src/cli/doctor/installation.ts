@@ -4,6 +4,8 @@ import { stat, statfs } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { defaultEngines } from '../../catalog/engine-packages.ts';
 import { createEngineStore } from '../../engine-store/engine-store.ts';
+import { readOwnEngines } from '../../engine-store/own-engines.ts';
+import { engineAtPath, nothingThere } from '../../engine-store/system-engines.ts';
 import { readRootCredentials, rootCredentialsPath } from '../../security/root-credentials.ts';
 import { startRecordPath } from '../start-record.ts';
 import { type Examined, type Finding, fail, ok, warn } from './finding.ts';
@@ -57,16 +59,34 @@ function isOnPath(program: string): boolean {
 async function findEngines(): Promise<Finding[]> {
   const subject = 'engines';
   try {
-    const installed = await createEngineStore().installed();
+    const store = createEngineStore();
+    const installed = await store.installed();
+    const gone = await goneEngines(store.directory);
     const names = installed.map(({ engine, version }) => `${engine} ${version}`);
     const missing = defaultEngines.filter(({ engine }) => !installed.some((one) => one.engine === engine));
     const missingNames = missing.map(({ engine }) => engine).join(', ');
-    if (missing.length === 0) return [ok(subject, [...new Set(names)].join(', '))];
+    if (missing.length === 0) return [ok(subject, [...new Set(names)].join(', ')), ...gone];
     const text = names.length === 0 ? 'none at hand' : `${names.join(', ')}; no ${missingNames}`;
-    return [warn(subject, text, 'Fetch them: limber engines install --defaults (else at their first use).')];
+    const advice = 'Fetch them: limber engines install --defaults (else at their first use).';
+    return [warn(subject, text, advice), ...gone];
   } catch (error) {
     return [fail(subject, (error as Error).message, 'Correct the variable.')];
   }
+}
+
+/** Engines of the user's own that are no longer where they were added. */
+async function goneEngines(store: string): Promise<Finding[]> {
+  const own = await readOwnEngines(store);
+  const found = await Promise.all(own.map(({ engine, path }) => engineAtPath(engine, path)));
+  return own
+    .filter((_, index) => found[index] === null)
+    .map(({ engine, path }) =>
+      warn(
+        'engines',
+        `${path} was added as ${engine}, ${nothingThere(engine)}`,
+        'Put it back; nodes that ran it cannot start.',
+      ),
+    );
 }
 
 async function findDataDirectory(dataDirectory: string): Promise<Finding[]> {
