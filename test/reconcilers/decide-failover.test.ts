@@ -173,6 +173,16 @@ describe('durability sync', () => {
     );
   });
 
+  it('a primary that died before it had taken its data anew has files of nothing: the replica that it took them from goes on', () => {
+    const dead = silentAt(1, 'dead', unsynced, withFiles);
+    decides(
+      viewOf([dead, replicaAt(2, 1)], sync),
+      [setTarget(2, 'failover')],
+      /orders-002 is chosen to lead/,
+    );
+    decides(viewOf([dead, silentAt(2, 'dead')], sync), [start(1, null)], /its own files/);
+  });
+
   it('a hung primary is killed for that', () => {
     decides(viewOf([silentAt(1, 'hung')], sync), [fence(1)], /comes back with its own files/);
   });

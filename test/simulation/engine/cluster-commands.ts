@@ -82,6 +82,9 @@ export function clusterCommand(call: Call): unknown {
       cluster.currentEpoch += 1;
       self.epoch = cluster.currentEpoch;
       return saved('BUMPED');
+    case 'SAVECONFIG':
+      call.engine.hasFiles = true;
+      return saved('OK');
     default:
       throw new Error(`the simulated engine does not know CLUSTER ${call.args.join(' ')}`);
   }

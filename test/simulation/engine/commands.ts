@@ -35,6 +35,11 @@ const handlers: Readonly<Record<string, (call: Call) => unknown>> = {
     String(verb).toUpperCase() === 'GET' ? configGet(engine, rest) : configSet(wires, engine, rest),
   CLIENT: clientCommand,
   CLUSTER: clusterCommand,
+  BGREWRITEAOF: ({ wires, engine }) => {
+    engine.hasFiles = true;
+    wires.changed(engine, { kind: 'data' });
+    return 'Background append only file rewriting started';
+  },
   SCRIPT: ({ engine }) => {
     if (engine.condition !== 'busy') throw new Refused('NOTBUSY No scripts in execution right now.');
     engine.condition = 'running';

@@ -47,12 +47,16 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
       reason: 'found',
     });
   if (later && view.durability === 'sync') return decideLater(later);
+  // One that was started to take its data anew, and died before it had them, has files of an empty process.
+  const isFilledAnew = !current.node.synced && others.some((member) => member.node.synced && !isDown(member));
+  const hasOwnFiles = current.data === 'present' && !isFilledAnew;
   // The primary's own file holds every write that was acknowledged, which is proven of no replica.
-  if (view.durability === 'sync' && current.data === 'present')
+  if (view.durability === 'sync' && hasOwnFiles)
     return startAlone(current, 'its own files hold every acknowledged write');
   // Nobody was told to follow it before it died, or Limber did: what it took since it leads is in its own files alone.
   const last = later ?? current;
-  if (best && !hasFollowed(best, last.node) && last.data === 'present' && !last.isBackingOff)
+  const keepsFiles = last === current ? hasOwnFiles : last.data === 'present';
+  if (best && !hasFollowed(best, last.node) && keepsFiles && !last.isBackingOff)
     return later
       ? decideLater(later)
       : startAlone(current, `${name(best)} has not followed it, and its own files hold what it took`);
