@@ -17,25 +17,27 @@ export async function confirmPrimary(
   facts: ShardFacts,
   node: CacheNode,
 ): Promise<void> {
-  await recordLead(context, facts, node, [
+  const { accepted } = await recordLead(context, facts, node, [
     ...(await prepareLaggingLead(context, facts, node)),
     ...(formerPrimaryOf(facts.view, node) && !node.synced
       ? [memberEvent(context, node, olderCopyLeads(node.cacheClusterId))]
       : []),
   ]);
+  await accepted;
   await recordLeadersRoles(context, facts, node);
 }
 
 /**
  * Records that the node leads, with `more`, before clients come to it by an endpoint: what they write is in its memory and files
  * alone. Should it die after that, and Limber with it, the next Limber has to know that nobody else is to lead before it.
+ * `accepted`: it takes writes, if it did not before; clients do not wait for that answer.
  */
 export async function recordLead(
   context: ShardContext,
   { cache, view }: ShardFacts,
   node: CacheNode,
   more: readonly Change[] = [],
-): Promise<void> {
+): Promise<{ readonly accepted: Promise<void> }> {
   const { shard } = view;
   const before = formerPrimaryOf(view, node);
   const textFor = (source: CacheSource) =>
@@ -56,16 +58,15 @@ export async function recordLead(
   const connection = await context.fleet.connections.of(node);
   // The node may have led before without taking writes, for another one's sake; after the record nobody looks again. It goes out first, and the record does not wait for it.
   const accepted = acceptWrites(connection, writeCondition(cache, node));
-  await Promise.all([
-    accepted,
-    context.fleet.store.commit([
-      ...(isRecorded ? [] : [{ put: 'node-group', row } as const]),
-      ...(isMove ? events : []),
-      ...more,
-    ]),
+  accepted.catch(() => {}); // who waits for it hears of it, if anybody does
+  await context.fleet.store.commit([
+    ...(isRecorded ? [] : [{ put: 'node-group', row } as const]),
+    ...(isMove ? events : []),
+    ...more,
   ]);
   context.switchoverFailures.delete(keyText(shard));
   faultPoint('failover:confirmed');
+  return { accepted };
 }
 
 /** After `recordLead`: what the two nodes' rows say of them. */

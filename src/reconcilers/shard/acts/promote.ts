@@ -27,8 +27,9 @@ export async function promoteNode(context: ShardContext, facts: ShardFacts, node
     await promote(connection);
     faultPoint('failover:promoted');
   }
-  await recordLead(context, facts, node, events);
+  const { accepted } = await recordLead(context, facts, node, events);
   // The endpoint moves at once: clients wait for nothing else. The old primary was seen dead.
   if (facts.view.clusterMode === 'disabled') await bindEndpoints(context, facts, node.incarnation);
+  await accepted;
   await recordLeadersRoles(context, facts, node);
 }

@@ -28,13 +28,14 @@ export async function switchOver(
   const condition = writeCondition(facts.cache, from);
   // A Limber before us may have died after the promotion: since then the old primary has refused every write.
   if ((await readInfo(next)).role === 'replica') await takeTheLead(old, next, condition, to.cacheClusterId);
-  await recordLead(context, facts, to);
+  const { accepted } = await recordLead(context, facts, to);
   // The endpoint moves before the old primary becomes a replica: that empties nothing, but takes longer.
   await bindEndpoints(context, facts, to.incarnation);
   faultPoint('switchover:endpoint-moved');
   await demote(context, from, to);
   faultPoint('switchover:old-follows');
   await acceptWrites(old, condition);
+  await accepted;
   await recordLeadersRoles(context, facts, to);
 }
 
