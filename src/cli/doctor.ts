@@ -3,20 +3,25 @@ import { dataOption, readArguments, readDataDirectory, readPort } from './argume
 import type { Examined, Finding } from './doctor/finding.ts';
 import { findInstallation } from './doctor/installation.ts';
 import { findLimits } from './doctor/limits.ts';
+import { findNewerPackages } from './doctor/newer-packages.ts';
 import { findPorts } from './doctor/ports.ts';
 import { findSurvivors } from './doctor/survivors.ts';
 import { findLimber } from './start-record.ts';
 import { readUpOptions } from './up-options.ts';
 
-export const usage = `Usage: limber doctor [--json] [--data DIR] [--port N]
+export const usage = `Usage: limber doctor [--json] [--packages] [--data DIR] [--port N]
 
-Checks this machine for what Limber needs, and says what to do. Exit code 1: something must be mended.`;
+Checks this machine for what Limber needs, and says what to do. Exit code 1: something must be mended.
+
+  --packages     ask the package sources, too, for newer patches of the engines that were fetched from
+                 them, security fixes among them (some seconds, 10 MB for each Debian suite)`;
 
 export async function run(argv: string[]): Promise<number> {
   const { values } = readArguments(argv, {
     ...dataOption,
     port: { type: 'string' },
     json: { type: 'boolean' },
+    packages: { type: 'boolean' },
   });
   const dataDirectory = readDataDirectory(values.data);
   const presence = await findLimber(dataDirectory);
@@ -33,6 +38,7 @@ export async function run(argv: string[]): Promise<number> {
     findPorts,
     findLimits,
     findSurvivors,
+    ...(values.packages ? [findNewerPackages] : []),
   ];
   for (const find of finders) {
     const found = await find(examined);

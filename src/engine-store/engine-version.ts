@@ -33,3 +33,8 @@ export function isNewerPatch(version: string, asked: string): boolean {
 export function upstreamVersion(packageVersion: string): string | null {
   return /^(?:\d+:)?(\d+\.\d+\.\d+)(?=[^\d.]|$)/.exec(packageVersion)?.[1] ?? null;
 }
+
+/** `9.1` from a Debian package version, or null. */
+export function seriesOfPackage(packageVersion: string): string | null {
+  return upstreamVersion(packageVersion)?.split('.').slice(0, 2).join('.') ?? null;
+}

@@ -31,7 +31,7 @@ export async function packagedEngines(store: string): Promise<InstalledEngine[]>
 /** The engine in a folder, or null when that is none for this machine. */
 export async function readPackagedEngine(directory: string): Promise<InstalledEngine | null> {
   try {
-    const manifest: EngineManifest = JSON.parse(await readFile(join(directory, 'engine.json'), 'utf8'));
+    const manifest = await readManifest(directory);
     if (manifest.format !== 1 || manifest.architecture !== machine?.debian) return null;
     if (!engineNames.includes(manifest.engine)) return null;
     const engine = await packagedEngine(directory, manifest.engine, manifest.version);
@@ -39,6 +39,11 @@ export async function readPackagedEngine(directory: string): Promise<InstalledEn
   } catch {
     return null;
   }
+}
+
+/** Throws when the folder has none. */
+export async function readManifest(directory: string): Promise<EngineManifest> {
+  return JSON.parse(await readFile(join(directory, 'engine.json'), 'utf8'));
 }
 
 /** How to start what was unpacked into a folder: always through its own loader and with its own libraries. */

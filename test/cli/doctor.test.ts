@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findPorts } from '../../src/cli/doctor/ports.ts';
+import { createEngineStore } from '../../src/engine-store/engine-store.ts';
+import { scratchFolder } from '../engine-store/support.ts';
 import { runLimber } from '../support/command.ts';
 import { startLimber } from '../support/limber.ts';
 import { claimScratch } from '../support/scratch.ts';
@@ -20,6 +24,22 @@ async function doctor(dataDirectory: string, args: string[] = [], env: Record<st
 }
 
 describe('limber doctor', () => {
+  it('asks the package sources for newer patches when told to', async () => {
+    const { engine } = await createEngineStore().resolve({ engine: 'redis', version: '7.0' });
+    const engines = scratchFolder();
+    const copy = join(engines, 'redis@7.0.15');
+    mkdirSync(copy);
+    symlinkSync(join(engine.directory, 'files'), join(copy, 'files'));
+    const manifest = readFileSync(join(engine.directory, 'engine.json'), 'utf8');
+    writeFileSync(join(copy, 'engine.json'), manifest.replaceAll(/7\.0\.15-1~deb12u\d+/g, '7.0.11-1'));
+    const { of } = await doctor(join(engines, 'data'), ['--packages', '--port', '0'], {
+      LIMBER_ENGINES: engines,
+    });
+    const found = of('packages');
+    assert.match(found.text, /^newer than what redis 7\.0\.\d+ runs with: redis-server 5:7\.0\.\d+/);
+    assert.match(found.advice ?? '', /limber engines install redis@7\.0/);
+  });
+
   it('says of each thing whether it is as it should be, and what to do where it is not', async (t) => {
     const scratch = await claimScratch();
     t.after(() => scratch.release());
