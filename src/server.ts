@@ -93,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   const runtime = createProcessRuntime({ dataDirectory, clock, log });
   const certificates = createCertificates({ dataDirectory, clock, ids });
-  const connections = createConnections(store, certificates);
+  const connections = createConnections(store, certificates, runtime);
   const fleet: Fleet = {
     store,
     clock,

@@ -63,6 +63,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
     recovering: new Map(),
     histories: new Map(),
     asked: new Map(),
+    disturbance: new Map(),
   };
   const unsettled: ShardReport = { isSettled: false, sentence: 'not looked at yet', concern: null };
 
@@ -134,6 +135,7 @@ export function createShards(fleet: Fleet, monitor: HealthMonitor, onReport: () 
       context.recovering.delete(incarnation);
       context.histories.delete(incarnation);
       context.asked.delete(incarnation);
+      context.disturbance.delete(incarnation);
       context.bindings.forget(incarnation);
       fleet.connections.drop(incarnation);
     },

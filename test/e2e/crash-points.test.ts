@@ -12,6 +12,7 @@ const sources = (readdirSync(new URL('src/', root), { recursive: true }) as stri
 /** Those that no row of the table reaches, and what does. */
 const elsewhere: Readonly<Record<string, string>> = {
   'claim-slots:owned': 'needs a directory that is wiped; test/e2e/cluster-slots.test.ts dies there',
+  'calm-clients:done': 'needs a client in the way; test/e2e/hostile-clients.test.ts dies there',
   'certificate:written': 'a round, not an operation; test/e2e/tls-certificates.test.ts dies there',
   'certificate:loaded': 'as before',
   'log-delivery:delivered': 'a round, not an operation; test/e2e/log-delivery.test.ts dies there',

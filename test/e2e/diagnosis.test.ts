@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Limber, startLimber } from '../support/limber.ts';
 import {
   anotherLeads,
+  asLimber,
   engineAt,
   failoversOf,
   isAlive,
@@ -74,9 +75,12 @@ describe('clients bring no failover about', { concurrency: true }, () => {
       bystander.close();
     }));
 
-  it('by CLIENT PAUSE ALL for 3 s: the node is said to be paused', () =>
+  it('by CLIENT PAUSE ALL for 3 s, which they may not: the node is said to be paused', () =>
     undisturbed('paused', async ({ id, primary }) => {
-      await askOnce(primary, 'CLIENT', 'PAUSE', 3_000, 'ALL');
+      await assert.rejects(askOnce(primary, 'CLIENT', 'PAUSE', 3_000, 'ALL'), /NOPERM/);
+      const admin = await asLimber(limber, id, primary);
+      await admin.ask('CLIENT', 'PAUSE', 3_000, 'ALL');
+      admin.close();
       await said(id, /paused-001 leads but does not answer at present: .*paused/);
       await eventually(() => askOnce(primary, 'PING'));
     }));

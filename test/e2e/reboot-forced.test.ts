@@ -7,7 +7,16 @@ import { eventually } from '../support/eventually.ts';
 import { startLimber } from '../support/limber.ts';
 import { createGroup, describeCluster, describeGroup, endpointsOf, messagesOf } from './caches.ts';
 import { valkey } from './engine-clients.ts';
-import { endpointOf, engineAt, type Node, nodesOf, primaryOf, replicasOf, wholeAgain } from './faults.ts';
+import {
+  asLimber,
+  endpointOf,
+  engineAt,
+  type Node,
+  nodesOf,
+  primaryOf,
+  replicasOf,
+  wholeAgain,
+} from './faults.ts';
 
 const limber = await startLimber();
 const client = limber.client();
@@ -23,7 +32,9 @@ type Occupation = keyof typeof occupations;
 
 /** Returns when the node answers nobody any more. */
 async function occupy(t: TestContext, node: Node, how: Occupation): Promise<void> {
-  const stranger = await connectResp(node, 1_000);
+  // Clients may not pause a node.
+  const isPause = how === 'CLIENT PAUSE ALL';
+  const stranger = await (isPause ? asLimber(limber, node.id.slice(0, -4), node) : connectResp(node, 1_000));
   t.after(() => stranger.close());
   void stranger.ask(...occupations[how]).catch(() => {});
   await eventually(async () => {

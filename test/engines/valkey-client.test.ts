@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { limberUser } from '../../src/engines/valkey/access-control.ts';
 import { connectEngine, waitForPort } from '../../src/engines/valkey/client.ts';
 import {
   EngineReplyError,
   EngineTimeout,
   EngineUnreachable,
 } from '../../src/engines/valkey/engine-errors.ts';
+import { connectStubbornly } from '../../src/engines/valkey/stubborn.ts';
 import { everyThread } from '../../src/platform/proc.ts';
-import { engines, eventually, newAddress, withBench } from './valkey-support.ts';
+import { engines, eventually, newAddress, secrets, withBench } from './valkey-support.ts';
 
 const deadlines = { connectDeadlineMs: 1_000, callDeadlineMs: 1_000, name: 'test' };
 
@@ -70,6 +72,35 @@ for (const engine of engines) {
         await assert.rejects(other.call('PING'), EngineUnreachable);
         await assert.rejects(node.connection.call('PING'), EngineUnreachable);
         assert.deepEqual([closes, ownCloses], [1, 0]);
+      });
+    });
+
+    it('that insists goes on when clients cut it, and not when its engine is dead', async () => {
+      await withBench(engine, async (bench) => {
+        const node = await bench.start();
+        let isRunning = true;
+        const options = { ...deadlines, address: node.address, port: node.port, name: 'insists' };
+        const login = { username: limberUser, password: secrets.limber };
+        const connection = await connectStubbornly({ ...options, ...login }, () => isRunning);
+        const client = await node.client();
+        const replies: unknown[] = [];
+        for (let round = 0; round < 20; round += 1) {
+          const killing = client.call('CLIENT', 'KILL', 'USER', limberUser);
+          const asked = [connection.call('ECHO', round), connection.pipeline([['ECHO', round], ['NONE']])];
+          replies.push(...(await Promise.all(asked)).flat());
+          await killing;
+        }
+        const echoes = replies.filter((reply) => typeof reply === 'string');
+        assert.deepEqual(
+          echoes.map(Number),
+          Array.from({ length: 40 }, (_, index) => index >> 1),
+        );
+        assert.equal(replies.filter((reply) => reply instanceof EngineReplyError).length, 20);
+        node.process.kill('SIGKILL');
+        await eventually(() => node.process.signalCode);
+        isRunning = false;
+        await assert.rejects(connection.call('PING'), EngineUnreachable);
+        connection.close();
       });
     });
 

@@ -139,9 +139,9 @@ for (const engine of engines) {
         t.diagnostic(`writes stood still for ${(performance.now() - begin).toFixed(1)} ms`);
         await writing;
         isWriting = false;
-        // Limber dies here, a client ends the pause: the old primary still refuses.
+        // Limber dies here, and the pause has run out: the old primary still refuses.
         const late = await a.client();
-        await late.call('CLIENT', 'UNPAUSE');
+        await a.connection.call('CLIENT', 'UNPAUSE');
         await assert.rejects(late.call('SET', 'lost', '1'), { code: 'NOREPLICAS' });
         await replicateFrom(a.connection, b);
         await acceptWrites(a.connection, { minReplicas: 0, maxLagSeconds: 10 });

@@ -169,6 +169,7 @@ describe("an act's connection to a node", () => {
       call: async (command) => void sent.push(command),
       callWithin: async (_deadlineMs, command) => void sent.push(command),
       pipeline: async () => [],
+      insist: async () => false,
       another: async () => connection,
       onClose: () => () => {},
       close() {},

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideShard } from '../../src/reconcilers/shard/decide/decide.ts';
 import { type EngineFacts, ghostOf } from '../../src/reconcilers/shard/view.ts';
-import { decides, fence, follow, manual, promote, setTarget, start, unsynced, waits } from './decisions.ts';
+import {
+  calmClients,
+  decides,
+  fence,
+  follow,
+  manual,
+  promote,
+  setTarget,
+  start,
+  unsynced,
+  waits,
+} from './decisions.ts';
 import {
   incarnationOf as id,
   leading,
@@ -48,13 +59,6 @@ describe('a dead primary with automatic failover', () => {
       /./,
     );
     decides(viewOf([silentAt(1, 'dead'), silentAt(2, 'dead'), stranger]), [setTarget(3, 'failover')], /./);
-  });
-
-  it('nobody is promoted while a synced copy does not answer', () => {
-    waits(
-      viewOf([silentAt(1, 'dead'), silentAt(2, 'unresponsive')]),
-      /orders-002 holds its data but .*nobody is promoted/,
-    );
   });
 
   it('nobody is promoted, and no empty primary started, while a synced copy hangs', () => {
@@ -114,8 +118,10 @@ describe('a dead primary without automatic failover', () => {
   });
 
   it('waits for the lender while that hangs or does not answer', () => {
-    for (const verdict of ['unresponsive', 'hung'] as const)
-      waits(viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, verdict)], manual), /orders-002 has the data/);
+    const lentBy = (verdict: 'hung' | 'unresponsive') =>
+      viewOf([replicaAt(1, 2, {}, unsynced), silentAt(2, verdict)], manual);
+    waits(lentBy('hung'), /orders-002 has the data/);
+    decides(lentBy('unresponsive'), [calmClients(2)], /orders-002 has the data/);
   });
 
   it('leads with what it has when the lender died and no other copy lives', () => {
@@ -153,7 +159,8 @@ describe('a hung primary', () => {
   it('is left alone while its data are nowhere else', () => {
     waits(viewOf([silentAt(1, 'hung')], manual), /its data are nowhere else/);
     waits(viewOf([silentAt(1, 'hung'), replicaAt(2, 1, {}, unsynced)]), /its data are nowhere else/);
-    waits(viewOf([silentAt(1, 'hung'), silentAt(2, 'unresponsive')]), /its data are nowhere else/);
+    const busy = viewOf([silentAt(1, 'hung'), silentAt(2, 'unresponsive')]);
+    decides(busy, [calmClients(2)], /orders-001 hangs, and orders-002 does not answer/);
   });
 
   it('that does not answer and is not proven to hang is waited for', () => {
@@ -224,7 +231,8 @@ describe('durability sync', () => {
 
   it('but not while the one that was chosen may have led already', () => {
     const dead = silentAt(1, 'dead', {}, withFiles);
-    waits(viewOf([dead, silentAt(2, 'unresponsive')], { ...sync, target: 2 }), /was chosen to lead/);
+    const view = viewOf([dead, silentAt(2, 'unresponsive')], { ...sync, target: 2 });
+    decides(view, [calmClients(2)], /was chosen to lead/);
   });
 });
 
@@ -310,8 +318,9 @@ describe('a promotion that was recorded and not confirmed', () => {
 
   it('the chosen one may lead already: while it does not answer, nobody else leads or goes on', () => {
     const silent = silentAt(2, 'unresponsive');
-    waits(viewOf([silentAt(1, 'dead'), silent, replicaAt(3, 1)], toSecond), /orders-002 was chosen to lead/);
-    waits(viewOf([primaryAt(1), silent], toSecond), /orders-002 was chosen to lead/);
+    const said = /orders-002 was chosen to lead/;
+    decides(viewOf([silentAt(1, 'dead'), silent, replicaAt(3, 1)], toSecond), [calmClients(2)], said);
+    waits(viewOf([primaryAt(1), silent], toSecond), said);
   });
 
   it('the chosen one hangs: it is killed before another leads', () => {

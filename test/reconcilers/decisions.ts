@@ -23,6 +23,7 @@ export const follow = (node: number, primary: number): ShardAct => ({
   node: id(node),
   primary: id(primary),
 });
+export const calmClients = (node: number): ShardAct => ({ kind: 'calm-clients', node: id(node) });
 export const confirm = (node: number, primary: number): ShardAct => ({
   kind: 'confirm-synced',
   node: id(node),

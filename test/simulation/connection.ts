@@ -174,6 +174,19 @@ function connectionOf(world: World, life: Life, link: Link, options: ConnectOpti
         options.callDeadlineMs,
         `${commands.length} commands on ${where}`,
       ),
+    async insist(commands, signal) {
+      let isDone = false;
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      const sent = async () => {
+        for (const [command, ...args] of commands)
+          isDone = await send(command, args).then(
+            () => true,
+            () => false,
+          );
+      };
+      await Promise.race([aborted, sent()]);
+      return isDone && !signal.aborted;
+    },
     another: () => connectSimulated(world, life)(options),
     onClose(listener) {
       if (isClosedByUs) return () => {};
@@ -201,5 +214,9 @@ function run(
     throw new Refused(
       'BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
     );
+  if (engine.condition === 'busy') {
+    world.setCondition(engine, 'running');
+    return 'OK';
+  }
   return execute(command, { wires: world, engine, client, clients: world.clientsOf(engine), args, reply });
 }

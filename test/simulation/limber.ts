@@ -66,7 +66,7 @@ export function startLimber(options: LimberOptions): Limber {
   const store = storeOf(options.store, life, world.random, options.onCommit);
   const ids = seededIds(world, options.lifeNumber);
   const runtime = createSimulatedRuntime(world, life, options.starts);
-  const connections = createConnections(store, noCertificates, connectSimulated(world, life));
+  const connections = createConnections(store, noCertificates, runtime, connectSimulated(world, life));
   const fleet: Fleet = {
     ...{ store, clock, ids, log, runtime, engineStore, connections, certificates: noCertificates },
     host: 'local',

@@ -31,7 +31,7 @@ export async function openTools(t: TestContext): Promise<Tools> {
   const store = await openStore(t, dataDirectory, { clock });
   const runtime = createProcessRuntime({ dataDirectory, clock, log });
   const certificates = createCertificates({ dataDirectory, clock, ids: systemIds });
-  const connections = createConnections(store, certificates);
+  const connections = createConnections(store, certificates, runtime);
   const fleet: Fleet = {
     ...{ store, clock, log, runtime, connections, certificates, dataDirectory, probeAddress },
     ids: systemIds,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AuthTokens } from '../../model/auth-token.ts';
-import type { EngineConnection } from './client.ts';
+import type { Command, EngineConnection } from './client.ts';
 import { allowedToClients, deniedToClients } from './command-table.ts';
 import type { EngineCommand, EngineFingerprint } from './fingerprint.ts';
 
@@ -54,6 +54,25 @@ function passwordRules(auth: ClientAuth): string[] {
  */
 export async function applyClientAuth(connection: EngineConnection, auth: ClientAuth): Promise<void> {
   await connection.call('ACL', 'SETUSER', 'default', ...passwordRules(auth));
+}
+
+/** For a moment: clients begin no script and no function, and end no connection. What they may do else stays. */
+export const denyDisturbance: Command = ['ACL', 'SETUSER', 'default', '-@scripting', '-client|kill'];
+
+/** Nobody waits longer for an engine that was answering a moment ago. */
+const allowMs = 500;
+
+/** Gives back what `denyDisturbance` has taken, and no more. May be repeated. */
+export async function allowAllCommands(
+  connection: EngineConnection,
+  fingerprint: EngineFingerprint,
+): Promise<void> {
+  const user = (await connection.callWithin(allowMs, 'ACL', 'GETUSER', 'default')) as unknown[];
+  const rules = String(user[user.indexOf('commands') + 1]).split(' ');
+  // Redis 7.0 puts rules in words of its own: this one stands in all of them.
+  if (!rules.includes('-@scripting')) return;
+  const allowed = ['+@scripting', '+client|kill', ...clientDenials(fingerprint)];
+  await connection.callWithin(allowMs, 'ACL', 'SETUSER', 'default', ...allowed);
 }
 
 function limberRules(secrets: EngineSecrets): string[] {

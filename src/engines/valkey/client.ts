@@ -9,7 +9,8 @@
 import { Redis } from 'iovalkey';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { limberUser } from './access-control.ts';
-import { EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
+import { EngineDistrusted, EngineReplyError, EngineTimeout, EngineUnreachable } from './engine-errors.ts';
+import { insist } from './insist.ts';
 import { readGreeting } from './port.ts';
 import { byNameOnNodes } from './renamed-commands.ts';
 import { tlsOptions, whyDistrust } from './verify.ts';
@@ -47,10 +48,12 @@ export interface EngineConnection {
   call(command: string, ...args: Argument[]): Promise<unknown>;
   callWithin(deadlineMs: number, command: string, ...args: Argument[]): Promise<unknown>;
   /**
-   * Sends all at once, one deadline for all. A refused command stands as `EngineReplyError` in its place and the
+   * Sends all in one packet, one deadline for all. A refused command stands as `EngineReplyError` in its place and the
    * others are still done; throws only `EngineUnreachable` and `EngineTimeout`.
    */
-  pipeline(commands: readonly Command[]): Promise<unknown[]>;
+  pipeline(commands: readonly Command[], deadlineMs?: number): Promise<unknown[]>;
+  /** On a connection of its own, against a busy engine: see `insist.ts`. */
+  insist(commands: readonly Command[], signal: AbortSignal): Promise<boolean>;
   /** Opens a second connection with the same log-in, for a call that blocks. */
   another(): Promise<EngineConnection>;
   /** Called once when the connection ends for any reason but `close()`. At once (next tick) when it has ended already. */
@@ -61,6 +64,20 @@ export interface EngineConnection {
 
 /** Throws `EngineUnreachable`, `EngineTimeout`, or `EngineReplyError` (`WRONGPASS`, `MAXCLIENTS` …). A loading engine can be connected to. */
 export async function connectEngine(options: ConnectOptions): Promise<EngineConnection> {
+  return (await open(options, [])).connection;
+}
+
+/**
+ * On a connection of its own, with the log-in and all commands in one packet: an engine does them without a pause, so
+ * that no client can cut the connection in between. Throws and answers as `EngineConnection.pipeline`.
+ */
+export async function callApart(options: ConnectOptions, commands: readonly Command[]): Promise<unknown[]> {
+  const { connection, replies } = await open(options, commands);
+  connection.close();
+  return replies;
+}
+
+async function open(options: ConnectOptions, commands: readonly Command[]) {
   const where = `${options.address}:${options.port}`;
   const redis = new Redis({
     host: options.address,
@@ -85,21 +102,21 @@ export async function connectEngine(options: ConnectOptions): Promise<EngineConn
     hasReached = true;
   });
   const connection = wrap(redis, options, where);
-  const opened = new Promise<void>((resolve, reject) => {
+  const opened = new Promise<unknown[]>((resolve, reject) => {
     redis.once('end', () =>
       reject(new EngineUnreachable(`cannot connect to ${where}`, { cause: lastError })),
     );
     // The log-in leaves in the same tick as the connection opens.
     redis.once('ready', () => {
       const distrust = options.trusted === undefined ? null : whyDistrust(redis.stream, options);
-      if (distrust !== null) reject(new EngineUnreachable(`${where} is not what it should be: ${distrust}`));
-      else logIn(connection, options).then(resolve, reject);
+      if (distrust !== null) reject(new EngineDistrusted(`${where} is not what it should be: ${distrust}`));
+      else logIn(connection, options, commands).then(resolve, reject);
     });
   });
   redis.connect().catch(() => {}); // the event 'end' says so
   try {
-    await withDeadline(opened, options.connectDeadlineMs, `connecting to ${where}`);
-    return connection;
+    const replies = await withDeadline(opened, options.connectDeadlineMs, `connecting to ${where}`);
+    return { connection, replies };
   } catch (error) {
     connection.close();
     throw (hasReached && error instanceof EngineUnreachable && (await refusal(options))) || error;
@@ -112,16 +129,23 @@ async function refusal({ address, port }: ConnectOptions): Promise<EngineReplyEr
   return greeting?.startsWith('-') ? new EngineReplyError('connect', greeting.slice(1)) : null;
 }
 
-async function logIn(connection: EngineConnection, options: ConnectOptions): Promise<void> {
+/** Gives the replies to the commands after the log-in. */
+async function logIn(
+  connection: EngineConnection,
+  options: ConnectOptions,
+  after: readonly Command[],
+): Promise<unknown[]> {
   const named: Command = ['CLIENT', 'SETNAME', options.name];
-  const commands: Command[] =
+  const introduction: Command[] =
     options.username === undefined
       ? [named]
       : [['AUTH', options.username, options.password ?? ''], named, ['CLIENT', 'NO-EVICT', 'ON']];
-  const [first] = await connection.pipeline(commands);
+  const replies = await connection.pipeline([...introduction, ...after]);
   // Only a refused log-in matters; an engine busy with a script refuses the name, and is connected all the same.
+  const [first] = replies;
   if (first instanceof EngineReplyError && (options.username !== undefined || first.code === 'MAXCLIENTS'))
     throw first;
+  return replies.slice(introduction.length);
 }
 
 function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConnection {
@@ -145,7 +169,6 @@ function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConne
   const send = options.username === limberUser ? byNameOnNodes(sendPlain) : sendPlain;
   const callWithin = (deadlineMs: number, command: string, ...args: Argument[]) =>
     withDeadline(send(command, args), deadlineMs, `${command} on ${where}`);
-
   return {
     address: options.address,
     port: options.port,
@@ -155,14 +178,13 @@ function wrap(redis: Redis, options: ConnectOptions, where: string): EngineConne
     },
     callWithin,
     call: (command, ...args) => callWithin(options.callDeadlineMs, command, ...args),
-    pipeline: (commands) => {
+    pipeline: (commands, deadlineMs = options.callDeadlineMs) => {
+      redis.stream?.cork();
       const all = commands.map(([command, ...args]) => send(command, args).catch(onlyRefusals));
-      return withDeadline(
-        Promise.all(all),
-        options.callDeadlineMs,
-        `${commands.length} commands on ${where}`,
-      );
+      redis.stream?.uncork();
+      return withDeadline(Promise.all(all), deadlineMs, `${commands.length} commands on ${where}`);
     },
+    insist: (commands, signal) => insist(options, commands, signal),
     another: () => connectEngine(options),
     onClose(listener) {
       if (isClosedByUs) return () => {};

@@ -28,6 +28,10 @@ export const deniedToClients: Readonly<Record<string, string>> = {
   // A synchronous debugging session stops the engine without using processor time, which is what a hang looks
   // like: a client could bring a failover about.
   'script|debug': 'stops the engine for as long as the client likes',
+  // The engine would answer nobody, Limber neither: a replica that is paused cannot be made to lead. Rules cannot let
+  // PAUSE WRITE pass alone.
+  'client|pause': 'keeps a failover waiting for as long as the client likes',
+  'client|unpause': "ends the pause of Limber's switchover",
   // Replication: who leads is decided by Limber alone.
   replicaof: 'changes who leads',
   slaveof: 'changes who leads',
@@ -66,9 +70,7 @@ export const allowedToClients: readonly string[] = [
   'client|kill',
   'client|list',
   'client|no-evict',
-  'client|pause',
   'client|unblock',
-  'client|unpause',
   'cluster|count-failure-reports',
   'cluster|getslotmigrations',
   'cluster|replicas',

@@ -5,6 +5,9 @@ export class EngineUnreachable extends Error {
   override readonly name = 'EngineUnreachable';
 }
 
+/** Thrown when somebody else than the engine answers at its address. Asking again would not help. */
+export class EngineDistrusted extends EngineUnreachable {}
+
 /** Thrown when the engine did not answer in time. Whether it did what was asked is unknown. */
 export class EngineTimeout extends Error {
   override readonly name = 'EngineTimeout';

@@ -62,4 +62,9 @@ export interface ShardContext {
   readonly histories: SeenHistories;
   /** By node incarnation: the process that was asked at least once in this life of Limber. */
   readonly asked: Map<string, NodeHandle>;
+  /** By node: whether the run of its engine is known to let clients do what they usually may (`acts/calm-clients.ts`); monotonic milliseconds. */
+  readonly disturbance: Map<
+    string,
+    { readonly runId: string; readonly since: number; readonly isAllowed: boolean }
+  >;
 }

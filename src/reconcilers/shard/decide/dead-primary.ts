@@ -25,6 +25,7 @@ import {
   startAlone,
   startedAgain,
   waiting,
+  waitingFor,
 } from './decision.ts';
 
 import { decideElected } from './deposed-primary.ts';
@@ -69,7 +70,8 @@ export function decideDeadPrimary(view: ShardView, current: Member): ShardDecisi
   if (best) return decideReturnOfPrimary(view, current, best);
   const maybe = others.find((member) => member.node.synced && !isDown(member) && member.verdict !== 'hung');
   if (maybe)
-    return waiting(
+    return waitingFor(
+      maybe,
       `${name(current)} is dead and ${name(maybe)} holds its data but ${doesNotAnswer(maybe)}; nobody is promoted`,
     );
   // A suspended process still holds its data: an empty primary would wipe them as soon as that process goes on.
@@ -110,7 +112,8 @@ function decideOlderCopy(view: ShardView, current: Member, others: readonly Memb
     (member) => !isAnswering(member) || member.engine.isSyncing || member.engine.isLoading,
   );
   if (unsure)
-    return waiting(
+    return waitingFor(
+      unsure,
       `${name(current)} is dead, and what ${name(unsure)} holds is not known yet; nobody is promoted`,
     );
   const copies = living.filter(holdsOlderCopy);
@@ -146,7 +149,10 @@ function decideReturnOfPrimary(view: ShardView, current: Member, best: Member): 
   );
   // This copy was chosen to lead for a while before, and holds at least as much.
   if (feeder?.node.synced && feeder.verdict === 'unresponsive')
-    return waiting(`${name(feeder)} holds the data for ${name(current)} and ${doesNotAnswer(feeder)}`);
+    return waitingFor(
+      feeder,
+      `${name(feeder)} holds the data for ${name(current)} and ${doesNotAnswer(feeder)}`,
+    );
   if (best.engine?.role === 'replica' || !best.node.synced)
     return doing(`${name(best)} holds the data for ${name(current)} and takes no writes`, {
       kind: 'promote-read-only',

@@ -25,6 +25,7 @@ import {
   type ShardDecision,
   startAll,
   waiting,
+  waitingFor,
 } from './decision.ts';
 import { decideDeposedPrimary, decideElected, findElected } from './deposed-primary.ts';
 import { decideFollowers } from './followers.ts';
@@ -147,6 +148,10 @@ function decideHungPrimary(view: ShardView, current: Member): ShardDecision {
       `${name(current)} hangs: it is killed, then ${isFailover ? `${name(best)} leads` : `it takes the data from ${name(best)}`}`,
       { kind: 'fence', node: current.node.incarnation },
     );
+  const busy = view.members.find(
+    ({ node, verdict }) => node !== current.node && node.synced && verdict === 'unresponsive',
+  );
+  if (busy) return waitingFor(busy, `${name(current)} hangs, and ${name(busy)} ${doesNotAnswer(busy)}`);
   return waiting(`${name(current)} hangs; its data are nowhere else, so it is left alone`);
 }
 

@@ -31,6 +31,8 @@ export type ShardAct =
   | { readonly kind: 'invalidate-sync'; readonly node: string }
   /** Bring a running node to its target configuration, as far as that goes without a restart. */
   | { readonly kind: 'apply-config'; readonly node: string }
+  /** Clients keep a copy that is needed from answering: end their script, and keep them from what disturbs until it leads. */
+  | { readonly kind: 'calm-clients'; readonly node: string }
   /** Find out whether a replica holds everything that the primary acknowledged, and record it. */
   | { readonly kind: 'confirm-synced'; readonly node: string; readonly primary: string }
   /** Let a living copy lead without taking writes, so that the old primary can take its data from it. */
@@ -52,6 +54,12 @@ export const doing = (sentence: string, ...acts: ShardAct[]): ShardDecision => (
   isSettled: false,
 });
 export const waiting = (sentence: string): ShardDecision => ({ sentence, acts: [], isSettled: false });
+
+/** A copy that is needed and does not answer: whatever of its clients can be ended there without a loss is ended. */
+export const waitingFor = (member: Member, sentence: string): ShardDecision =>
+  member.verdict === 'unresponsive'
+    ? doing(sentence, { kind: 'calm-clients', node: member.node.incarnation })
+    : waiting(sentence);
 
 export const isAnswering = (member: Member): member is Member & { engine: EngineFacts } =>
   member.engine !== null;

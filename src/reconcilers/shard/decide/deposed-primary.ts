@@ -18,6 +18,7 @@ import {
   serves,
   startAlone,
   waiting,
+  waitingFor,
 } from './decision.ts';
 
 /** The recorded primary runs as a replica. */
@@ -45,7 +46,7 @@ export function decideDeposedPrimary(
   if (chosen) return chosen;
   // One that has been restarted since has nothing to give.
   if (from?.node.synced && !isDown(from) && !isCandidate(from))
-    return waiting(`${name(from)} has the data for ${name(current)} and does not answer`);
+    return waitingFor(from, `${name(from)} has the data for ${name(current)} and does not answer`);
   const best = from && isCandidate(from) ? from : mostCaughtUp(view.members);
   if (best && best !== current && (best === from || !view.automaticFailover))
     return doing(`${name(current)} takes the data from ${name(best)} and leads again`, {
@@ -60,7 +61,8 @@ export function decideDeposedPrimary(
       reason: 'failover',
     });
   const maybe = view.members.find((member) => member !== current && member.node.synced && !isDown(member));
-  if (!best && maybe) return waiting(`${name(maybe)} holds the data and does not answer; nobody is promoted`);
+  if (!best && maybe)
+    return waitingFor(maybe, `${name(maybe)} holds the data and does not answer; nobody is promoted`);
   if (current.engine.isLoading) return waiting(`${name(current)} is loading the data`);
   const copy = olderCopyBeside(view, current);
   if (copy)

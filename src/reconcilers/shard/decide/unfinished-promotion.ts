@@ -24,6 +24,7 @@ import {
   serves,
   startAlone,
   waiting,
+  waitingFor,
 } from './decision.ts';
 import { decideElected } from './deposed-primary.ts';
 
@@ -65,6 +66,12 @@ export function decideUnfinishedPromotion(
     return startAlone(target, 'it has led already, and its own files hold every acknowledged write');
   if (target.data === 'present' && current && hasLostFiles(current))
     return startAlone(target, `it has its files, and ${name(current)} lost its own`);
+  const disturbed = [current, target].filter((one) => one?.isCut === true && isAnswering(one)) as Member[];
+  if (disturbed.length > 0 && isCandidate(target))
+    return doing(
+      `clients end the connections to ${disturbed.map(name).join(' and ')}: they are kept from that before ${name(target)} leads`,
+      ...disturbed.map(({ node }) => ({ kind: 'calm-clients', node: node.incarnation }) as const),
+    );
   const isLed = current !== null && !isDown(current) && !(isAnswering(current) && !serves(current));
   if (isLed) {
     // It takes writes already, and the other refuses them: there is no way back.
@@ -145,7 +152,8 @@ function decideSilentTarget(view: ShardView, current: Member | null, target: Mem
       node: target.node.incarnation,
       reason: 'it was chosen to lead and did not answer',
     });
-  return waiting(`${name(target)} was chosen to lead and does not answer yet`);
+  const sentence = `${name(target)} was chosen to lead and does not answer yet`;
+  return current && serves(current) ? waiting(sentence) : waitingFor(target, sentence);
 }
 
 /** The chosen primary hangs, with the endpoint or without. A living copy can do without it. */

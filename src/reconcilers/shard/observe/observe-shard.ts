@@ -131,7 +131,8 @@ async function observeMember(context: ShardContext, cache: Cache, node: CacheNod
   const isAwaited = verdict === 'answering' || isFirst;
   const deadlineMs = isAwaited ? Math.min(fleet.settings.hangAfterMs, askDeadlineMaxMs) : silentDeadlineMs;
   const engine = await askEngine(context, node, deadlineMs);
-  if (engine) return { ...facts, verdict: 'answering', engine };
+  if (engine)
+    return { ...facts, verdict: 'answering', engine, isCut: fleet.connections.isCut(node.incarnation) };
   // The node may have died while it was asked: then its files count, as of any dead node.
   const again = monitor.verdict(node);
   const [silence, data] = [monitor.silence(node), await dataIf(again)];
