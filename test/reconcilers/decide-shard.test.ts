@@ -84,6 +84,13 @@ describe('a new shard', () => {
     it('waits for nodes that do not answer yet', () => {
       waits(viewOf([primaryAt(1), silentAt(2, 'unresponsive')], forming), /orders-002 does not answer yet/);
     });
+
+    it('starts a node anew that hangs, or has been silent for long: it has no data', () => {
+      const silent = silentAt(2, 'unresponsive', {}, { silentMs: 5_000 });
+      const again = fence(2, 'it did not answer while its cluster was being formed');
+      for (const stuck of [silent, silentAt(2, 'hung')])
+        decides(viewOf([primaryAt(1), stuck], forming), [again], /orders-002 does not answer/);
+    });
   });
 });
 

@@ -15,7 +15,11 @@ export const start = (node: number, follow: number | null): ShardAct => ({
   node: id(node),
   follow: follow === null ? null : id(follow),
 });
-export const fence = (node: number): ShardAct => ({ kind: 'fence', node: id(node) });
+export const fence = (node: number, reason?: string): ShardAct => ({
+  kind: 'fence',
+  node: id(node),
+  ...(reason === undefined ? {} : { reason }),
+});
 export const promote = (node: number): ShardAct => ({ kind: 'promote', node: id(node) });
 export const end = (node: number): ShardAct => ({ kind: 'end', node: id(node) });
 export const follow = (node: number, primary: number): ShardAct => ({

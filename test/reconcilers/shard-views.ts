@@ -91,7 +91,7 @@ export const silentAt = (
   position: number,
   verdict: Exclude<Verdict, 'answering'>,
   node: Partial<CacheNode> = {},
-  facts: Partial<Pick<Member, 'isBackingOff' | 'data'>> = {},
+  facts: Partial<Pick<Member, 'isBackingOff' | 'data' | 'silentMs'>> = {},
 ): Member =>
   memberAt(
     position,
