@@ -136,7 +136,7 @@ export interface NodeRuntime {
    */
   onExit(handle: NodeHandle, listener: () => void): () => void;
   /**
-   * SIGTERM, and SIGKILL after `graceMs`; resolves when the exit was observed and its sockets and files are
+   * SIGTERM, and SIGKILL after `graceMs` (0: at once, and no SIGTERM); resolves when the exit was observed and its sockets and files are
    * closed. Rejects when that is not seen within 30 s of the SIGKILL. May be repeated.
    */
   stop(handle: NodeHandle, options: { graceMs: number }): Promise<void>;

