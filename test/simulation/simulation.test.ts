@@ -14,7 +14,8 @@ const lives = Number(livesGiven ?? (isFull ? 800 : 60));
 
 /** Lives in which a rule was broken once, and by what. */
 const pinned = [
-  [136, 'a removal killed the only copy of a write: nobody had looked once more who holds the data'],
+  [296, 'a removal killed the only copy of a write: nobody had looked once more who holds the data'],
+  [213, 'TestFailover killed the only copy: nobody had looked whether a replica could take over'],
   [808, 'a node that was told to end for its restart did so when it had become the last copy'],
 ] as const;
 
