@@ -13,6 +13,8 @@ export interface LimberSystemOptions {
   readonly isClusterMode: boolean;
   /** Durability=sync: the old primary's own files come first. Default false. */
   readonly returnsToLead?: boolean;
+  /** Encrypted in transit: PEM of whom to trust. */
+  readonly ca?: string;
 }
 
 /** The shard `0001` of a group with one replica per shard. */
@@ -22,7 +24,7 @@ export function limberSystem(options: LimberSystemOptions): FailoverSystem {
     name,
     repairsItself: true,
     async ready() {
-      const cache = await untilSettled(limber, groupId);
+      const cache = trusting(await untilSettled(limber, groupId), options.ca);
       const [primary, replica] = shardOf(cache);
       const way = options.isClusterMode
         ? await clusterWay(cache, primary, replica)
@@ -30,6 +32,15 @@ export function limberSystem(options: LimberSystemOptions): FailoverSystem {
       const { returnsToLead = false } = options;
       return { ...way, primary, replica, returnsToLead, ...acts(options, primary, replica) };
     },
+  };
+}
+
+function trusting(cache: CacheStatus, ca: string | undefined): CacheStatus {
+  if (ca === undefined) return cache;
+  return {
+    ...cache,
+    members: cache.members.map((one) => ({ ...one, ca })),
+    endpoints: cache.endpoints.map((one) => ({ ...one, ca })),
   };
 }
 

@@ -20,7 +20,12 @@ export const limberFor = (scope: Scope, options: LimberOptions = {}): Promise<Li
 
 export type GroupShape = Pick<
   CreateReplicationGroupCommandInput,
-  'ReplicationGroupId' | 'NumNodeGroups' | 'ReplicasPerNodeGroup' | 'CacheNodeType' | 'Durability'
+  | 'ReplicationGroupId'
+  | 'NumNodeGroups'
+  | 'ReplicasPerNodeGroup'
+  | 'CacheNodeType'
+  | 'Durability'
+  | 'TransitEncryptionEnabled'
 > & { readonly ReplicationGroupId: string; readonly isClusterMode?: boolean };
 
 /** Of Valkey, with automatic failover where there are replicas. Returns when the API has answered. */

@@ -1,4 +1,5 @@
 /** From the API call until the status is `available`, beside the engine's own way to make a cluster. */
+import { readFile } from 'node:fs/promises';
 import {
   CreateCacheClusterCommand,
   DeleteCacheClusterCommand,
@@ -6,6 +7,7 @@ import {
   type ElastiCacheClient,
 } from '@aws-sdk/client-elasticache';
 import type { InstalledEngine } from '../../src/engine-store/contract.ts';
+import { trustPath } from '../../src/security/certificates/authority-file.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Limber } from '../../test/support/limber.ts';
 import { hashTagsOf } from '../failover/system.ts';
@@ -124,25 +126,28 @@ async function timeGroup(limber: Limber, client: ElastiCacheClient, shape: Group
   await createGroup(client, shape);
   await untilAvailable(client, id);
   const ms = performance.now() - startedAt;
-  await writeOnce(limber, id);
+  await writeOnce(limber, shape);
   await deleteGroup(client, id);
   return ms;
 }
 
 /** Available means that clients can write, to every shard. Throws what refuses. */
-async function writeOnce(limber: Limber, id: string): Promise<void> {
+async function writeOnce(limber: Limber, shape: GroupShape): Promise<void> {
   const { caches } = await limber.status();
-  const { endpoints } = caches.find((cache) => cache.id === id)!;
+  const { endpoints } = caches.find((cache) => cache.id === shape.ReplicationGroupId)!;
+  const trust = shape.TransitEncryptionEnabled
+    ? { ca: await readFile(trustPath(limber.dataDirectory), 'utf8') }
+    : {};
   const primary = endpoints.find(({ purpose }) => purpose === 'primary');
   if (primary) {
-    await askOnce(primary, 'SET', 'bench', 1);
+    await askOnce({ ...primary, ...trust }, 'SET', 'bench', 1);
     return;
   }
-  const configuration = endpoints.find(({ purpose }) => purpose === 'configuration')!;
+  const configuration = { ...endpoints.find(({ purpose }) => purpose === 'configuration')!, ...trust };
   const slots = (await askOnce(configuration, 'CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
   for (const [first, last, [address, port]] of slots) {
-    const { hashTags } = await hashTagsOf({ address, port }, [[first, last]], 1);
-    await askOnce({ address, port }, 'SET', `{${hashTags[0]}}`, 1);
+    const { hashTags } = await hashTagsOf({ address, port, ...trust }, [[first, last]], 1);
+    await askOnce({ address, port, ...trust }, 'SET', `{${hashTags[0]}}`, 1);
   }
 }
 

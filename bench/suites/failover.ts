@@ -1,5 +1,7 @@
 /** What clients notice when a primary dies, hangs, or is replaced on purpose: Limber beside what the engines bring. */
 
+import { readFile } from 'node:fs/promises';
+import { trustPath } from '../../src/security/certificates/authority-file.ts';
 import { clusterSystem, sentinelSystem } from '../failover/bare-systems.ts';
 import { limberSystem } from '../failover/limber-system.ts';
 import {
@@ -92,8 +94,12 @@ async function startSystems({ scope, isQuick, rounds }: SuiteOptions): Promise<P
   }
   const { version } = await untilSettled(limber, 'cmd');
   if (!version) throw new Error('Limber does not say which version runs');
+  const ca = isQuick ? '' : await readFile(trustPath(limber.dataDirectory), 'utf8');
   const ours = (name: string, groupId: string, isClusterMode: boolean): Plan => ({
-    system: limberSystem({ limber, name, groupId, isClusterMode, returnsToLead: name === syncName }),
+    system: limberSystem({
+      ...{ limber, name, groupId, isClusterMode, returnsToLead: name === syncName },
+      ...(groupId.startsWith('tls') ? { ca } : {}),
+    }),
     rounds: isQuick ? 1 : (rounds ?? 9),
     faults,
   });
