@@ -7,8 +7,8 @@ import type { Engine } from '../model/resource.ts';
 import { ServiceError } from '../model/service-errors.ts';
 import { versionAliases } from './engine-packages.ts';
 import { parameterFamilies, parseFamily } from './parameters.ts';
-import { seriesOf, shownPatch, standInsFor } from './stand-ins.ts';
-import { compareVersions } from './version-order.ts';
+import { shownPatch, standInsFor } from './stand-ins.ts';
+import { compareVersions, seriesOf } from './version-order.ts';
 
 const engines = ['memcached', 'redis', 'valkey'] as const satisfies readonly Engine[];
 

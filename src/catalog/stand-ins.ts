@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../model/resource.ts';
 import table from './data/engine-versions.json' with { type: 'json' };
-import { compareVersions } from './version-order.ts';
+import { compareVersions, seriesOf } from './version-order.ts';
 
 /** The patch that ElastiCache's answers show for a version of two parts: `6.2` → `6.2.6`. */
 interface OfferedVersion {
@@ -39,9 +39,4 @@ export function standInsFor(
 export function shownPatch(engine: Engine, version: string): string {
   const reported = offeredVersions(engine).find((one) => one.version === version)?.clusterReports ?? '';
   return /^\d+\.\d+\.\d+$/.test(reported) ? reported : `${version}.0`;
-}
-
-/** `7.0` of `7.0.15`. */
-export function seriesOf(version: string): string {
-  return version.split('.').slice(0, 2).join('.');
 }

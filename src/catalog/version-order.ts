@@ -11,3 +11,8 @@ export function compareVersions(a: string, b: string): number {
 export function isAtLeast(version: string, minimum: string): boolean {
   return compareVersions(version, minimum) >= 0;
 }
+
+/** `7.0` of `7.0.15`. */
+export function seriesOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
+}

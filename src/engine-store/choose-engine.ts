@@ -1,3 +1,4 @@
+import { seriesOf } from '../catalog/version-order.ts';
 import type { EngineName, EngineRequest, FetchableEngine } from './contract.ts';
 import { compareVersions, isNewerPatch, isOfVersion, versionParts } from './engine-version.ts';
 
@@ -81,7 +82,7 @@ export function choose<T extends Versioned>(
 
 function isBetter(entry: FetchableEngine, present: Versioned | null, wish: EngineWish): boolean {
   if (present === null) return true;
-  if (wish.version === null) return compareVersions(minorOf(entry.version), minorOf(present.version)) > 0;
+  if (wish.version === null) return compareVersions(seriesOf(entry.version), seriesOf(present.version)) > 0;
   return fit(present.version, wish) === 'newer-patch' && fit(entry.version, wish) === 'exact';
 }
 
@@ -93,8 +94,4 @@ function hasMovedOn(entry: FetchableEngine, installed: readonly Versioned[]): bo
       one.suite === entry.suites[0] &&
       compareVersions(one.version, entry.version) >= 0,
   );
-}
-
-function minorOf(version: string): string {
-  return version.split('.').slice(0, 2).join('.');
 }

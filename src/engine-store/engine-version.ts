@@ -1,4 +1,5 @@
 /** Version numbers as the engines print them: whole numbers joined by dots (`9.1.2`). */
+import { seriesOf } from '../catalog/version-order.ts';
 
 /** The numbers of a version or the start of one (`8.1` → [8, 1]), or null when it is not a version. */
 export function versionParts(version: string): readonly number[] | null {
@@ -36,5 +37,6 @@ export function upstreamVersion(packageVersion: string): string | null {
 
 /** `9.1` from a Debian package version, or null. */
 export function seriesOfPackage(packageVersion: string): string | null {
-  return upstreamVersion(packageVersion)?.split('.').slice(0, 2).join('.') ?? null;
+  const version = upstreamVersion(packageVersion);
+  return version === null ? null : seriesOf(version);
 }

@@ -1,6 +1,7 @@
 /** Engines of the user's own: which servers or folders `limber engines add` recorded, beside the fetched ones. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readJson, writeFileAtomic } from '../platform/files.ts';
 import { type EngineName, engineNames } from './contract.ts';
 
 interface OwnEngine {
@@ -13,12 +14,13 @@ const fileOf = (store: string): string => join(store, 'own-engines.json');
 
 /** Empty when none was ever added. Throws when the file cannot be read. */
 export async function readOwnEngines(store: string): Promise<readonly OwnEngine[]> {
-  const text = await readFile(fileOf(store), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '[]';
+  const rows = await readJson(fileOf(store)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOTDIR') return null;
     throw error;
   });
-  const rows = JSON.parse(text) as readonly OwnEngine[];
-  return rows.filter(({ engine, path }) => engineNames.includes(engine) && typeof path === 'string');
+  return ((rows ?? []) as readonly OwnEngine[]).filter(
+    ({ engine, path }) => engineNames.includes(engine) && typeof path === 'string',
+  );
 }
 
 /** May be repeated: a path is recorded once. Killed anywhere, it leaves the file as it was. */
@@ -27,7 +29,5 @@ export async function recordOwnEngine(store: string, own: OwnEngine): Promise<vo
     ({ engine, path }) => engine !== own.engine || path !== own.path,
   );
   await mkdir(store, { recursive: true });
-  const draft = `${fileOf(store)}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify([...others, own], null, 2)}\n`, { flush: true });
-  await rename(draft, fileOf(store));
+  await writeFileAtomic(fileOf(store), `${JSON.stringify([...others, own], null, 2)}\n`, { mode: 0o644 });
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Fleet } from '../fleet/fleet.ts';
+import { nodePages } from '../fleet/node-pages.ts';
 import { updateNode } from '../fleet/start-node.ts';
 import { type CacheNode, type NodeHandle, processName } from '../model/node.ts';
 import { faultPoint } from '../platform/fault-points.ts';
@@ -17,8 +18,6 @@ interface Adoption {
   readonly findings: readonly string[];
 }
 
-const pageRows = 500;
-
 type AdoptionParts = Pick<Fleet, 'store' | 'runtime' | 'host'>;
 
 export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
@@ -27,8 +26,7 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
   const findings: string[] = [];
   const known = new Set<string>();
   let adopted = 0;
-  for (let after: string | null = null; ; ) {
-    const page: CacheNode[] = await fleet.store.nodesOnHost(fleet.host, { after, limit: pageRows });
+  for await (const page of nodePages(fleet)) {
     for (const node of page) {
       known.add(node.incarnation);
       if (await adopt(fleet, node, processes.get(node.incarnation) ?? [], findings)) adopted += 1;
@@ -39,8 +37,6 @@ export async function adoptNodes(fleet: AdoptionParts): Promise<Adoption> {
       };
       keys.set(keyText(key), key);
     }
-    after = page.at(-1)?.incarnation ?? null;
-    if (page.length < pageRows) break;
   }
   for (const [incarnation, handles] of processes)
     for (const handle of handles) fleet.runtime.followOutput(incarnation, handle);

@@ -9,6 +9,7 @@ import { EngineReplyError } from '../engines/valkey/engine-errors.ts';
 import { readInfo } from '../engines/valkey/info.ts';
 import { announce } from '../fleet/announce.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { nodePages } from '../fleet/node-pages.ts';
 import { type CacheNode, isEngineOf, processName } from '../model/node.ts';
 
 interface UnseenNodes {
@@ -22,7 +23,6 @@ interface UnseenNodes {
 
 type Parts = Pick<Fleet, 'store' | 'runtime' | 'host' | 'connections' | 'probeAddress' | 'clock' | 'log'>;
 
-const pageRows = 500;
 const askDeadlineMs = 1_000;
 
 export function createUnseenNodes(fleet: Parts): UnseenNodes {
@@ -57,8 +57,7 @@ export function createUnseenNodes(fleet: Parts): UnseenNodes {
 
   return {
     async find() {
-      for (let after: string | null = null; ; ) {
-        const page: CacheNode[] = await store.nodesOnHost(fleet.host, { after, limit: pageRows });
+      for await (const page of nodePages(fleet)) {
         const missing = page.filter(
           ({ handle }) => handle !== null && runtime.inspect(handle).kind === 'gone',
         );
@@ -67,8 +66,6 @@ export function createUnseenNodes(fleet: Parts): UnseenNodes {
             if ((await seenAt(fleet, node)) === 'its-engine') await note(node);
           }),
         );
-        after = page.at(-1)?.incarnation ?? null;
-        if (page.length < pageRows) return;
       }
     },
     look: async () => void (await Promise.all([...unseen.values()].map(lookAt))),

@@ -1,4 +1,5 @@
 /** Newer patches in the package sources that engines were fetched from. */
+import { seriesOf } from '../../catalog/version-order.ts';
 import { EngineUnavailable } from '../../engine-store/contract.ts';
 import { createEngineStore } from '../../engine-store/engine-store.ts';
 import { newerPackages } from '../../engine-store/newer-packages.ts';
@@ -15,7 +16,7 @@ export async function findNewerPackages(): Promise<Finding[]> {
       warn(
         subject,
         `newer than what ${engine} ${version} runs with: ${packages.join(', ')}`,
-        `Move ${directory} away and say \`limber engines install ${engine}@${version.split('.').slice(0, 2).join('.')}\`; nodes run it from their next start on.`,
+        `Move ${directory} away and say \`limber engines install ${engine}@${seriesOf(version)}\`; nodes run it from their next start on.`,
       ),
     );
   } catch (error) {

@@ -12,10 +12,20 @@ interface ClientOptions {
   readonly requestHandler: typeof limits;
 }
 
-/** A client for each region, made when it is first needed. Credentials are those of Limber's own environment, as the SDK finds them. */
-export function clientsByRegion<Client>(endpoint: string, make: (options: ClientOptions) => Promise<Client>) {
+/** Work with the client of a stream's region. What fails is an error for the owner of a cache, with the name of the destination. */
+type WithClient<Client> = (stream: LogStream, work: (client: Client) => Promise<void>) => Promise<void>;
+
+/**
+ * A client for each region, made when it is first needed. Credentials are those of Limber's own environment, as the SDK finds
+ * them. `kind`: of destination, for people: `the log group`.
+ */
+export function clientsByRegion<Client>(
+  endpoint: string,
+  kind: string,
+  make: (options: ClientOptions) => Promise<Client>,
+): WithClient<Client> {
   const clients = new Map<string, Promise<Client>>();
-  return ({ region }: LogStream): Promise<Client> => {
+  const clientFor = (region: string): Promise<Client> => {
     const known = clients.get(region);
     if (known) return known;
     const client = make({
@@ -27,14 +37,20 @@ export function clientsByRegion<Client>(endpoint: string, make: (options: Client
     clients.set(region, client);
     return client;
   };
+  return async ({ region, destination }, work) => {
+    try {
+      await work(await clientFor(region));
+    } catch (error) {
+      throw serviceError(`${kind} ${destination}`, error);
+    }
+  };
 }
 
 /** True for this answer of the service. */
 export const isAnswer = (error: unknown, name: string): boolean =>
   error instanceof Error && error.name === name;
 
-/** For the owner of a cache: what could not be done, and why. */
-export function serviceError(what: string, cause: unknown): Error {
+function serviceError(what: string, cause: unknown): Error {
   const { name, message, code } = cause as NodeJS.ErrnoException;
   return new Error(`${what}: ${message ? `${name}: ${message}` : (code ?? name)}`, { cause });
 }

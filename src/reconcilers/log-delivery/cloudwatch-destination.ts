@@ -1,7 +1,7 @@
 /** Delivers to CloudWatch Logs: a log stream for each log of each node, made when it is missing. Its log group has to be there. */
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LogEvent } from '../../model/log-delivery.ts';
-import { clientsByRegion, isAnswer, serviceError } from './aws-service.ts';
+import { clientsByRegion, isAnswer } from './aws-service.ts';
 import { type LogDestination, type LogStream, streamName } from './destination.ts';
 
 /** PutLogEvents: events at most, bytes with 26 for each, and the time from the first to the last. */
@@ -9,8 +9,9 @@ const limits = { events: 10_000, bytes: 1_048_576, overhead: 26, spanMs: 24 * 3_
 
 export function createCloudWatchDestination(endpoint: string): LogDestination {
   const load = () => import('@aws-sdk/client-cloudwatch-logs');
-  const clientFor = clientsByRegion(
+  const within = clientsByRegion(
     endpoint,
+    'the log group',
     async (options) => new (await load()).CloudWatchLogsClient(options),
   );
 
@@ -37,14 +38,6 @@ export function createCloudWatchDestination(endpoint: string): LogDestination {
       }),
     );
   }
-
-  const within = async (stream: LogStream, work: (client: CloudWatchLogsClient) => Promise<void>) => {
-    try {
-      await work(await clientFor(stream));
-    } catch (error) {
-      throw serviceError(`the log group ${stream.destination}`, error);
-    }
-  };
 
   return {
     check: (stream) => within(stream, (client) => makeStream(client, stream)),

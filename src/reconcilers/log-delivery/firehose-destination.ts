@@ -1,7 +1,7 @@
 /** Delivers to a Firehose stream, a record for each entry. The stream has to be there. */
 import type { FirehoseClient } from '@aws-sdk/client-firehose';
 import type { LogEvent } from '../../model/log-delivery.ts';
-import { clientsByRegion, serviceError } from './aws-service.ts';
+import { clientsByRegion } from './aws-service.ts';
 import type { LogDestination, LogStream } from './destination.ts';
 
 /** PutRecordBatch: records at most, and bytes. A part of a log is smaller than the latter. */
@@ -11,7 +11,11 @@ const attemptsMax = 3;
 
 export function createFirehoseDestination(endpoint: string): LogDestination {
   const load = () => import('@aws-sdk/client-firehose');
-  const clientFor = clientsByRegion(endpoint, async (options) => new (await load()).FirehoseClient(options));
+  const within = clientsByRegion(
+    endpoint,
+    'the delivery stream',
+    async (options) => new (await load()).FirehoseClient(options),
+  );
 
   /** Gives those that the service did not take, and why. */
   async function put(client: FirehoseClient, stream: LogStream, batch: readonly LogEvent[]) {
@@ -29,14 +33,6 @@ export function createFirehoseDestination(endpoint: string): LogDestination {
     const refused = batch.filter((_, index) => reasons[index] !== null);
     return { refused, reason: reasons.find((one) => one !== null) ?? 'no reason' };
   }
-
-  const within = async (stream: LogStream, work: (client: FirehoseClient) => Promise<void>) => {
-    try {
-      await work(await clientFor(stream));
-    } catch (error) {
-      throw serviceError(`the delivery stream ${stream.destination}`, error);
-    }
-  };
 
   return {
     check: (stream) =>

@@ -4,6 +4,7 @@
  * the nodes' files.
  */
 import { logDeliveryFailed, logDeliveryWorks } from '../../catalog/events.ts';
+import { announce } from '../../fleet/announce.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { LogDelivery, LogDestinationType, LogType } from '../../model/log-delivery.ts';
 import type { CacheNode } from '../../model/node.ts';
@@ -79,8 +80,11 @@ export function createLogDelivery(fleet: Fleet, destinations: LogDestinations): 
       const caches = await store.cachesWithLogDelivery();
       if (caches.length === 0 && workers.size === 0) return;
       const all = await store.nodesOf(caches.map(({ incarnation }) => incarnation));
-      const nodesOf = (cache: Cache) =>
-        all.filter((node) => node.cacheIncarnation === cache.incarnation && node.intent !== 'deleted');
+      const living = Map.groupBy(
+        all.filter(({ intent }) => intent !== 'deleted'),
+        ({ cacheIncarnation }) => cacheIncarnation,
+      );
+      const nodesOf = ({ incarnation }: Cache) => living.get(incarnation) ?? [];
       const wanted = new Set<string>();
       for (const cache of caches) {
         for (const delivery of cache.desired.logDelivery ?? []) {
@@ -103,14 +107,14 @@ export function createLogDelivery(fleet: Fleet, destinations: LogDestinations): 
 }
 
 function eventsOf(
-  { account, region, id, kind }: Cache,
+  cache: Cache,
   before: Parameters<typeof turns>[0],
   after: Parameters<typeof turns>[1],
   date: number,
 ): Change[] {
   const { failed, works } = turns(before, after);
   return [
-    ...failed.map(({ logType, message }) => logDeliveryFailed(kind, logType, message ?? '')),
-    ...works.map(({ logType }) => logDeliveryWorks(kind, logType)),
-  ].map((text) => ({ add: 'event', row: { account, region, sourceId: id, date, ...text } }));
+    ...failed.map(({ logType, message }) => logDeliveryFailed(cache.kind, logType, message ?? '')),
+    ...works.map(({ logType }) => logDeliveryWorks(cache.kind, logType)),
+  ].map((text) => announce(cache, cache.id, text, date));
 }

@@ -27,7 +27,6 @@ import {
   waiting,
   waitingFor,
 } from './decision.ts';
-
 import { decideElected } from './deposed-primary.ts';
 
 /** The recorded primary has no process. */
