@@ -9,7 +9,7 @@ import type { Cache } from '../model/resource.ts';
 import { invalidValue, ServiceError } from '../model/service-errors.ts';
 import type { Runner } from '../operations/runner.ts';
 import type { Tools } from '../operations/tools.ts';
-import type { Renewal } from '../reconcilers/certificates.ts';
+import type { CertificateRenewal } from '../reconcilers/certificates.ts';
 import { allCaches } from './all-caches.ts';
 import { createFaultRoute } from './fault.ts';
 import { createLogsRoute } from './logs.ts';
@@ -23,7 +23,7 @@ interface AdminOptions {
   readonly startedAt: number;
   readonly findings: () => readonly string[];
   readonly queue: Runner;
-  readonly renewCertificates: () => Promise<Renewal>;
+  readonly renewCertificates: CertificateRenewal;
   /** Ends this process soon; the caches go on. */
   readonly requestStop: () => void;
 }
@@ -39,7 +39,7 @@ export function createAdminRoutes(options: AdminOptions): Readonly<Record<string
     },
     'stop-caches': createStopCachesRoute(options.tools, options.queue),
     connect: (body, context) => connect(options, body, context),
-    'renew-certificates': options.renewCertificates,
+    'renew-certificates': (body) => renewCertificates(options, body),
     fault: createFaultRoute(options.tools.fleet),
     logs: createLogsRoute(options.tools.fleet),
     switchover: createSwitchoverRoute(options.tools, options.queue.wake),
@@ -98,6 +98,12 @@ async function status(options: AdminOptions) {
     undelivered: views.flatMap(({ cache }) => undeliveredLogs(cache)),
     findings: [...options.findings(), ...shards.findings()],
   };
+}
+
+/** `{ since? }`: milliseconds since 1970. */
+function renewCertificates({ renewCertificates }: AdminOptions, body: unknown) {
+  const { since } = (body ?? {}) as { readonly since?: unknown };
+  return renewCertificates({ since: typeof since === 'number' ? since : undefined });
 }
 
 const undeliveredLogs = ({ id, observed }: Cache): readonly string[] =>

@@ -114,7 +114,8 @@ interface AdminCalls {
   };
   readonly connect: { body: { name: string; region?: string }; answer: ConnectAnswer };
   readonly 'renew-certificates': {
-    body: Record<string, never>;
+    /** Milliseconds since 1970: what was replaced since then is counted. */
+    body: { since: number };
     answer: {
       readonly replaced: number;
       readonly failed: readonly { readonly node: string; readonly reason: string }[];

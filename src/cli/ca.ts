@@ -55,10 +55,11 @@ async function names(dataDirectory: string, given: readonly string[]): Promise<n
     return 0;
   }
   const wanted = given.length === 1 && given[0] === 'none' ? [] : given.map((name) => name.toLowerCase());
-  await setNames(dataDirectory, wanted, systemClock.now(), systemIds).catch((error: Error) => {
+  const since = systemClock.now();
+  await setNames(dataDirectory, wanted, since, systemIds).catch((error: Error) => {
     throw new CommandFailed(error.message, { cause: error });
   });
-  return await renew(dataDirectory, 'The names are noted.');
+  return await renew(dataDirectory, 'The names are noted.', since);
 }
 
 async function takeAuthority(
@@ -67,20 +68,21 @@ async function takeAuthority(
   keyPath: string,
 ): Promise<number> {
   const given = { chain: await read(certificatePath), key: await read(keyPath) };
-  await replaceAuthority(dataDirectory, given, systemClock.now()).catch((error: Error) => {
+  const since = systemClock.now();
+  await replaceAuthority(dataDirectory, given, since).catch((error: Error) => {
     throw new CommandFailed(`${certificatePath} cannot be the authority: ${error.message}`, { cause: error });
   });
-  return await renew(dataDirectory, 'The authority is taken.');
+  return await renew(dataDirectory, 'The authority is taken.', since);
 }
 
-/** Caches get their certificates at once where Limber runs, else when it is started. */
-async function renew(dataDirectory: string, done: string): Promise<number> {
+/** Caches get their certificates at once where Limber runs, else when it is started. `since`: when that began to be done. */
+async function renew(dataDirectory: string, done: string, since: number): Promise<number> {
   const admin = await connectAdmin(dataDirectory);
   if (!admin) {
     console.log(`${done} Caches get their certificates when Limber is started.`);
     return 0;
   }
-  const { replaced, failed } = await admin.call('renew-certificates', {});
+  const { replaced, failed } = await admin.call('renew-certificates', { since });
   for (const { node, reason } of failed)
     console.error(`limber: ${node} keeps its certificate for now: ${reason}`);
   console.log(`${done} Certificates that were replaced: ${replaced}.`);

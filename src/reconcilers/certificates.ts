@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { loadCertificate, loadedTlsFiles, loadTrust } from '../engines/valkey/tls.ts';
 import { loadCacheView } from '../fleet/cache-view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { nodePages } from '../fleet/node-pages.ts';
 import {
   certificateFiles,
   type FileContents,
@@ -20,7 +21,8 @@ import type { Cache } from '../model/resource.ts';
 import { faultPoint } from '../platform/fault-points.ts';
 import { createTurns } from '../platform/turns.ts';
 
-export interface Renewal {
+interface Renewal {
+  /** Nodes that have got another certificate in this round, or since the time that was asked about. */
   readonly replaced: number;
   readonly failed: readonly { readonly node: string; readonly reason: string }[];
 }
@@ -30,19 +32,33 @@ export interface Renewal {
  * first: each removes the files that the engine has not loaded, so also those that another round has just written.
  * A node that does not answer is passed over: its next start looks at its certificate.
  */
-export function createCertificateRenewal(fleet: Fleet): () => Promise<Renewal> {
+export function createCertificateRenewal(fleet: Fleet): CertificateRenewal {
   const turns = createTurns();
-  return () => turns.take(() => renewCertificates(fleet));
+  /** By node: when it was last given another certificate; milliseconds since 1970. */
+  const replacedAt = new Map<string, number>();
+  return ({ since } = {}) =>
+    turns.take(async () => {
+      const begin = since ?? fleet.clock.now();
+      const failed = await renewCertificates(fleet, replacedAt);
+      return { replaced: [...replacedAt.values()].filter((at) => at >= begin).length, failed };
+    });
 }
 
-async function renewCertificates(fleet: Fleet): Promise<Renewal> {
-  let replaced = 0;
+/**
+ * `since` (milliseconds since 1970): when whoever asks changed the authority. A round that was under way may have seen that, and
+ * leave nothing to do.
+ */
+export type CertificateRenewal = (asked?: { readonly since?: number | undefined }) => Promise<Renewal>;
+
+async function renewCertificates(fleet: Fleet, replacedAt: Map<string, number>): Promise<Renewal['failed']> {
   const failed: { readonly node: string; readonly reason: string }[] = [];
   const members = await nodesWithTls(fleet);
-  const each = async (work: (cache: Cache, node: CacheNode) => Promise<boolean>) => {
+  for (const incarnation of replacedAt.keys())
+    if (!members.some(({ node }) => node.incarnation === incarnation)) replacedAt.delete(incarnation);
+  const each = async (work: (cache: Cache, node: CacheNode) => Promise<void>) => {
     for (const { cache, node } of members) {
       try {
-        if (await work(cache, node)) replaced += 1;
+        await work(cache, node);
       } catch (error) {
         const reason = (error as Error).message;
         fleet.log.error('a certificate is not renewed, and this is tried again', {
@@ -53,26 +69,23 @@ async function renewCertificates(fleet: Fleet): Promise<Renewal> {
     }
   };
   // First every node trusts a new authority, then the first one shows a certificate of it.
-  await each((cache, node) => renewTrust(fleet, cache, node).then(() => false));
-  await each((cache, node) => renewCertificate(fleet, cache, node));
-  return { replaced, failed };
+  await each((cache, node) => renewTrust(fleet, cache, node));
+  await each(async (cache, node) => {
+    if (await renewCertificate(fleet, cache, node)) replacedAt.set(node.incarnation, fleet.clock.now());
+  });
+  return failed;
 }
 
-async function nodesWithTls({ store, host }: Fleet) {
+async function nodesWithTls(fleet: Fleet) {
   const nodes: CacheNode[] = [];
-  for (let after: string | null = null; ; ) {
-    const page = await store.nodesOnHost(host, { after, limit: 500 });
-    nodes.push(...page.filter(isRunning));
-    after = page.at(-1)?.incarnation ?? null;
-    if (page.length < 500) break;
-  }
+  for await (const page of nodePages(fleet)) nodes.push(...page.filter(isRunning));
   const caches = new Map<string, Cache | null>();
   for (const { cacheIncarnation, replicationGroupId } of nodes) {
     if (caches.has(cacheIncarnation)) continue;
     const cacheKind = replicationGroupId ? 'replication-group' : 'cache-cluster';
     caches.set(
       cacheIncarnation,
-      (await loadCacheView(store, { cacheKind, cacheIncarnation }))?.cache ?? null,
+      (await loadCacheView(fleet.store, { cacheKind, cacheIncarnation }))?.cache ?? null,
     );
   }
   return nodes.flatMap((node) => {
